@@ -1,0 +1,75 @@
+// Reading and making the data of weights.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/Gem/WeightData.h"
+#include "dialects/Gem/HalfFloat.h"
+#include "mlir/IR/BuiltinDialect.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include <cassert>
+#include <cstring>
+
+using namespace mlir;
+
+llvm::ArrayRef<char> gem::getRawData(ElementsAttr value) {
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    return blob ? blob->getData() : ArrayRef<char>();
+  }
+  if (auto dense = dyn_cast<DenseElementsAttr>(value); dense && !dense.isSplat())
+    return dense.getRawData();
+  return {};
+}
+
+bool gem::hasData(ElementsAttr value) {
+  return value.isSplat() || value.getNumElements() == 0 || !getRawData(value).empty();
+}
+
+void gem::readAsF32(ElementsAttr value, int64_t first, int64_t count, float *out) {
+  assert(first >= 0 && count >= 0 && first + count <= value.getNumElements());
+  if (count == 0)
+    return;
+  if (value.isSplat()) {
+    bool losesInfo;
+    APFloat splat = value.getSplatValue<APFloat>();
+    splat.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &losesInfo);
+    std::fill_n(out, count, splat.convertToFloat());
+    return;
+  }
+  const char *data = getRawData(value).data();
+  Type element = value.getElementType();
+  if (isa<Float32Type>(element)) {
+    std::memcpy(out, data + first * 4, count * 4);
+    return;
+  }
+  bool isHalf = isa<Float16Type>(element);
+  assert((isHalf || isa<BFloat16Type>(element)) && "a weight is f32, f16 or bf16");
+  data += first * 2;
+  for (int64_t i = 0; i < count; ++i, data += 2) {
+    uint16_t bits;
+    std::memcpy(&bits, data, 2);
+    out[i] = isHalf ? halfToFloat(bits) : bfloat16ToFloat(bits);
+  }
+}
+
+DenseResourceElementsAttr gem::makeResource(RankedTensorType type, StringRef name,
+                                            ArrayRef<char> data,
+                                            std::shared_ptr<const void> owner) {
+  // The alignment promised is an element's: a checkpoint's tensors have no more.
+  size_t alignment = std::max(1u, type.getElementTypeBitWidth() / 8);
+  AsmResourceBlob blob(data, alignment,
+                       [owner = std::move(owner)](void *, size_t, size_t) mutable {
+                         owner.reset();
+                       },
+                       /*dataIsMutable=*/false);
+  auto &manager = DenseResourceElementsHandle::getManagerInterface(type.getContext());
+  return DenseResourceElementsAttr::get(type, manager.insert(name, std::move(blob)));
+}
+
+DenseResourceElementsAttr gem::makeF32Resource(MLIRContext *context, ArrayRef<int64_t> shape,
+                                               StringRef name, std::vector<float> values) {
+  auto owner = std::make_shared<const std::vector<float>>(std::move(values));
+  ArrayRef<char> bytes(reinterpret_cast<const char *>(owner->data()), owner->size() * 4);
+  return makeResource(RankedTensorType::get(shape, Float32Type::get(context)), name, bytes, owner);
+}

@@ -1,0 +1,40 @@
+// Reading and making the data of weights.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GEM_DIALECTS_GEM_WEIGHTDATA_H
+#define GEM_DIALECTS_GEM_WEIGHTDATA_H
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include <functional>
+#include <memory>
+
+namespace gem {
+
+/// The raw bytes of `value`, row-major and little-endian: a resource's blob or the
+/// dense data. Empty when the resource has no data (it was elided when printed) or
+/// `value` is a splat.
+llvm::ArrayRef<char> getRawData(mlir::ElementsAttr value);
+
+/// Whether readAsF32 can read `value`.
+bool hasData(mlir::ElementsAttr value);
+
+/// Writes elements [first, first + count) of a float tensor, widened to f32, to
+/// `out`. The range must lie inside the tensor and hasData(value) must hold.
+void readAsF32(mlir::ElementsAttr value, int64_t first, int64_t count, float *out);
+
+/// A resource attribute over memory that `owner` keeps alive: nothing is copied.
+mlir::DenseResourceElementsAttr makeResource(mlir::RankedTensorType type, llvm::StringRef name,
+                                             llvm::ArrayRef<char> data,
+                                             std::shared_ptr<const void> owner);
+
+/// A resource attribute over a copy of `values` (f32, row-major).
+mlir::DenseResourceElementsAttr makeF32Resource(mlir::MLIRContext *context,
+                                                llvm::ArrayRef<int64_t> shape,
+                                                llvm::StringRef name, std::vector<float> values);
+
+} // namespace gem
+
+#endif // GEM_DIALECTS_GEM_WEIGHTDATA_H

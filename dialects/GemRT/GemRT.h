@@ -1,0 +1,36 @@
+// The gemrt dialect in C++.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GEM_DIALECTS_GEMRT_GEMRT_H
+#define GEM_DIALECTS_GEMRT_GEMRT_H
+
+#include "dialects/Gem/Gem.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/RegionKindInterface.h"
+
+#include "dialects/GemRT/GemRTDialect.h.inc"
+#include "dialects/GemRT/GemRTEnums.h.inc"
+#include "dialects/GemRT/GemRTInterfaces.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/GemRT/GemRTTypes.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/GemRT/GemRTAttributes.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/GemRT/GemRTOps.h.inc"
+
+namespace gem::rt {
+
+/// Alignment of buffers in the arena, constants in a segment and segments in a
+/// file, in bytes.
+inline constexpr int64_t kAlignment = 64;
+
+inline int64_t alignUp(int64_t value) { return (value + kAlignment - 1) / kAlignment * kAlignment; }
+
+/// Every symbol of `program` at its maximum.
+SymbolSizes getMaximumSizes(ProgramOp program);
+
+} // namespace gem::rt
+
+#endif // GEM_DIALECTS_GEMRT_GEMRT_H

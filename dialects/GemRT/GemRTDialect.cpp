@@ -1,0 +1,152 @@
+// The gemrt dialect: registration and types.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/GemRT/GemRT.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "dialects/GemRT/GemRTDialect.cpp.inc"
+#include "dialects/GemRT/GemRTEnums.cpp.inc"
+#include "dialects/GemRT/GemRTInterfaces.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/GemRT/GemRTTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/GemRT/GemRTAttributes.cpp.inc"
+
+using namespace mlir;
+using namespace gem;
+using namespace gem::rt;
+
+void GemRTDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/GemRT/GemRTTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/GemRT/GemRTAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/GemRT/GemRTOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// !gemrt.buffer
+//===----------------------------------------------------------------------===//
+
+Type BufferType::parse(AsmParser &parser) {
+  SmallVector<Attribute> dims;
+  auto parseDim = [&]() -> ParseResult {
+    int64_t extent;
+    OptionalParseResult isNumber = parser.parseOptionalInteger(extent);
+    if (isNumber.has_value()) {
+      if (failed(*isNumber))
+        return failure();
+      dims.push_back(parser.getBuilder().getI64IntegerAttr(extent));
+      return success();
+    }
+    StringRef symbol;
+    if (parser.parseKeyword(&symbol))
+      return failure();
+    dims.push_back(parser.getBuilder().getStringAttr(symbol));
+    return success();
+  };
+  Type element;
+  if (parser.parseLess() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseDim) ||
+      parser.parseComma() || parser.parseType(element) || parser.parseGreater())
+    return {};
+  return parser.getChecked<BufferType>(parser.getNameLoc(), parser.getContext(), dims, element);
+}
+
+void BufferType::print(AsmPrinter &printer) const {
+  printer << "<[";
+  llvm::interleaveComma(getDims(), printer, [&](Attribute dim) {
+    if (auto symbol = llvm::dyn_cast<StringAttr>(dim))
+      printer << symbol.getValue();
+    else
+      printer << llvm::cast<IntegerAttr>(dim).getInt();
+  });
+  printer << "], " << getElementType() << ">";
+}
+
+LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 ArrayRef<Attribute> dims, Type elementType) {
+  // buffer_c1
+  if (dims.empty() || dims.size() > 4)
+    return emitError() << "expected one to four extents, but got " << dims.size();
+  for (Attribute dim : dims)
+    if (auto extent = llvm::dyn_cast<IntegerAttr>(dim); extent && extent.getInt() < 1)
+      return emitError() << "expected positive extents, but got " << extent.getInt();
+  // buffer_c2
+  if (!elementType.isF32() && !elementType.isInteger(32) && !elementType.isUnsignedInteger(8))
+    return emitError() << "expected elements of f32, i32 or ui8, but got " << elementType;
+  return success();
+}
+
+int64_t BufferType::getByteSize(const SymbolSizes &sizes) const {
+  int64_t bytes = getElementType().getIntOrFloatBitWidth() / 8;
+  for (Attribute dim : getDims()) {
+    if (auto symbol = llvm::dyn_cast<StringAttr>(dim))
+      bytes *= sizes.lookup(symbol.getValue());
+    else
+      bytes *= llvm::cast<IntegerAttr>(dim).getInt();
+  }
+  return bytes;
+}
+
+//===----------------------------------------------------------------------===//
+// !gemrt.constant
+//===----------------------------------------------------------------------===//
+
+Type ConstantType::parse(AsmParser &parser) {
+  SmallVector<int64_t> shape;
+  Type element;
+  StringRef layoutName;
+  if (parser.parseLess() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                     [&] { return parser.parseInteger(shape.emplace_back()); }) ||
+      parser.parseComma() || parser.parseType(element) || parser.parseComma() ||
+      parser.parseKeyword(&layoutName))
+    return {};
+  std::optional<Layout> layout = symbolizeLayout(layoutName);
+  if (!layout) {
+    parser.emitError(parser.getNameLoc()) << "expected a layout, but got '" << layoutName << "'";
+    return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return parser.getChecked<ConstantType>(parser.getNameLoc(), parser.getContext(), shape, element,
+                                         *layout);
+}
+
+void ConstantType::print(AsmPrinter &printer) const {
+  printer << "<[";
+  llvm::interleaveComma(getShape(), printer);
+  printer << "], " << getElementType() << ", " << stringifyLayout(getLayout()) << ">";
+}
+
+LogicalResult ConstantType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   ArrayRef<int64_t> shape, Type elementType, Layout layout) {
+  // constant_type_c1
+  for (int64_t extent : shape)
+    if (extent < 1)
+      return emitError() << "expected positive extents, but got " << extent;
+  if (!llvm::isa<FloatType>(elementType))
+    return emitError() << "expected float elements, but got " << elementType;
+  // constant_type_c2
+  if (layout == Layout::Panel16 && shape.size() != 2)
+    return emitError() << "expected two extents for layout panel_16, but got " << shape.size();
+  return success();
+}
+
+int64_t ConstantType::getByteSize() const {
+  int64_t bytes = getElementType().getIntOrFloatBitWidth() / 8;
+  for (auto [index, extent] : llvm::enumerate(getShape()))
+    bytes *= index == 0 && getLayout() == Layout::Panel16 ? (extent + 15) / 16 * 16 : extent;
+  return bytes;
+}

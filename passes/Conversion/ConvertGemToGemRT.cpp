@@ -1,0 +1,216 @@
+// Turns a model into a program of kernel calls. See Passes.td.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/Conversion/KernelLowering.h"
+#include "passes/Passes.h"
+
+namespace gem {
+#define GEN_PASS_DEF_CONVERTGEMTOGEMRTPASS
+#include "passes/Passes.h.inc"
+} // namespace gem
+
+using namespace mlir;
+using namespace gem;
+
+namespace {
+
+/// "encoder.layer.0.output.dense" of a location that names it.
+StringRef nameOf(Location loc) {
+  if (auto name = dyn_cast<NameLoc>(loc))
+    return name.getName();
+  return {};
+}
+
+/// The buffer that holds a tensor.
+rt::BufferType convertType(RankedTensorType type) {
+  SmallVector<Attribute> dims;
+  Builder builder(type.getContext());
+  for (unsigned dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim)) {
+      dims.push_back(builder.getI64IntegerAttr(type.getDimSize(dim)));
+      continue;
+    }
+    auto symbols = cast<DimsAttr>(type.getEncoding()).getSymbols();
+    dims.push_back(symbols[type.getDynamicDimIndex(dim)]);
+  }
+  Type element = type.getElementType();
+  if (element.isInteger(1)) // a flag takes a byte
+    element = builder.getIntegerType(8, /*isSigned=*/false);
+  return rt::BufferType::get(type.getContext(), dims, element);
+}
+
+/// Builds one entry from one function.
+class EntryBuilder : public LoweringContext {
+public:
+  EntryBuilder(func::FuncOp function, rt::ProgramOp program, const KernelLowerings &lowerings)
+      : function(function), program(program), lowerings(lowerings),
+        declarations(program.getContext()), calls(program.getContext()) {}
+
+  LogicalResult run() {
+    OpBuilder builder = OpBuilder::atBlockEnd(&program.getBody().front());
+    auto entry = builder.create<rt::EntryOp>(function.getLoc(), function.getSymName(), IntegerAttr(),
+                                             IntegerAttr());
+    declarations.setInsertionPointToEnd(&entry.getBody().emplaceBlock());
+    auto submit = declarations.create<rt::SubmitOp>(function.getLoc(), rt::Driver::Cpu);
+    calls.setInsertionPointToEnd(&submit.getBody().emplaceBlock());
+    declarations.setInsertionPoint(submit);
+
+    for (BlockArgument argument : function.getArguments())
+      if (failed(bindInput(argument)))
+        return failure();
+    for (Operation &op : function.getBody().front().without_terminator())
+      if (failed(lower(&op)))
+        return failure();
+    declarations.setInsertionPointAfter(submit);
+    auto results = function.getBody().front().getTerminator()->getOperands();
+    for (auto [index, result] : llvm::enumerate(results))
+      if (failed(bindOutput(index, result)))
+        return failure();
+    return success();
+  }
+
+  Value lookup(Value value) override {
+    if (!value) {
+      if (!none)
+        none = declarations.create<rt::NoneOp>(function.getLoc());
+      return none;
+    }
+    return values.lookup(value);
+  }
+
+  Value allocate(Value result, bool isOptional) override {
+    if (isOptional && result.use_empty())
+      return lookup(Value());
+    Value buffer = declarations.create<rt::AllocOp>(
+        result.getLoc(), convertType(cast<RankedTensorType>(result.getType())), IntegerAttr());
+    values[result] = buffer;
+    return buffer;
+  }
+
+  void call(Operation *source, Attribute kernel, ArrayRef<Value> inputs,
+            ArrayRef<Value> outputs) override {
+    StringRef name = nameOf(source->getLoc());
+    calls.create<rt::CallOp>(source->getLoc(), cast<rt::KernelAttrInterface>(kernel), inputs,
+                             outputs, name.empty() ? StringAttr() : calls.getStringAttr(name));
+  }
+
+private:
+  LogicalResult bindInput(BlockArgument argument) {
+    unsigned index = argument.getArgNumber();
+    auto name = function.getArgAttrOfType<StringAttr>(index, kNameAttr);
+    auto role = function.getArgAttrOfType<RoleAttr>(index, kRoleAttr);
+    Value buffer = allocate(argument, /*isOptional=*/false);
+    IntegerAttr minimum, maximum;
+    auto bufferType = cast<rt::BufferType>(buffer.getType());
+    if (bufferType.getElementType().isInteger(32)) {
+      auto [low, high] = rangeOf(argument, role);
+      minimum = declarations.getI32IntegerAttr(low);
+      maximum = declarations.getI32IntegerAttr(high);
+    }
+    declarations.create<rt::InputOp>(argument.getLoc(), name, role, buffer, minimum, maximum);
+    return success();
+  }
+
+  /// What values of an integer argument make sense: ids index every table they look up,
+  /// and a count lies within what it counts.
+  std::pair<int32_t, int32_t> rangeOf(BlockArgument argument, RoleAttr role) {
+    int64_t high = std::numeric_limits<int32_t>::max();
+    for (Operation *user : argument.getUsers()) {
+      if (auto embedding = dyn_cast<EmbeddingOp>(user))
+        high = std::min(high, embedding.getTable().getType().getDimSize(0) - 1);
+      if (auto attention = dyn_cast<AttentionOp>(user);
+          attention && !attention.getK().getType().isDynamicDim(0))
+        high = std::min(high, attention.getK().getType().getDimSize(0));
+    }
+    bool isCount = role && role.getValue() == Role::TokenCount;
+    return {isCount ? 1 : 0, static_cast<int32_t>(high)};
+  }
+
+  LogicalResult bindOutput(unsigned index, Value result) {
+    auto name = function.getResultAttrOfType<StringAttr>(index, kNameAttr);
+    auto role = function.getResultAttrOfType<RoleAttr>(index, kRoleAttr);
+    Value buffer = values.lookup(result);
+    if (!buffer || isa<BlockArgument>(result) || !isa<rt::BufferType>(buffer.getType()))
+      return function.emitOpError("expected result '")
+             << (name ? name.getValue() : "?") << "' to be computed by the function";
+    declarations.create<rt::OutputOp>(function.getLoc(), name, role, buffer);
+    return success();
+  }
+
+  LogicalResult lower(Operation *op) {
+    if (auto get = dyn_cast<GetWeightOp>(op)) {
+      auto constant = SymbolTable::lookupNearestSymbolFrom<rt::ConstantOp>(
+          program.lookupSymbol(get.getWeight()), get.getWeightAttr());
+      values[get] = declarations.create<rt::GetConstantOp>(
+          get.getLoc(), cast<rt::ConstantType>(constant.getType()), get.getWeight());
+      return success();
+    }
+    const KernelLowerings::Lowering *lowering = lowerings.find(op);
+    if (!lowering)
+      return op->emitOpError("is computed by no kernel");
+    return (*lowering)(op, *this);
+  }
+
+  func::FuncOp function;
+  rt::ProgramOp program;
+  const KernelLowerings &lowerings;
+  OpBuilder declarations, calls;
+  llvm::DenseMap<Value, Value> values;
+  Value none;
+};
+
+struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemRT> {
+  using ConvertGemToGemRTPassBase::ConvertGemToGemRTPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto program = builder.create<rt::ProgramOp>(module.getLoc(), "main", device, memoryLimit);
+    builder.setInsertionPointToEnd(&program.getBody().emplaceBlock());
+
+    for (auto symbol : module.getOps<gem::SymbolOp>())
+      builder.create<rt::SymbolOp>(symbol.getLoc(), symbol.getSymName(), symbol.getMinimum(),
+                                   symbol.getMaximum());
+    if (failed(convertSegments(module, builder)))
+      return signalPassFailure();
+    KernelLowerings lowerings = getStandardLowerings();
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (!llvm::hasSingleElement(function.getBody())) {
+        function.emitOpError("expected a body of one block");
+        return signalPassFailure();
+      }
+      if (failed(EntryBuilder(function, program, lowerings).run()))
+        return signalPassFailure();
+    }
+    for (Operation &op : llvm::make_early_inc_range(module.getOps()))
+      if (&op != program)
+        op.erase();
+  }
+
+  LogicalResult convertSegments(ModuleOp module, OpBuilder &builder) {
+    auto weights = module.getOps<WeightOp>();
+    if (!weights.empty())
+      builder.create<rt::SegmentOp>(module.getLoc(), "weights", rt::SegmentKind::Weights,
+                                    ElementsAttr(), IntegerAttr(), IntegerAttr());
+    for (auto tokenizer : module.getOps<TokenizerOp>())
+      builder.create<rt::SegmentOp>(tokenizer.getLoc(), tokenizer.getSymName(),
+                                    rt::SegmentKind::Tokenizer, tokenizer.getData(),
+                                    tokenizer.getPadIdAttr(), tokenizer.getMaximumTokensAttr());
+    for (auto weight : weights) {
+      RankedTensorType type = weight.getWeightType();
+      if (!type.getElementType().isF32())
+        return weight.emitOpError("expected to be stored in f32, but got ")
+               << type << ": run gem-assign-weight-formats first";
+      builder.create<rt::ConstantOp>(
+          weight.getLoc(), weight.getSymName(), "weights", weight.getValue(),
+          rt::ConstantType::get(&getContext(), type.getShape(), type.getElementType(),
+                                weight.getLayout()),
+          IntegerAttr());
+    }
+    return success();
+  }
+};
+
+} // namespace

@@ -1,0 +1,273 @@
+// The passes, in the order in which gem-compile runs them.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GEM_PASSES_PASSES_TD
+#define GEM_PASSES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// Verification
+//===----------------------------------------------------------------------===//
+
+def VerifyModelPass : Pass<"gem-verify-model", "::mlir::ModuleOp"> {
+  let summary = "Check what no single operation can see";
+  let description = [{
+    Goes in and comes out: a module in the gem dialect, unchanged.
+
+    Refused, each problem with an error of its own:
+    * a dynamic extent without a name, or whose name has no `gem.symbol`;
+    * an entry point's argument or result without a `gem.name`, or with one that
+      another has, or whose type does not fit its role;
+    * an `add_position` whose table has fewer rows than the symbol's maximum;
+    * a `select` of a row that the symbol's minimum does not promise;
+    * a tokenizer whose vocabulary is larger than the table its ids look up;
+    * labels that are not as many as the logits;
+    * with `check-finite`, a weight with a value that is not a number or infinite.
+
+    ```mlir
+    gem.symbol @n min(2) max(64)
+    func.func @main(%x: tensor<?x8xf32, #gem.dims<n>> {gem.name = "x"})
+        -> (tensor<?x8xf32, #gem.dims<n>> {gem.name = "y"}) {
+      // error: expected a table of at least 64 rows, the maximum of @n, but got 32
+      %t = gem.get_weight @positions : tensor<32x8xf32>
+      %y = gem.add_position %x, %t : tensor<?x8xf32, #gem.dims<n>>, tensor<32x8xf32>
+      return %y : tensor<?x8xf32, #gem.dims<n>>
+    }
+    ```
+  }];
+  let options = [
+    Option<"checkFinite", "check-finite", "bool", "true",
+           "Refuse weights with values that are not finite; reads every weight once">,
+  ];
+}
+
+//===----------------------------------------------------------------------===//
+// Routing
+//===----------------------------------------------------------------------===//
+
+def FitRouterCentroidsPass : Pass<"gem-fit-router-centroids", "::mlir::ModuleOp"> {
+  let summary = "Fit the router's centroids on calibration activations";
+  let description = [{
+    A checkpoint that comes straight from training has no centroids: the trainer
+    clusters every batch anew. This pass freezes them: it collects what reaches each
+    `route_tokens` that has no centroids, runs k-means++ (Arthur and Vassilvitskii, SODA
+    2007) and Lloyd's iteration (1982) on it with a fixed seed, and gives the operation
+    a `gem.weight`.
+
+    The activations come from the pass's ActivationSource (gem-compile runs the model on
+    the calibration texts), or from the file that `activations` names: rows of
+    little-endian f32, as many columns as the router's input.
+
+    The arithmetic has one fixed order, so the same activations give the same centroids
+    on every host. At most `max-tokens` tokens are used, a uniform sample.
+
+    Goes in: `%p, %r, %c = gem.route_tokens %x, %w clusters(2) threshold(6.5e-1) : ...`
+    Comes out:
+    ```mlir
+    gem.weight @router.centroids dense_resource<router.centroids> : tensor<2x4xf32>
+    %centroids = gem.get_weight @router.centroids : tensor<2x4xf32>
+    %p, %r, %c = gem.route_tokens %x, %w, %centroids clusters(2) threshold(6.5e-1) : ...
+    ```
+
+    Refused: no activations at all; fewer distinct tokens than clusters.
+  }];
+  let options = [
+    Option<"activationsFile", "activations", "std::string", "",
+           "File of f32 rows to fit on, instead of running the model">,
+    Option<"seed", "seed", "uint64_t", "0", "Seed of the random choices">,
+    Option<"maxIterations", "max-iterations", "unsigned", "50", "Lloyd iterations at most">,
+    Option<"maxTokens", "max-tokens", "unsigned", "32768", "Tokens to fit on at most">,
+  ];
+  let statistics = [
+    Statistic<"numFitted", "routers fitted", "Routers that got centroids">,
+  ];
+}
+
+//===----------------------------------------------------------------------===//
+// Graph
+//===----------------------------------------------------------------------===//
+
+def FoldEmbeddingsPass : Pass<"gem-fold-embeddings", "::mlir::ModuleOp"> {
+  let summary = "Fold the token type into the position table, and cut the table";
+  let description = [{
+    Adding row `r` of one table to every token and row i of another to token i is adding
+    row i of their sum. Positions past the symbol's maximum are never read, so the sum
+    is made, and stored, for the others only.
+
+    Goes in:
+    ```mlir
+    %1 = gem.add_row %0, %types[0] : tensor<?x8xf32, #gem.dims<n>>, tensor<2x8xf32>
+    %2 = gem.add_position %1, %positions : tensor<?x8xf32, #gem.dims<n>>, tensor<512x8xf32>
+    ```
+    Comes out, with `gem.symbol @n min(2) max(64)`:
+    ```mlir
+    %2 = gem.add_position %0, %sum : tensor<?x8xf32, #gem.dims<n>>, tensor<64x8xf32>
+    ```
+    The `add_row` may also come after the `add_position`.
+
+    Left alone: an `add_row` beside no `add_position`; weights without data.
+  }];
+  let statistics = [
+    Statistic<"numFolded", "rows folded", "add_row operations folded into a table">,
+    Statistic<"numCut", "tables cut", "Position tables cut to the rows that are read">,
+  ];
+}
+
+def FuseLinearEpiloguesPass : Pass<"gem-fuse-linear-epilogues"> {
+  let summary = "Fuse activations and residual sums into the linear before them";
+  let description = [{
+    Goes in:
+    ```mlir
+    %1 = gem.linear %0, %w, %b : (...) -> tensor<?x512xf32, #gem.dims<n>>
+    %2 = gem.gelu %1 : tensor<?x512xf32, #gem.dims<n>>
+    %3 = gem.add %2, %r : tensor<?x512xf32, #gem.dims<n>>
+    ```
+    Comes out:
+    ```mlir
+    %3 = gem.linear %0, %w, %b residual %r activation(gelu) : (...)
+    ```
+    Left alone: a linear whose result has another use; an activation after a residual.
+  }];
+  let statistics = [
+    Statistic<"numActivations", "activations fused", "Activations fused into a linear">,
+    Statistic<"numResiduals", "residuals fused", "Sums fused into a linear">,
+  ];
+}
+
+def SliceReadRowsPass : Pass<"gem-slice-read-rows"> {
+  let summary = "Compute only the rows that are read";
+  let description = [{
+    A classifier reads one token. Whatever feeds only that token's row, and computes each
+    row by itself (TokenwiseOpInterface), is computed for that row alone: for attention,
+    one query against all keys. The results do not change by a bit.
+
+    Goes in:
+    ```mlir
+    %q = gem.linear %x, %wq : (...) -> tensor<?x8xf32, #gem.dims<n>>
+    %y = gem.scar_attention %q, %k, %v, %routed, %cluster ... -> tensor<?x8xf32, #gem.dims<n>>
+    %cls = gem.select %y[0] : tensor<?x8xf32, #gem.dims<n>> -> tensor<1x8xf32>
+    ```
+    Comes out:
+    ```mlir
+    %x0 = gem.select %x[0] : tensor<?x8xf32, #gem.dims<n>> -> tensor<1x8xf32>
+    %q = gem.linear %x0, %wq : (...) -> tensor<1x8xf32>
+    %cls = gem.scar_attention %q, %k, %v, %routed, %cluster ... -> tensor<1x8xf32>
+    ```
+    Left alone: a value that is also read as a whole.
+  }];
+  let statistics = [
+    Statistic<"numSliced", "operations sliced", "Operations computed for one row">,
+  ];
+}
+
+//===----------------------------------------------------------------------===//
+// Quantization and layout
+//===----------------------------------------------------------------------===//
+
+def AssignWeightFormatsPass : Pass<"gem-assign-weight-formats", "::mlir::ModuleOp"> {
+  let summary = "Decide the element type each weight is stored in";
+  let description = [{
+    Sets `stored` of every `gem.weight`. With `format=f32` all weights are stored in f32,
+    to which f16 and bf16 convert exactly; a `get_weight`'s type follows.
+
+    Goes in: `gem.weight @w dense_resource<w> : tensor<39x128xf16>`
+    Comes out: `gem.weight @w dense_resource<w> : tensor<39x128xf16> stored(tensor<39x128xf32>)`
+
+    Refused: a format other than f32.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", "\"f32\"", "The format for all weights: f32">,
+  ];
+}
+
+def AssignLayoutPass : Pass<"gem-assign-layout", "::mlir::ModuleOp"> {
+  let summary = "Decide how each weight is arranged in the bundle";
+  let description = [{
+    A weight that is contracted with every token (WeightUserOpInterface says so) gets the
+    layout its kernels stream through, `panel_16`; tables, vectors and the router's
+    weights stay row by row. A weight used in two ways gets a second copy.
+
+    Goes in: `gem.weight @w dense_resource<w> : tensor<39x128xf32>`, read by a linear
+    Comes out: `gem.weight @w dense_resource<w> : tensor<39x128xf32> layout(panel_16)`
+  }];
+  let statistics = [
+    Statistic<"numPanels", "panel weights", "Weights in layout panel_16">,
+  ];
+}
+
+//===----------------------------------------------------------------------===//
+// Conversion
+//===----------------------------------------------------------------------===//
+
+def ConvertGemToGemRTPass : Pass<"gem-convert-to-gemrt", "::mlir::ModuleOp"> {
+  let summary = "Turn a model into a program of kernel calls";
+  let description = [{
+    Goes in: a module in the gem dialect, layouts assigned. Comes out: the same module
+    with one `gemrt.program`: a value is a buffer (not yet placed), an operation a
+    `gemrt.call` that writes it, in the same order; a weight is a constant.
+
+    ```mlir
+    %y = gem.layer_norm %x, %g, %b epsilon(1.0e-12) : tensor<?x8xf32, #gem.dims<n>>, ...
+    ```
+    becomes
+    ```mlir
+    %y = gemrt.alloc : !gemrt.buffer<[n, 8], f32>
+    gemrt.call #gemrt.layer_norm<epsilon = 1.0e-12 : f32> ins(%x, %g, %b) outs(%y) : ...
+    ```
+
+    Refused: an operation that no kernel computes; a router without centroids; a weight
+    that is not stored in f32, or not in the layout its kernel reads.
+  }];
+  let options = [
+    Option<"device", "device", "std::string", "\"host\"", "Name of the device">,
+    Option<"memoryLimit", "memory-limit", "int64_t", "0",
+           "Bytes an application may use on the device; 0 when unknown">,
+  ];
+  let dependentDialects = ["::gem::rt::GemRTDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+def PlanMemoryPass : Pass<"gemrt-plan-memory", "::gem::rt::EntryOp"> {
+  let summary = "Place the buffers in one arena";
+  let description = [{
+    A buffer lives from the first call that writes it (inputs: from the start) to the last
+    that reads it (outputs: to the end). Buffers that live at the same time must not
+    overlap; all others may share memory. A call that may work in place (KernelAttrInterface)
+    takes over the memory of an input that dies there.
+
+    Greedy by size with best fit, as Pisarchyk and Lee describe (arXiv 2001.03288), tried
+    in several orders; the smallest arena wins. The lower bound is the most bytes alive at
+    one time. Symbols are at their maximum.
+
+    Goes in: `%x = gemrt.alloc : !gemrt.buffer<[n, 8], f32>` in `gemrt.entry @main { ... }`
+    Comes out: `%x = gemrt.alloc at(4096) : ...` in
+    `gemrt.entry @main arena(8192) lower_bound(8192) { ... }`
+  }];
+  let statistics = [
+    Statistic<"numInPlace", "buffers reused in place", "Outputs that took over an input's memory">,
+  ];
+}
+
+def PlanSegmentsPass : Pass<"gemrt-plan-segments", "::gem::rt::ProgramOp"> {
+  let summary = "Place the constants in their segments";
+  let description = [{
+    Drops constants that nothing uses, keeps one of several with the same data and type,
+    and gives each of the rest an offset, 64-byte aligned, in the order of the calls that
+    read them: a run walks through the file once, front to back.
+
+    Goes in: `gemrt.constant @w in @weights dense_resource<w> : ... as ...`
+    Comes out: `gemrt.constant @w in @weights at(1024) dense_resource<w> : ... as ...`
+  }];
+  let statistics = [
+    Statistic<"numDropped", "constants dropped", "Constants that nothing uses">,
+    Statistic<"numShared", "constants shared", "Constants equal to another">,
+  ];
+}
+
+#endif // GEM_PASSES_PASSES_TD

@@ -1,0 +1,197 @@
+// Checks what no single operation can see. See Passes.td.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/Gem/WeightData.h"
+#include "passes/Passes.h"
+#include "llvm/ADT/StringSet.h"
+#include <cmath>
+
+namespace gem {
+#define GEN_PASS_DEF_VERIFYMODELPASS
+#include "passes/Passes.h.inc"
+} // namespace gem
+
+using namespace mlir;
+using namespace gem;
+
+namespace {
+
+class ModelVerifier {
+public:
+  explicit ModelVerifier(ModuleOp module) : module(module) {}
+
+  bool run(bool checkFinite) {
+    for (auto symbol : module.getOps<gem::SymbolOp>())
+      symbols[symbol.getSymName()] = symbol;
+    for (auto function : module.getOps<func::FuncOp>())
+      verifyFunction(function);
+    if (checkFinite)
+      for (auto weight : module.getOps<WeightOp>())
+        verifyFinite(weight);
+    return ok;
+  }
+
+private:
+  template <typename... Args> void fail(Operation *op, const Args &...args) {
+    InFlightDiagnostic diagnostic = op->emitOpError();
+    (void)(diagnostic << ... << args);
+    ok = false;
+  }
+
+  /// The symbol of extent `dim`, or null when it is static or unknown.
+  gem::SymbolOp symbolOf(RankedTensorType type, unsigned dim) {
+    if (!type.isDynamicDim(dim))
+      return {};
+    auto dims = dyn_cast_or_null<DimsAttr>(type.getEncoding());
+    return dims ? symbols.lookup(dims.getSymbols()[type.getDynamicDimIndex(dim)].getValue())
+                : gem::SymbolOp();
+  }
+
+  void verifyType(Operation *op, Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.hasStaticShape())
+      return;
+    auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding());
+    if (!dims) {
+      fail(op, "expected #gem.dims to name the dynamic extents of ", type);
+      return;
+    }
+    for (StringAttr symbol : dims.getSymbols())
+      if (!symbols.count(symbol.getValue()))
+        fail(op, "expected a gem.symbol named '", symbol.getValue(), "' for ", type);
+  }
+
+  void verifyBinding(func::FuncOp function, StringRef what, unsigned index, DictionaryAttr attrs,
+                     Type type, llvm::StringSet<> &names) {
+    auto name = attrs ? attrs.getAs<StringAttr>(kNameAttr) : StringAttr();
+    if (!name) {
+      fail(function, "expected ", what, " #", index, " to have a gem.name");
+      return;
+    }
+    if (!names.insert(name.getValue()).second)
+      fail(function, "expected ", what, "s to have different names, but got '", name.getValue(),
+           "' twice");
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor) {
+      fail(function, "expected ", what, " '", name.getValue(), "' to be a tensor, but got ", type);
+      return;
+    }
+    if (auto role = attrs.getAs<RoleAttr>(kRoleAttr))
+      verifyRole(function, name.getValue(), role.getValue(), tensor);
+  }
+
+  void verifyRole(func::FuncOp function, StringRef name, Role role, RankedTensorType type) {
+    Type element = type.getElementType();
+    bool fits = false;
+    switch (role) {
+    case Role::TokenIds:
+    case Role::Cluster:
+      fits = type.getRank() == 1 && element.isInteger(32);
+      break;
+    case Role::TokenCount:
+      fits = type.getShape() == ArrayRef<int64_t>{1} && element.isInteger(32);
+      break;
+    case Role::Logits:
+      fits = type.getRank() == 1 && element.isF32();
+      break;
+    case Role::Routed:
+      fits = type.getRank() == 1 && element.isInteger(1);
+      break;
+    case Role::HiddenStates:
+    case Role::Cls:
+    case Role::Activation:
+      fits = type.getRank() == 2 && element.isF32();
+      break;
+    }
+    if (!fits)
+      fail(function, "expected '", name, "' to have a type that fits role '", stringifyRole(role),
+           "', but got ", type);
+    auto labels = module->getAttrOfType<ArrayAttr>(kLabelsAttr);
+    if (role == Role::Logits && labels && fits &&
+        static_cast<int64_t>(labels.size()) != type.getDimSize(0))
+      fail(function, "expected as many labels as logits, ", type.getDimSize(0), ", but got ",
+           labels.size());
+  }
+
+  void verifyFunction(func::FuncOp function) {
+    llvm::StringSet<> inputs, outputs;
+    FunctionType type = function.getFunctionType();
+    for (auto [index, input] : llvm::enumerate(type.getInputs()))
+      verifyBinding(function, "argument", index, function.getArgAttrDict(index), input, inputs);
+    for (auto [index, result] : llvm::enumerate(type.getResults()))
+      verifyBinding(function, "result", index, function.getResultAttrDict(index), result, outputs);
+    for (Type argument : type.getInputs())
+      verifyType(function, argument);
+    function.walk([&](Operation *op) {
+      for (Type result : op->getResultTypes())
+        verifyType(op, result);
+      if (auto addPosition = dyn_cast<AddPositionOp>(op))
+        verifyPositions(addPosition);
+      if (auto select = dyn_cast<SelectOp>(op))
+        verifySelect(select);
+      if (auto embedding = dyn_cast<EmbeddingOp>(op))
+        verifyVocabulary(embedding);
+    });
+  }
+
+  void verifyPositions(AddPositionOp op) {
+    gem::SymbolOp symbol = symbolOf(op.getX().getType(), 0);
+    int64_t rows = op.getTable().getType().getDimSize(0);
+    if (symbol && rows < static_cast<int64_t>(symbol.getMaximum()))
+      fail(op, "expected a table of at least ", symbol.getMaximum(), " rows, the maximum of @",
+           symbol.getSymName(), ", but got ", rows);
+  }
+
+  void verifySelect(SelectOp op) {
+    gem::SymbolOp symbol = symbolOf(op.getX().getType(), 0);
+    if (symbol && op.getRow() >= symbol.getMinimum())
+      fail(op, "expected a row below ", symbol.getMinimum(), ", the minimum of @",
+           symbol.getSymName(), ", but got ", op.getRow());
+  }
+
+  void verifyVocabulary(EmbeddingOp op) {
+    auto argument = dyn_cast<BlockArgument>(op.getIds());
+    if (!argument)
+      return;
+    int64_t rows = op.getTable().getType().getDimSize(0);
+    for (auto tokenizer : module.getOps<TokenizerOp>())
+      if (static_cast<int64_t>(tokenizer.getVocabularySize()) > rows)
+        fail(op, "expected a table of at least ", tokenizer.getVocabularySize(),
+             " rows, the vocabulary of @", tokenizer.getSymName(), ", but got ", rows);
+  }
+
+  void verifyFinite(WeightOp weight) {
+    if (!hasData(weight.getValue()))
+      return;
+    constexpr int64_t kBlock = 1 << 16;
+    std::vector<float> block(std::min(kBlock, weight.getValue().getNumElements()));
+    int64_t total = weight.getValue().getNumElements();
+    for (int64_t first = 0; first < total; first += kBlock) {
+      int64_t count = std::min(kBlock, total - first);
+      readAsF32(weight.getValue(), first, count, block.data());
+      for (int64_t i = 0; i < count; ++i)
+        if (!std::isfinite(block[i])) {
+          fail(weight, "expected finite values, but got ", std::isnan(block[i]) ? "NaN" : "infinity",
+               " at element ", first + i);
+          return;
+        }
+    }
+  }
+
+  ModuleOp module;
+  llvm::StringMap<gem::SymbolOp> symbols;
+  bool ok = true;
+};
+
+struct VerifyModel : gem::impl::VerifyModelPassBase<VerifyModel> {
+  using VerifyModelPassBase::VerifyModelPassBase;
+  void runOnOperation() override {
+    if (!ModelVerifier(getOperation()).run(checkFinite))
+      return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+
+} // namespace

@@ -1,0 +1,260 @@
+/* The GEM runtime: opens a bundle (.gemb) and runs it.
+ *
+ * Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ *   gem_error_t error;
+ *   gem_bundle_t* bundle = NULL;
+ *   gem_session_t* session = NULL;
+ *   if (gem_bundle_open("model.gemb", NULL, &bundle, &error) != GEM_STATUS_OK ||
+ *       gem_session_create(bundle, NULL, &session, &error) != GEM_STATUS_OK ||
+ *       gem_session_run_tokens(session, ids, count, &error) != GEM_STATUS_OK)
+ *     return fail(error.message);
+ *   gem_tensor_t logits;
+ *   gem_session_output_by_role(session, GEM_ROLE_LOGITS, &logits, &error);
+ *
+ * Ownership: a create or open function gives the caller an object to be closed
+ * with the matching close function; a bundle must outlive its sessions and its
+ * tokenizers. Strings and tensors handed out belong to the object they came
+ * from.
+ *
+ * Threads: a bundle may be used from any number of threads. A session belongs
+ * to one thread at a time; only gem_session_cancel may be called beside it.
+ *
+ * Errors: functions that can fail return a gem_status_t and, when `out_error`
+ * is not NULL, fill it with a message that says what was found, where, and what
+ * was expected. No function aborts, throws or prints.
+ *
+ * Numerics: for the same bundle and inputs the results are the same bits on
+ * every CPU and for every number of threads (docs/adr/0003-numerics.md).
+ */
+#ifndef GEM_GEM_H
+#define GEM_GEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GEM_API __attribute__((visibility("default")))
+#else
+#define GEM_API
+#endif
+
+/* --- versions ------------------------------------------------------------- */
+
+/* Of the bundle format: a runtime reads bundles of its own major version and of
+ * a minor version up to its own. */
+#define GEM_FORMAT_MAJOR 1
+#define GEM_FORMAT_MINOR 0
+
+/* The runtime's version, "MAJOR.MINOR.PATCH". */
+GEM_API const char* gem_version(void);
+
+/* --- errors --------------------------------------------------------------- */
+
+typedef enum gem_status_t {
+  GEM_STATUS_OK = 0,
+  GEM_STATUS_INVALID_ARGUMENT = 1, /* the call is wrong */
+  GEM_STATUS_NOT_FOUND = 2,        /* no such file, output, entry */
+  GEM_STATUS_IO = 3,               /* the operating system refused */
+  GEM_STATUS_CORRUPT = 4,          /* the bundle is damaged or not a bundle */
+  GEM_STATUS_UNSUPPORTED = 5,      /* a newer format, an unknown kernel */
+  GEM_STATUS_OUT_OF_MEMORY = 6,    /* an allocation failed */
+  GEM_STATUS_OUT_OF_RANGE = 7,     /* a value of an input is out of its range */
+  GEM_STATUS_CANCELLED = 8,        /* gem_session_cancel was called */
+} gem_status_t;
+
+/* "OK", "INVALID_ARGUMENT", ... Never NULL. */
+GEM_API const char* gem_status_name(gem_status_t status);
+
+typedef struct gem_error_t {
+  gem_status_t status;
+  char message[500]; /* one line of UTF-8, NUL-terminated */
+} gem_error_t;
+
+/* --- memory --------------------------------------------------------------- */
+
+/* Where the runtime takes its memory. All of it is taken while opening and
+ * creating; running takes none. `allocate` returns NULL when there is none;
+ * `alignment` is a power of two of at most 4096. */
+typedef struct gem_allocator_t {
+  void* self;
+  void* (*allocate)(void* self, size_t size, size_t alignment);
+  void (*release)(void* self, void* pointer, size_t size);
+} gem_allocator_t;
+
+/* --- bundles -------------------------------------------------------------- */
+
+typedef struct gem_bundle_t gem_bundle_t;
+
+typedef enum gem_load_mode_t {
+  /* Maps the file and uses the weights in place. The file must be neither
+   * truncated nor rewritten while the bundle is open; replacing it by rename is
+   * safe. */
+  GEM_LOAD_MAP = 0,
+  /* Reads the file into memory, which later changes of it cannot reach. */
+  GEM_LOAD_COPY = 1,
+} gem_load_mode_t;
+
+typedef enum gem_hash_check_t {
+  /* Checks the hash of the program part only. */
+  GEM_HASH_PROGRAM = 0,
+  /* Also checks the hash of every segment before returning. */
+  GEM_HASH_ALL = 1,
+} gem_hash_check_t;
+
+/* Initialise with gem_bundle_options_init; NULL stands for the defaults. */
+typedef struct gem_bundle_options_t {
+  uint32_t struct_size; /* sizeof(gem_bundle_options_t), for later growth */
+  gem_load_mode_t load_mode;
+  gem_hash_check_t hash_check;
+  const gem_allocator_t* allocator; /* NULL: the C library's */
+} gem_bundle_options_t;
+
+GEM_API void gem_bundle_options_init(gem_bundle_options_t* options);
+
+/* Opens and verifies the bundle at `path`. */
+GEM_API gem_status_t gem_bundle_open(const char* path, const gem_bundle_options_t* options,
+                                     gem_bundle_t** out_bundle, gem_error_t* out_error);
+
+/* Opens a bundle that lies in memory, aligned to 64 bytes. In GEM_LOAD_MAP mode
+ * `data` must stay unchanged until the bundle is closed. */
+GEM_API gem_status_t gem_bundle_open_memory(const void* data, size_t size,
+                                            const gem_bundle_options_t* options,
+                                            gem_bundle_t** out_bundle, gem_error_t* out_error);
+
+/* Closes the bundle; NULL is allowed. */
+GEM_API void gem_bundle_close(gem_bundle_t* bundle);
+
+/* Facts about a bundle. Strings live as long as the bundle. */
+typedef struct gem_bundle_info_t {
+  uint32_t struct_size;     /* set by the caller */
+  const char* producer;     /* the tool that wrote it, and its version */
+  const char* model_name;
+  const char* architecture; /* "gem", "bert", "bert-classifier" */
+  uint64_t parameters;      /* of the source model */
+  uint64_t file_size;       /* bytes */
+  uint32_t format_major, format_minor;
+  uint32_t variant_count;
+  uint32_t label_count;     /* 0 when the bundle has no labels */
+  uint32_t maximum_tokens;  /* per text, [CLS] and [SEP] included; 0: no text */
+  int32_t padded;           /* 1: inputs are padded to maximum_tokens */
+} gem_bundle_info_t;
+
+GEM_API gem_status_t gem_bundle_info(const gem_bundle_t* bundle, gem_bundle_info_t* out_info);
+
+/* The label of a class, or NULL when there is none. */
+GEM_API const char* gem_bundle_label(const gem_bundle_t* bundle, uint32_t index);
+
+/* The device a variant was compiled for, or NULL past the last variant. */
+GEM_API const char* gem_bundle_variant_device(const gem_bundle_t* bundle, uint32_t index);
+
+/* --- sessions ------------------------------------------------------------- */
+
+typedef struct gem_session_t gem_session_t;
+
+typedef struct gem_session_options_t {
+  uint32_t struct_size;
+  uint32_t thread_count; /* threads that compute, the caller's included; 1 */
+  uint32_t variant;      /* index; 0 */
+  const char* entry;     /* NULL: the first entry */
+  const char* cpu;       /* "scalar", "avx2", "avx512", "neon"; NULL: the GEM_CPU
+                            environment variable, else the best this CPU has */
+  const gem_allocator_t* allocator; /* NULL: the bundle's */
+} gem_session_options_t;
+
+GEM_API void gem_session_options_init(gem_session_options_t* options);
+
+/* Creates a session and takes all memory it will ever need. */
+GEM_API gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_t* options,
+                                        gem_session_t** out_session, gem_error_t* out_error);
+
+GEM_API void gem_session_close(gem_session_t* session);
+
+typedef struct gem_session_info_t {
+  uint32_t struct_size; /* set by the caller */
+  const char* cpu;      /* the kernels in use: "avx512", ... */
+  const char* cpu_reason; /* why: "best of this CPU", "GEM_CPU", "asked for" */
+  uint32_t thread_count;
+  uint64_t arena_bytes;   /* the planned arena */
+  uint64_t session_bytes; /* everything the session allocated, arena included */
+  uint32_t input_count, output_count;
+} gem_session_info_t;
+
+GEM_API gem_status_t gem_session_info(const gem_session_t* session, gem_session_info_t* out_info);
+
+/* --- tensors -------------------------------------------------------------- */
+
+typedef enum gem_element_type_t {
+  GEM_ELEMENT_INVALID = 0,
+  GEM_ELEMENT_F32 = 1,
+  GEM_ELEMENT_U8 = 5,
+  GEM_ELEMENT_I32 = 7,
+} gem_element_type_t;
+
+typedef enum gem_role_t {
+  GEM_ROLE_NONE = 0,
+  GEM_ROLE_TOKEN_IDS = 1,     /* i32 [n] */
+  GEM_ROLE_TOKEN_COUNT = 2,   /* i32 [1]: the real tokens of a padded input */
+  GEM_ROLE_LOGITS = 3,        /* f32 [classes] */
+  GEM_ROLE_ROUTED = 4,        /* u8 [n]: 1 where a token was routed */
+  GEM_ROLE_CLUSTER = 5,       /* i32 [n]: a token's cluster */
+  GEM_ROLE_HIDDEN_STATES = 6, /* f32 [n, hidden] */
+  GEM_ROLE_CLS = 7,           /* f32 [1, hidden] */
+  GEM_ROLE_ACTIVATION = 8,    /* an intermediate value, for calibration */
+} gem_role_t;
+
+#define GEM_MAX_RANK 4
+
+/* A row-major tensor. An output's `data` points into the session and is good
+ * until the next run or close. Before the first run, dimensions bound at run
+ * time are given at their maximum and `data` is NULL. */
+typedef struct gem_tensor_t {
+  const char* name;
+  gem_role_t role;
+  gem_element_type_t element_type;
+  uint32_t rank;
+  uint32_t dims[GEM_MAX_RANK];
+  const void* data;
+  size_t size; /* bytes */
+} gem_tensor_t;
+
+/* Describes the input or output at `index`, NOT_FOUND past the last. */
+GEM_API gem_status_t gem_session_input(const gem_session_t* session, uint32_t index,
+                                       gem_tensor_t* out_tensor, gem_error_t* out_error);
+GEM_API gem_status_t gem_session_output(const gem_session_t* session, uint32_t index,
+                                        gem_tensor_t* out_tensor, gem_error_t* out_error);
+
+/* The first output with `role`. */
+GEM_API gem_status_t gem_session_output_by_role(const gem_session_t* session, gem_role_t role,
+                                                gem_tensor_t* out_tensor, gem_error_t* out_error);
+
+/* Copies an input in. `dims` has the input's rank; extents bound at run time
+ * must lie in their range and agree between inputs of one run. Integer values
+ * out of the input's range are refused by position. */
+GEM_API gem_status_t gem_session_set_input(gem_session_t* session, uint32_t index,
+                                           const void* data, const uint32_t* dims, uint32_t rank,
+                                           gem_error_t* out_error);
+
+/* Runs the entry on the inputs that were set. Takes no memory. */
+GEM_API gem_status_t gem_session_run(gem_session_t* session, gem_error_t* out_error);
+
+/* Sets the token inputs (padding them, and giving their count, where the
+ * program wants that) and runs. Needs an input of role TOKEN_IDS. `count` lies
+ * between the program's minimum and maximum number of tokens. */
+GEM_API gem_status_t gem_session_run_tokens(gem_session_t* session, const int32_t* ids,
+                                            uint32_t count, gem_error_t* out_error);
+
+/* Makes a run in progress on another thread return GEM_STATUS_CANCELLED soon;
+ * without one, the next run returns it. */
+GEM_API void gem_session_cancel(gem_session_t* session);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* GEM_GEM_H */

@@ -1,0 +1,308 @@
+// The C API: checks arguments, hands over to Bundle and Session.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include <cstddef>
+#include <cstring>
+#include <new>
+
+#include "gem/gem.h"
+#include "runtime/core/Session.h"
+#include "runtime/core/Status.h"
+#include "runtime/loader/Bundle.h"
+
+namespace {
+
+using gem::Fail;
+using gem::Memory;
+using gem::Succeed;
+
+gem_status_t NullArgument(gem_error_t* error, const char* name) {
+  return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "%s: expected a pointer, but got NULL", name);
+}
+
+// Copies options of a caller that was compiled against this header or a later
+// one into `out`, which holds the defaults. Options of version 0.1 are complete.
+template <typename Options>
+gem_status_t ReadOptions(const Options* options, Options* out, gem_error_t* error) {
+  if (options == nullptr) return GEM_STATUS_OK;
+  if (options->struct_size < sizeof(Options)) {
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
+                "options: struct_size: expected at least %zu, but got %u; initialise options with "
+                "their init function",
+                sizeof(Options), options->struct_size);
+  }
+  memcpy(out, options, sizeof(Options));
+  return GEM_STATUS_OK;
+}
+
+// An enum of the caller as the number it is: it may be out of range.
+template <typename Enum>
+int ToInt(const Enum& value) {
+  int number = 0;
+  static_assert(sizeof(number) == sizeof(value));
+  memcpy(&number, &value, sizeof(number));
+  return number;
+}
+
+// Opens with `open(bundle)`, into memory from the options' allocator.
+template <typename Open>
+gem_status_t OpenBundle(const gem_bundle_options_t* options, gem_bundle_t** out_bundle,
+                        gem_error_t* error, Open open) {
+  gem_bundle_options_t resolved;
+  gem_bundle_options_init(&resolved);
+  gem_status_t status = ReadOptions(options, &resolved, error);
+  if (status != GEM_STATUS_OK) return status;
+  const int mode = ToInt(resolved.load_mode);
+  if (mode != GEM_LOAD_MAP && mode != GEM_LOAD_COPY) {
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
+                "options: load_mode: expected 0 (GEM_LOAD_MAP) or 1 (GEM_LOAD_COPY), but got %d",
+                mode);
+  }
+  const int check = ToInt(resolved.hash_check);
+  if (check != GEM_HASH_PROGRAM && check != GEM_HASH_ALL) {
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
+                "options: hash_check: expected 0 (GEM_HASH_PROGRAM) or 1 (GEM_HASH_ALL), but got "
+                "%d",
+                check);
+  }
+  status = gem::CheckAllocator(resolved.allocator, error);
+  if (status != GEM_STATUS_OK) return status;
+  const gem_allocator_t allocator =
+      resolved.allocator != nullptr ? *resolved.allocator : gem::DefaultAllocator();
+  void* place = Memory(allocator).Allocate(sizeof(gem_bundle_t), alignof(gem_bundle_t));
+  if (place == nullptr) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a bundle");
+  }
+  auto* bundle = new (place) gem_bundle_t(allocator);
+  status = open(bundle, resolved);
+  if (status != GEM_STATUS_OK) {
+    gem_bundle_close(bundle);
+    return status;
+  }
+  *out_bundle = bundle;
+  return Succeed(error);
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* gem_version(void) { return GEM_VERSION; }
+
+const char* gem_status_name(gem_status_t status) {
+  switch (ToInt(status)) {
+    case GEM_STATUS_OK:
+      return "OK";
+    case GEM_STATUS_INVALID_ARGUMENT:
+      return "INVALID_ARGUMENT";
+    case GEM_STATUS_NOT_FOUND:
+      return "NOT_FOUND";
+    case GEM_STATUS_IO:
+      return "IO";
+    case GEM_STATUS_CORRUPT:
+      return "CORRUPT";
+    case GEM_STATUS_UNSUPPORTED:
+      return "UNSUPPORTED";
+    case GEM_STATUS_OUT_OF_MEMORY:
+      return "OUT_OF_MEMORY";
+    case GEM_STATUS_OUT_OF_RANGE:
+      return "OUT_OF_RANGE";
+    case GEM_STATUS_CANCELLED:
+      return "CANCELLED";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+// --- bundles -----------------------------------------------------------------
+
+void gem_bundle_options_init(gem_bundle_options_t* options) {
+  if (options == nullptr) return;
+  memset(options, 0, sizeof(*options));
+  options->struct_size = sizeof(*options);
+  options->load_mode = GEM_LOAD_MAP;
+  options->hash_check = GEM_HASH_PROGRAM;
+}
+
+gem_status_t gem_bundle_open(const char* path, const gem_bundle_options_t* options,
+                             gem_bundle_t** out_bundle, gem_error_t* out_error) {
+  if (out_bundle == nullptr) return NullArgument(out_error, "out_bundle");
+  *out_bundle = nullptr;
+  if (path == nullptr) return NullArgument(out_error, "path");
+  return OpenBundle(options, out_bundle, out_error,
+                    [&](gem_bundle_t* bundle, const gem_bundle_options_t& resolved) {
+                      return bundle->Open(path, resolved.load_mode, resolved.hash_check, out_error);
+                    });
+}
+
+gem_status_t gem_bundle_open_memory(const void* data, size_t size,
+                                    const gem_bundle_options_t* options, gem_bundle_t** out_bundle,
+                                    gem_error_t* out_error) {
+  if (out_bundle == nullptr) return NullArgument(out_error, "out_bundle");
+  *out_bundle = nullptr;
+  if (data == nullptr) return NullArgument(out_error, "data");
+  return OpenBundle(options, out_bundle, out_error,
+                    [&](gem_bundle_t* bundle, const gem_bundle_options_t& resolved) {
+                      return bundle->OpenMemory(data, size, resolved.load_mode, resolved.hash_check,
+                                                out_error);
+                    });
+}
+
+void gem_bundle_close(gem_bundle_t* bundle) {
+  if (bundle == nullptr) return;
+  const gem_allocator_t allocator = bundle->allocator();
+  bundle->~gem_bundle_t();
+  allocator.release(allocator.self, bundle, sizeof(gem_bundle_t));
+}
+
+gem_status_t gem_bundle_info(const gem_bundle_t* bundle, gem_bundle_info_t* out_info) {
+  if (bundle == nullptr || out_info == nullptr || out_info->struct_size < sizeof(*out_info)) {
+    return GEM_STATUS_INVALID_ARGUMENT;
+  }
+  const gem::schema::Bundle& root = bundle->root();
+  const gem::schema::Model& model = *root.model();
+  const gem::schema::Text* text = root.text();
+  gem_bundle_info_t info = {};
+  info.struct_size = out_info->struct_size;
+  info.producer = root.producer()->c_str();
+  info.model_name = model.name()->c_str();
+  info.architecture = model.architecture()->c_str();
+  info.parameters = model.parameters();
+  info.file_size = bundle->bytes().size();
+  info.format_major = bundle->preamble().format_major;
+  info.format_minor = bundle->preamble().format_minor;
+  info.variant_count = root.variants()->size();
+  info.label_count = model.labels() == nullptr ? 0 : model.labels()->size();
+  info.maximum_tokens = text == nullptr ? 0 : text->maximum_tokens();
+  info.padded = text != nullptr && text->padded() ? 1 : 0;
+  *out_info = info;
+  return GEM_STATUS_OK;
+}
+
+const char* gem_bundle_label(const gem_bundle_t* bundle, uint32_t index) {
+  if (bundle == nullptr) return nullptr;
+  const auto* labels = bundle->root().model()->labels();
+  return labels == nullptr || index >= labels->size() ? nullptr : labels->Get(index)->c_str();
+}
+
+const char* gem_bundle_variant_device(const gem_bundle_t* bundle, uint32_t index) {
+  if (bundle == nullptr || index >= bundle->root().variants()->size()) return nullptr;
+  return bundle->root().variants()->Get(index)->device()->c_str();
+}
+
+// --- sessions ----------------------------------------------------------------
+
+void gem_session_options_init(gem_session_options_t* options) {
+  if (options == nullptr) return;
+  memset(options, 0, sizeof(*options));
+  options->struct_size = sizeof(*options);
+  options->thread_count = 1;
+}
+
+gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_t* options,
+                                gem_session_t** out_session, gem_error_t* out_error) {
+  if (out_session == nullptr) return NullArgument(out_error, "out_session");
+  *out_session = nullptr;
+  if (bundle == nullptr) return NullArgument(out_error, "bundle");
+  gem_session_options_t resolved;
+  gem_session_options_init(&resolved);
+  gem_status_t status = ReadOptions(options, &resolved, out_error);
+  if (status == GEM_STATUS_OK) status = gem::CheckAllocator(resolved.allocator, out_error);
+  if (status != GEM_STATUS_OK) return status;
+  const gem_allocator_t allocator =
+      resolved.allocator != nullptr ? *resolved.allocator : bundle->allocator();
+  void* place = Memory(allocator).Allocate(sizeof(gem_session_t), alignof(gem_session_t));
+  if (place == nullptr) {
+    return Fail(out_error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a session");
+  }
+  auto* session = new (place) gem_session_t(*bundle, allocator);
+  status = session->Initialize({.thread_count = resolved.thread_count,
+                                .variant = resolved.variant,
+                                .entry = resolved.entry,
+                                .cpu = resolved.cpu},
+                               out_error);
+  if (status != GEM_STATUS_OK) {
+    gem_session_close(session);
+    return status;
+  }
+  *out_session = session;
+  return Succeed(out_error);
+}
+
+void gem_session_close(gem_session_t* session) {
+  if (session == nullptr) return;
+  const gem_allocator_t allocator = session->allocator();
+  session->~gem_session_t();
+  allocator.release(allocator.self, session, sizeof(gem_session_t));
+}
+
+gem_status_t gem_session_info(const gem_session_t* session, gem_session_info_t* out_info) {
+  if (session == nullptr || out_info == nullptr || out_info->struct_size < sizeof(*out_info)) {
+    return GEM_STATUS_INVALID_ARGUMENT;
+  }
+  gem_session_info_t info = {};
+  info.struct_size = out_info->struct_size;
+  info.cpu = session->cpu().kernels->name;
+  info.cpu_reason = session->cpu().reason;
+  info.thread_count = session->thread_count();
+  info.arena_bytes = session->entry().arena_size();
+  info.session_bytes = session->bytes() + sizeof(gem_session_t);
+  info.input_count = session->entry().inputs()->size();
+  info.output_count = session->entry().outputs()->size();
+  *out_info = info;
+  return GEM_STATUS_OK;
+}
+
+gem_status_t gem_session_input(const gem_session_t* session, uint32_t index,
+                               gem_tensor_t* out_tensor, gem_error_t* out_error) {
+  if (session == nullptr) return NullArgument(out_error, "session");
+  if (out_tensor == nullptr) return NullArgument(out_error, "out_tensor");
+  const gem_status_t status = session->DescribeInput(index, out_tensor, out_error);
+  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+}
+
+gem_status_t gem_session_output(const gem_session_t* session, uint32_t index,
+                                gem_tensor_t* out_tensor, gem_error_t* out_error) {
+  if (session == nullptr) return NullArgument(out_error, "session");
+  if (out_tensor == nullptr) return NullArgument(out_error, "out_tensor");
+  const gem_status_t status = session->DescribeOutput(index, out_tensor, out_error);
+  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+}
+
+gem_status_t gem_session_output_by_role(const gem_session_t* session, gem_role_t role,
+                                        gem_tensor_t* out_tensor, gem_error_t* out_error) {
+  if (session == nullptr) return NullArgument(out_error, "session");
+  if (out_tensor == nullptr) return NullArgument(out_error, "out_tensor");
+  const gem_status_t status = session->DescribeOutputByRole(ToInt(role), out_tensor, out_error);
+  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+}
+
+gem_status_t gem_session_set_input(gem_session_t* session, uint32_t index, const void* data,
+                                   const uint32_t* dims, uint32_t rank, gem_error_t* out_error) {
+  if (session == nullptr) return NullArgument(out_error, "session");
+  if (data == nullptr) return NullArgument(out_error, "data");
+  if (dims == nullptr) return NullArgument(out_error, "dims");
+  const gem_status_t status = session->SetInput(index, data, dims, rank, out_error);
+  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+}
+
+gem_status_t gem_session_run(gem_session_t* session, gem_error_t* out_error) {
+  if (session == nullptr) return NullArgument(out_error, "session");
+  const gem_status_t status = session->Run(out_error);
+  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+}
+
+gem_status_t gem_session_run_tokens(gem_session_t* session, const int32_t* ids, uint32_t count,
+                                    gem_error_t* out_error) {
+  if (session == nullptr) return NullArgument(out_error, "session");
+  if (ids == nullptr) return NullArgument(out_error, "ids");
+  const gem_status_t status = session->RunTokens(ids, count, out_error);
+  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+}
+
+void gem_session_cancel(gem_session_t* session) {
+  if (session != nullptr) session->Cancel();
+}
+
+}  // extern "C"

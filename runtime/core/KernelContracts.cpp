@@ -1,0 +1,292 @@
+// What every kernel demands of the commands that call it.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/KernelContracts.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <limits>
+
+#include "runtime/kernels/Kernels.h"
+
+namespace gem {
+namespace {
+
+using schema::ElementType;
+using schema::Kernel;
+using schema::KernelParams;
+
+constexpr ElementType kF32 = ElementType::F32;
+constexpr ElementType kI32 = ElementType::I32;
+constexpr ElementType kU8 = ElementType::U8;
+constexpr uint8_t kBuffer = OperandContract::kBuffer;
+constexpr uint8_t kConstant = OperandContract::kConstant;
+constexpr uint8_t kOptional = OperandContract::kOptional;
+constexpr schema::Layout kPanel16 = schema::Layout::PANEL_16;
+
+[[gnu::format(printf, 4, 5)]] bool Refuse(ParameterError* error, const char* parameter,
+                                          double found, const char* expected, ...) {
+  error->parameter = parameter;
+  error->found = found;
+  va_list arguments;
+  va_start(arguments, expected);
+  vsnprintf(error->expected, sizeof(error->expected), expected, arguments);
+  va_end(arguments);
+  return false;
+}
+
+bool CheckFinite(float value, const char* parameter, ParameterError* error) {
+  if (__builtin_isfinite(value)) return true;
+  return Refuse(error, parameter, value, "a finite number");
+}
+
+bool CheckAddPosition(const CommandView& view, ParameterError* error) {
+  const uint32_t positions = view.inputs[1].dims[0].value();
+  const uint32_t tokens = view.Maximum(view.inputs[0].dims[0]);
+  if (tokens <= positions) return true;
+  return Refuse(error, "input 1 (table): extent 0", positions,
+                "at least the %u rows that input 0 (x) may have", tokens);
+}
+
+bool CheckActivationValue(schema::Activation activation, bool may_be_none, ParameterError* error) {
+  if (activation == schema::Activation::GELU || activation == schema::Activation::TANH) {
+    return true;
+  }
+  if (may_be_none && activation == schema::Activation::NONE) return true;
+  return Refuse(error, "activation", static_cast<double>(activation), "%s1 (GELU) or 2 (TANH)",
+                may_be_none ? "0 (NONE), " : "");
+}
+
+bool CheckLinear(const CommandView& view, ParameterError* error) {
+  return CheckActivationValue(view.command.params_as_LinearParams()->activation(), true, error);
+}
+
+bool CheckActivation(const CommandView& view, ParameterError* error) {
+  return CheckActivationValue(view.command.params_as_ActivationParams()->activation(), false,
+                              error);
+}
+
+bool CheckLayerNorm(const CommandView& view, ParameterError* error) {
+  const float epsilon = view.command.params_as_LayerNormParams()->epsilon();
+  if (__builtin_isfinite(epsilon) && epsilon >= 0) return true;
+  return Refuse(error, "epsilon", epsilon, "a finite number of at least 0");
+}
+
+template <typename Params>
+bool CheckAttentionParams(const CommandView& view, const Params& params, ParameterError* error) {
+  const schema::Dim& queries = view.inputs[0].dims[0];
+  const schema::Dim& width = view.inputs[0].dims[1];
+  const schema::Dim& tokens = view.inputs[1].dims[0];
+  if (params.head_dim() < 1 || params.head_dim() > kMaxHeadDim) {
+    return Refuse(error, "head_dim", params.head_dim(), "1 to %u", kMaxHeadDim);
+  }
+  if (width.kind() != schema::DimKind::CONSTANT ||
+      uint64_t{params.num_heads()} * params.head_dim() != width.value()) {
+    return Refuse(error, "num_heads", params.num_heads(),
+                  "num_heads * head_dim (%u) to be input 0 (q) extent 1 (%s%u)", params.head_dim(),
+                  width.kind() == schema::DimKind::CONSTANT ? "" : "symbol ", width.value());
+  }
+  // Units are counted in 32 bits.
+  if (uint64_t{params.num_heads()} * view.Maximum(queries) > std::numeric_limits<uint32_t>::max()) {
+    return Refuse(error, "num_heads", params.num_heads(),
+                  "num_heads * queries (up to %u) to fit in 32 bits", view.Maximum(queries));
+  }
+  if (!CheckFinite(params.scale(), "scale", error)) return false;
+  const bool same_symbol = queries.kind() == schema::DimKind::SYMBOL &&
+                           tokens.kind() == schema::DimKind::SYMBOL &&
+                           queries.value() == tokens.value();
+  if (same_symbol) {
+    if (params.first_query() == 0) return true;
+    return Refuse(error, "first_query", params.first_query(),
+                  "0, since q and k have the same number of rows");
+  }
+  if (uint64_t{params.first_query()} + view.Maximum(queries) > view.Minimum(tokens)) {
+    return Refuse(error, "first_query", params.first_query(),
+                  "first_query + queries (up to %u) within the tokens (at least %u)",
+                  view.Maximum(queries), view.Minimum(tokens));
+  }
+  return true;
+}
+
+bool CheckAttention(const CommandView& view, ParameterError* error) {
+  return CheckAttentionParams(view, *view.command.params_as_AttentionParams(), error);
+}
+
+bool CheckScarAttention(const CommandView& view, ParameterError* error) {
+  const auto& params = *view.command.params_as_ScarAttentionParams();
+  if (!CheckAttentionParams(view, params, error)) return false;
+  if (params.predicate() <= schema::ScarPredicate::MAX) return true;
+  return Refuse(error, "predicate", static_cast<double>(params.predicate()),
+                "0 (EITHER), 1 (SAME_CLUSTER) or 2 (SAME_ROUTE)");
+}
+
+bool CheckRouteTokens(const CommandView& view, ParameterError* error) {
+  return CheckFinite(view.command.params_as_RouteTokensParams()->threshold(), "threshold", error);
+}
+
+bool CheckSelectRow(const CommandView& view, ParameterError* error) {
+  const uint32_t row = view.command.params_as_SelectRowParams()->row();
+  const uint32_t rows = view.Minimum(view.inputs[0].dims[0]);
+  if (row < rows) return true;
+  return Refuse(error, "row", row, "less than the %u rows that input 0 (x) has at least", rows);
+}
+
+constexpr KernelContract kContracts[] = {
+    {.kernel = Kernel::EMBEDDING,
+     .params = KernelParams::EmbeddingParams,
+     .input_count = 2,
+     .output_count = 1,
+     .inputs = {{"ids", kI32, kBuffer, "n"}, {"table", kF32, kConstant, "VH"}},
+     .outputs = {{"y", kF32, kBuffer, "nH"}},
+     .in_place_count = 0,
+     .in_place = {},
+     .check = nullptr},
+    {.kernel = Kernel::ADD_POSITION,
+     .params = KernelParams::AddPositionParams,
+     .input_count = 2,
+     .output_count = 1,
+     .inputs = {{"x", kF32, kBuffer, "nH"}, {"table", kF32, kConstant, "PH"}},
+     .outputs = {{"y", kF32, kBuffer, "nH"}},
+     .in_place_count = 1,
+     .in_place = {{0, 0}},
+     .check = CheckAddPosition},
+    {.kernel = Kernel::ADD,
+     .params = KernelParams::AddParams,
+     .input_count = 2,
+     .output_count = 1,
+     .inputs = {{"x", kF32, kBuffer, "mH"}, {"z", kF32, kBuffer, "mH"}},
+     .outputs = {{"y", kF32, kBuffer, "mH"}},
+     .in_place_count = 2,
+     .in_place = {{0, 0}, {0, 1}},
+     .check = nullptr},
+    {.kernel = Kernel::LINEAR,
+     .params = KernelParams::LinearParams,
+     .input_count = 4,
+     .output_count = 1,
+     .inputs = {{"x", kF32, kBuffer, "mK"},
+                {"w", kF32, kConstant, "NK", kPanel16},
+                {"bias", kF32, kConstant | kOptional, "N"},
+                {"residual", kF32, kBuffer | kOptional, "mN", schema::Layout::ROW_MAJOR, true}},
+     .outputs = {{"y", kF32, kBuffer, "mN", schema::Layout::ROW_MAJOR, true}},
+     .in_place_count = 1,
+     .in_place = {{0, 3}},
+     .check = CheckLinear},
+    {.kernel = Kernel::LAYER_NORM,
+     .params = KernelParams::LayerNormParams,
+     .input_count = 3,
+     .output_count = 1,
+     .inputs = {{"x", kF32, kBuffer, "mH"},
+                {"gamma", kF32, kConstant, "H"},
+                {"beta", kF32, kConstant, "H"}},
+     .outputs = {{"y", kF32, kBuffer, "mH"}},
+     .in_place_count = 1,
+     .in_place = {{0, 0}},
+     .check = CheckLayerNorm},
+    {.kernel = Kernel::ACTIVATION,
+     .params = KernelParams::ActivationParams,
+     .input_count = 1,
+     .output_count = 1,
+     .inputs = {{"x", kF32, kBuffer, "mH"}},
+     .outputs = {{"y", kF32, kBuffer, "mH"}},
+     .in_place_count = 1,
+     .in_place = {{0, 0}},
+     .check = CheckActivation},
+    {.kernel = Kernel::ATTENTION,
+     .params = KernelParams::AttentionParams,
+     .input_count = 4,
+     .output_count = 1,
+     .inputs = {{"q", kF32, kBuffer, "mW"},
+                {"k", kF32, kBuffer, "nW"},
+                {"v", kF32, kBuffer, "nW"},
+                {"count", kI32, kBuffer | kOptional, "1"}},
+     .outputs = {{"y", kF32, kBuffer, "mW"}},
+     .in_place_count = 0,
+     .in_place = {},
+     .check = CheckAttention},
+    {.kernel = Kernel::ROUTE_TOKENS,
+     .params = KernelParams::RouteTokensParams,
+     .input_count = 3,
+     .output_count = 3,
+     .inputs = {{"x", kF32, kBuffer, "nH"},
+                {"w_r", kF32, kConstant, "CH"},
+                {"centroids", kF32, kConstant, "KH"}},
+     .outputs = {{"probs", kF32, kBuffer | kOptional, "nC"},
+                 {"routed", kU8, kBuffer, "n"},
+                 {"cluster", kI32, kBuffer, "n"}},
+     .in_place_count = 0,
+     .in_place = {},
+     .check = CheckRouteTokens},
+    {.kernel = Kernel::SCAR_ATTENTION,
+     .params = KernelParams::ScarAttentionParams,
+     .input_count = 5,
+     .output_count = 1,
+     .inputs = {{"q", kF32, kBuffer, "mW"},
+                {"k", kF32, kBuffer, "nW"},
+                {"v", kF32, kBuffer, "nW"},
+                {"routed", kU8, kBuffer, "n"},
+                {"cluster", kI32, kBuffer, "n"}},
+     .outputs = {{"y", kF32, kBuffer, "mW"}},
+     .in_place_count = 0,
+     .in_place = {},
+     .check = CheckScarAttention},
+    {.kernel = Kernel::SELECT_ROW,
+     .params = KernelParams::SelectRowParams,
+     .input_count = 1,
+     .output_count = 1,
+     .inputs = {{"x", kF32, kBuffer, "nH"}},
+     .outputs = {{"y", kF32, kBuffer, "1H"}},
+     .in_place_count = 0,
+     .in_place = {},
+     .check = CheckSelectRow},
+};
+
+// Row i is kernel i + 1, which makes the lookup an index.
+constexpr bool IsInOrder() {
+  uint16_t expected = 1;
+  for (const KernelContract& contract : kContracts) {
+    if (static_cast<uint16_t>(contract.kernel) != expected++) return false;
+  }
+  return expected == static_cast<uint16_t>(Kernel::MAX) + 1;
+}
+static_assert(IsInOrder(), "kContracts must list every kernel of the schema in its order");
+
+}  // namespace
+
+uint64_t ElementSize(ElementType type) {
+  switch (type) {
+    case ElementType::INVALID:
+      return 0;
+    case ElementType::I8:
+    case ElementType::U8:
+      return 1;
+    case ElementType::F16:
+    case ElementType::BF16:
+    case ElementType::I16:
+      return 2;
+    case ElementType::F32:
+    case ElementType::I32:
+      return 4;
+    case ElementType::I64:
+      return 8;
+  }
+  return 0;
+}
+
+uint32_t CommandView::Minimum(const schema::Dim& dim) const {
+  if (dim.kind() == schema::DimKind::CONSTANT) return dim.value();
+  return program.symbols()->Get(dim.value())->minimum();
+}
+
+uint32_t CommandView::Maximum(const schema::Dim& dim) const {
+  if (dim.kind() == schema::DimKind::CONSTANT) return dim.value();
+  return program.symbols()->Get(dim.value())->maximum();
+}
+
+const KernelContract* FindKernelContract(schema::Kernel kernel) {
+  const auto index = static_cast<uint16_t>(kernel);
+  if (index == 0 || index > static_cast<uint16_t>(Kernel::MAX)) return nullptr;
+  return &kContracts[index - 1];
+}
+
+}  // namespace gem

@@ -1,0 +1,91 @@
+// What every kernel demands of the commands that call it.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One table row per kernel. The loader checks every command against it, so a
+// driver may run what was loaded unchecked. Adding a kernel is a row here, a row
+// in each driver that has it, and the kernel.
+#ifndef GEM_RUNTIME_CORE_KERNELCONTRACTS_H
+#define GEM_RUNTIME_CORE_KERNELCONTRACTS_H
+
+#include <cstdint>
+
+#include "runtime/schema/generated/gem_bundle_generated.h"
+
+namespace gem {
+
+inline constexpr unsigned kMaxInputs = 5;
+inline constexpr unsigned kMaxOutputs = 3;
+inline constexpr unsigned kMaxRank = 4;
+
+// Bytes of an element, 0 for a type that does not exist.
+uint64_t ElementSize(schema::ElementType type);
+
+// One operand. `shape` has a letter for every extent: within a command equal
+// letters stand for equal extents (the same constant, or the same symbol), and
+// '1' for the constant 1.
+struct OperandContract {
+  enum Kinds : uint8_t { kBuffer = 1, kConstant = 2, kOptional = 4 };
+
+  const char* name;
+  schema::ElementType element_type;
+  uint8_t kinds;
+  const char* shape;
+  schema::Layout layout = schema::Layout::ROW_MAJOR;
+  // A leading 'm' that is the constant 1 may be left out of the shape.
+  bool may_drop_row = false;
+};
+
+// An operand of the command at hand, resolved.
+struct OperandView {
+  schema::OperandKind kind;
+  schema::ElementType element_type;
+  schema::Layout layout;
+  uint32_t rank;
+  schema::Dim dims[kMaxRank];
+  uint64_t begin, end;  // bytes of the arena at every symbol's maximum; buffers only
+};
+
+// What a parameter check sees, and says.
+struct CommandView {
+  const schema::Command& command;
+  const schema::Program& program;
+  const OperandView* inputs;
+  const OperandView* outputs;
+
+  uint32_t Minimum(const schema::Dim& dim) const;
+  uint32_t Maximum(const schema::Dim& dim) const;
+};
+
+// The refusal of a parameter, e.g. {"scale", "a finite number", value}.
+struct ParameterError {
+  const char* parameter;
+  char expected[96];
+  double found;
+};
+
+struct InPlace {
+  uint8_t output, input;
+};
+
+struct KernelContract {
+  schema::Kernel kernel;
+  schema::KernelParams params;
+  uint8_t input_count, output_count;
+  OperandContract inputs[kMaxInputs];
+  OperandContract outputs[kMaxOutputs];
+  // Outputs that may occupy exactly the bytes of an input.
+  uint8_t in_place_count;
+  InPlace in_place[2];
+  // Checks the parameters and what the shapes do not say; null when there is
+  // nothing to check. False fills `error`.
+  bool (*check)(const CommandView& view, ParameterError* error);
+};
+
+// The contract of `kernel`, or null when there is no such kernel.
+const KernelContract* FindKernelContract(schema::Kernel kernel);
+
+}  // namespace gem
+
+#endif  // GEM_RUNTIME_CORE_KERNELCONTRACTS_H

@@ -1,0 +1,32 @@
+// Filling a gem_error_t.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef GEM_RUNTIME_CORE_STATUS_H
+#define GEM_RUNTIME_CORE_STATUS_H
+
+#include <cstdarg>
+
+#include "gem/gem.h"
+
+namespace gem {
+
+// Fills `error`, when it is not null, with `status` and a formatted message, and
+// returns `status`. The message becomes one line of valid UTF-8 whatever the
+// arguments held, since names in it may come from a file nobody trusts.
+[[gnu::format(printf, 3, 4)]] gem_status_t Fail(gem_error_t* error, gem_status_t status,
+                                                const char* format, ...);
+[[gnu::format(printf, 3, 0)]] gem_status_t FailV(gem_error_t* error, gem_status_t status,
+                                                 const char* format, va_list arguments);
+
+// Sets `error`, when it is not null, to OK with an empty message.
+gem_status_t Succeed(gem_error_t* error);
+
+// The number of bytes of the UTF-8 sequence at `text`, of which `size` bytes
+// are left; 0 when it is not well-formed (RFC 3629: no overlong forms, no
+// surrogates, at most U+10FFFF).
+unsigned Utf8SequenceLength(const char* text, size_t size);
+
+}  // namespace gem
+
+#endif  // GEM_RUNTIME_CORE_STATUS_H

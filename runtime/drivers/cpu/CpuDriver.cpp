@@ -1,0 +1,496 @@
+// The CPU driver: turns commands into kernel calls over the units of a thread pool.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/drivers/cpu/CpuDriver.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "runtime/core/KernelContracts.h"
+#include "runtime/core/Status.h"
+#include "runtime/drivers/Driver.h"
+
+namespace gem {
+namespace {
+
+using schema::Kernel;
+
+// Below this many operations a command runs on the calling thread: waking
+// others costs more than it saves.
+constexpr uint64_t kSerialOperations = 1 << 15;
+
+struct SelectRowArgs {
+  const float* x;
+  float* y;
+  uint32_t width;
+};
+
+// An operand with its place; null when it is absent.
+struct ResolvedOperand {
+  void* data;
+  schema::Dim dims[kMaxRank];
+  uint32_t rank;
+};
+
+union KernelArgs {
+  EmbeddingArgs embedding;
+  AddArgs add;
+  LinearArgs linear;
+  LayerNormArgs layer_norm;
+  ActivationArgs activation;
+  AttentionArgs attention;
+  RouteTokensArgs route_tokens;
+  ScarAttentionArgs scar_attention;
+  SelectRowArgs select_row;
+};
+
+struct CpuKernelRow;
+
+struct CpuCommand {
+  const CpuKernelRow* kernel;
+  const schema::Command* source;
+  const ResolvedOperand* inputs;
+  const ResolvedOperand* outputs;
+  KernelArgs args;
+  uint32_t units;
+  uint64_t unit_operations;  // about; decides whether threads are worth it
+};
+
+// How the CPU runs a kernel.
+struct CpuKernelRow {
+  Kernel kernel;
+  // Sets args, units and unit_operations for the values of the symbols.
+  void (*bind)(CpuCommand* command, const uint32_t* symbols);
+  // Computes units. False when a value that indexes memory is out of range.
+  bool (*run)(const CpuKernels& kernels, const KernelArgs& args, uint32_t begin, uint32_t end);
+  // Before every run, checks and takes over values that commands before this one
+  // or the caller left in the arena; null when there are none. False writes what
+  // is wrong to `problem`.
+  bool (*check)(CpuCommand* command, const uint32_t* symbols, char (&problem)[128]);
+};
+
+uint32_t Extent(const ResolvedOperand& operand, uint32_t d, const uint32_t* symbols) {
+  const schema::Dim& dim = operand.dims[d];
+  return dim.kind() == schema::DimKind::SYMBOL ? symbols[dim.value()] : dim.value();
+}
+
+template <typename T>
+T* Data(const ResolvedOperand& operand) {
+  return static_cast<T*>(operand.data);
+}
+
+// --- kernels -----------------------------------------------------------------
+
+void BindEmbedding(CpuCommand* c, const uint32_t* symbols) {
+  c->args.embedding = {.ids = Data<int32_t>(c->inputs[0]),
+                       .table = Data<float>(c->inputs[1]),
+                       .y = Data<float>(c->outputs[0]),
+                       .rows = c->inputs[1].dims[0].value(),
+                       .width = c->inputs[1].dims[1].value()};
+  c->units = Extent(c->inputs[0], 0, symbols);
+  c->unit_operations = c->args.embedding.width;
+}
+
+bool CheckEmbedding(CpuCommand* c, const uint32_t*, char (&problem)[128]) {
+  const EmbeddingArgs& args = c->args.embedding;
+  for (uint32_t i = 0; i < c->units; ++i) {
+    if (args.ids[i] >= 0 && static_cast<uint32_t>(args.ids[i]) < args.rows) continue;
+    snprintf(problem, sizeof(problem), "input 0 (ids): expected 0 to %u at position %u, but got %d",
+             args.rows - 1, i, args.ids[i]);
+    return false;
+  }
+  return true;
+}
+
+bool RunEmbedding(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  return k.embedding(args.embedding, begin, end);
+}
+
+void BindAdd(CpuCommand* c, const uint32_t* symbols) {
+  c->args.add = {.x = Data<float>(c->inputs[0]),
+                 .table = Data<float>(c->inputs[1]),
+                 .y = Data<float>(c->outputs[0]),
+                 .width = Extent(c->inputs[0], 1, symbols)};
+  c->units = Extent(c->inputs[0], 0, symbols);
+  c->unit_operations = c->args.add.width;
+}
+
+bool RunAdd(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.add(args.add, begin, end);
+  return true;
+}
+
+void BindLinear(CpuCommand* c, const uint32_t* symbols) {
+  const auto activation = c->source->params_as_LinearParams()->activation();
+  const uint32_t rows = Extent(c->inputs[0], 0, symbols);
+  const uint32_t n = c->inputs[1].dims[0].value();
+  const uint32_t k = c->inputs[1].dims[1].value();
+  c->args.linear = {.x = Data<float>(c->inputs[0]),
+                    .w = Data<float>(c->inputs[1]),
+                    .bias = Data<float>(c->inputs[2]),
+                    .residual = Data<float>(c->inputs[3]),
+                    .y = Data<float>(c->outputs[0]),
+                    .rows = rows,
+                    .n = n,
+                    .k = k,
+                    .activation = static_cast<Activation>(activation)};
+  c->units = n / 16 + (n % 16 != 0);
+  c->unit_operations = uint64_t{rows} * k * 16;
+}
+
+bool RunLinear(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.linear(args.linear, begin, end);
+  return true;
+}
+
+void BindLayerNorm(CpuCommand* c, const uint32_t* symbols) {
+  c->args.layer_norm = {.x = Data<float>(c->inputs[0]),
+                        .gamma = Data<float>(c->inputs[1]),
+                        .beta = Data<float>(c->inputs[2]),
+                        .y = Data<float>(c->outputs[0]),
+                        .width = Extent(c->inputs[0], 1, symbols),
+                        .epsilon = c->source->params_as_LayerNormParams()->epsilon()};
+  c->units = Extent(c->inputs[0], 0, symbols);
+  c->unit_operations = uint64_t{c->args.layer_norm.width} * 4;
+}
+
+bool RunLayerNorm(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.layer_norm(args.layer_norm, begin, end);
+  return true;
+}
+
+void BindActivation(CpuCommand* c, const uint32_t* symbols) {
+  const auto activation = c->source->params_as_ActivationParams()->activation();
+  c->args.activation = {.x = Data<float>(c->inputs[0]),
+                        .y = Data<float>(c->outputs[0]),
+                        .width = Extent(c->inputs[0], 1, symbols),
+                        .activation = static_cast<Activation>(activation)};
+  c->units = Extent(c->inputs[0], 0, symbols);
+  c->unit_operations = uint64_t{c->args.activation.width} * 16;
+}
+
+bool RunActivation(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.activation(args.activation, begin, end);
+  return true;
+}
+
+template <typename Params>
+AttentionArgs MakeAttentionArgs(CpuCommand* c, const Params& params, const uint32_t* symbols) {
+  const uint32_t queries = Extent(c->inputs[0], 0, symbols);
+  const uint32_t keys = Extent(c->inputs[1], 0, symbols);
+  c->units = params.num_heads() * queries;
+  c->unit_operations = uint64_t{keys} * params.head_dim() * 2;
+  return {.q = Data<float>(c->inputs[0]),
+          .k = Data<float>(c->inputs[1]),
+          .v = Data<float>(c->inputs[2]),
+          .y = Data<float>(c->outputs[0]),
+          .queries = queries,
+          .keys = keys,
+          .heads = params.num_heads(),
+          .head_dim = params.head_dim(),
+          .scale = params.scale()};
+}
+
+void BindAttention(CpuCommand* c, const uint32_t* symbols) {
+  c->args.attention = MakeAttentionArgs(c, *c->source->params_as_AttentionParams(), symbols);
+}
+
+bool CheckAttention(CpuCommand* c, const uint32_t* symbols, char (&problem)[128]) {
+  if (c->inputs[3].data == nullptr) return true;
+  const int32_t count = *Data<int32_t>(c->inputs[3]);
+  const uint32_t tokens = Extent(c->inputs[1], 0, symbols);
+  if (count < 1 || static_cast<uint32_t>(count) > tokens) {
+    snprintf(problem, sizeof(problem), "input 3 (count): expected 1 to the %u tokens, but got %d",
+             tokens, count);
+    return false;
+  }
+  c->args.attention.keys = static_cast<uint32_t>(count);
+  return true;
+}
+
+bool RunAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.attention(args.attention, begin, end);
+  return true;
+}
+
+void BindRouteTokens(CpuCommand* c, const uint32_t* symbols) {
+  c->args.route_tokens = {.x = Data<float>(c->inputs[0]),
+                          .w_r = Data<float>(c->inputs[1]),
+                          .centroids = Data<float>(c->inputs[2]),
+                          .probs = Data<float>(c->outputs[0]),
+                          .routed = Data<uint8_t>(c->outputs[1]),
+                          .cluster = Data<int32_t>(c->outputs[2]),
+                          .width = c->inputs[1].dims[1].value(),
+                          .classes = c->inputs[1].dims[0].value(),
+                          .clusters = c->inputs[2].dims[0].value(),
+                          .threshold = c->source->params_as_RouteTokensParams()->threshold()};
+  c->units = Extent(c->inputs[0], 0, symbols);
+  c->unit_operations = (uint64_t{c->args.route_tokens.classes} + c->args.route_tokens.clusters) *
+                       c->args.route_tokens.width;
+}
+
+bool RunRouteTokens(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.route_tokens(args.route_tokens, begin, end);
+  return true;
+}
+
+void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
+  const auto& params = *c->source->params_as_ScarAttentionParams();
+  c->args.scar_attention = {.attention = MakeAttentionArgs(c, params, symbols),
+                            .routed = Data<uint8_t>(c->inputs[3]),
+                            .cluster = Data<int32_t>(c->inputs[4]),
+                            .first_query = params.first_query(),
+                            .predicate = static_cast<ScarPredicate>(params.predicate())};
+}
+
+bool RunScarAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.scar_attention(args.scar_attention, begin, end);
+  return true;
+}
+
+void BindSelectRow(CpuCommand* c, const uint32_t* symbols) {
+  const uint32_t width = Extent(c->inputs[0], 1, symbols);
+  const size_t row = c->source->params_as_SelectRowParams()->row();
+  c->args.select_row = {.x = Data<float>(c->inputs[0]) + row * width,
+                        .y = Data<float>(c->outputs[0]),
+                        .width = width};
+  c->units = 1;
+  c->unit_operations = width;
+}
+
+bool RunSelectRow(const CpuKernels&, const KernelArgs& args, uint32_t, uint32_t) {
+  memcpy(args.select_row.y, args.select_row.x, size_t{args.select_row.width} * sizeof(float));
+  return true;
+}
+
+constexpr CpuKernelRow kCpuKernels[] = {
+    {Kernel::EMBEDDING, BindEmbedding, RunEmbedding, CheckEmbedding},
+    {Kernel::ADD_POSITION, BindAdd, RunAdd, nullptr},
+    {Kernel::ADD, BindAdd, RunAdd, nullptr},
+    {Kernel::LINEAR, BindLinear, RunLinear, nullptr},
+    {Kernel::LAYER_NORM, BindLayerNorm, RunLayerNorm, nullptr},
+    {Kernel::ACTIVATION, BindActivation, RunActivation, nullptr},
+    {Kernel::ATTENTION, BindAttention, RunAttention, CheckAttention},
+    {Kernel::ROUTE_TOKENS, BindRouteTokens, RunRouteTokens, nullptr},
+    {Kernel::SCAR_ATTENTION, BindScarAttention, RunScarAttention, nullptr},
+    {Kernel::SELECT_ROW, BindSelectRow, RunSelectRow, nullptr},
+};
+
+// Row i is kernel i + 1, which makes the lookup an index.
+constexpr bool IsInOrder() {
+  uint16_t expected = 1;
+  for (const CpuKernelRow& row : kCpuKernels) {
+    if (static_cast<uint16_t>(row.kernel) != expected++) return false;
+  }
+  return expected == static_cast<uint16_t>(Kernel::MAX) + 1;
+}
+static_assert(IsInOrder(), "kCpuKernels must list every kernel of the schema in its order");
+
+const CpuKernelRow* FindRow(Kernel kernel) {
+  const auto index = static_cast<uint16_t>(kernel);
+  if (index == 0 || index > static_cast<uint16_t>(Kernel::MAX)) return nullptr;
+  return &kCpuKernels[index - 1];
+}
+
+// The kernels' enums are the schema's.
+static_assert(static_cast<int>(Activation::kGelu) == static_cast<int>(schema::Activation::GELU));
+static_assert(static_cast<int>(Activation::kTanh) == static_cast<int>(schema::Activation::TANH));
+static_assert(static_cast<int>(ScarPredicate::kSameCluster) ==
+              static_cast<int>(schema::ScarPredicate::SAME_CLUSTER));
+static_assert(static_cast<int>(ScarPredicate::kSameRoute) ==
+              static_cast<int>(schema::ScarPredicate::SAME_ROUTE));
+
+// --- driver ------------------------------------------------------------------
+
+struct CpuState {
+  Memory* memory;
+  ThreadPool* pool;
+  const CpuKernels* kernels;
+  uint32_t first_command;
+  const uint32_t* symbols;
+  Array<ResolvedOperand> operands;
+  Array<CpuCommand> commands;
+};
+
+ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& operand) {
+  ResolvedOperand result = {};
+  switch (operand.kind()) {
+    case schema::OperandKind::NONE:
+      break;
+    case schema::OperandKind::BUFFER: {
+      const schema::Buffer& buffer = *context.entry->buffers()->Get(operand.index());
+      result.data = context.arena + buffer.offset();
+      result.rank = buffer.shape()->size();
+      for (uint32_t d = 0; d < result.rank; ++d) result.dims[d] = *buffer.shape()->Get(d);
+      break;
+    }
+    case schema::OperandKind::CONSTANT: {
+      const schema::Constant& constant = *context.program->constants()->Get(operand.index());
+      // Kernels only read what a contract says is an input constant.
+      result.data = const_cast<uint8_t*>(context.bundle->segment(constant.segment()).data()) +
+                    constant.offset();
+      result.rank = constant.shape()->size();
+      for (uint32_t d = 0; d < result.rank; ++d) {
+        result.dims[d] = schema::Dim(constant.shape()->Get(d), schema::DimKind::CONSTANT);
+      }
+      break;
+    }
+  }
+  return result;
+}
+
+void Destroy(void* opaque) {
+  auto* state = static_cast<CpuState*>(opaque);
+  Memory* memory = state->memory;
+  state->~CpuState();
+  memory->Release(state, sizeof(CpuState));
+}
+
+gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t* error) {
+  const auto& commands = *context.submission->commands();
+  size_t operand_count = 0;
+  for (const schema::Command* command : commands) {
+    operand_count += command->inputs()->size() + command->outputs()->size();
+  }
+  void* place = context.memory->Allocate(sizeof(CpuState), alignof(CpuState));
+  if (place == nullptr) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for its state");
+  }
+  auto* state = new (place) CpuState{};
+  state->memory = context.memory;
+  state->pool = context.pool;
+  state->kernels = context.cpu_kernels;
+  state->first_command = context.first_command;
+  if (!state->operands.Allocate(context.memory, operand_count) ||
+      !state->commands.Allocate(context.memory, commands.size())) {
+    Destroy(state);
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for %u commands",
+                commands.size());
+  }
+  ResolvedOperand* next = state->operands.data();
+  for (uint32_t i = 0; i < commands.size(); ++i) {
+    const schema::Command& source = *commands.Get(i);
+    CpuCommand& command = state->commands[i];
+    command.kernel = FindRow(source.kernel());
+    if (command.kernel == nullptr) {
+      Destroy(state);
+      return Fail(error, GEM_STATUS_UNSUPPORTED, "CPU driver: expected a kernel it has, but got %u",
+                  static_cast<unsigned>(source.kernel()));
+    }
+    command.source = &source;
+    command.inputs = next;
+    for (const schema::Operand* operand : *source.inputs()) *next++ = Resolve(context, *operand);
+    command.outputs = next;
+    for (const schema::Operand* operand : *source.outputs()) *next++ = Resolve(context, *operand);
+  }
+  *out_state = state;
+  return GEM_STATUS_OK;
+}
+
+void Bind(void* opaque, const uint32_t* symbols) {
+  auto* state = static_cast<CpuState*>(opaque);
+  state->symbols = symbols;
+  for (CpuCommand& command : state->commands) command.kernel->bind(&command, symbols);
+}
+
+struct Job {
+  const CpuKernels* kernels;
+  const CpuCommand* command;
+  std::atomic<bool> failed;
+};
+
+void RunUnits(void* opaque, uint32_t begin, uint32_t end) {
+  auto* job = static_cast<Job*>(opaque);
+  if (!job->command->kernel->run(*job->kernels, job->command->args, begin, end)) {
+    job->failed.store(true, std::memory_order_relaxed);
+  }
+}
+
+gem_status_t Refuse(const CpuState& state, const CpuCommand& command, const char* problem,
+                    gem_error_t* error) {
+  const flatbuffers::String* name = command.source->name();
+  return Fail(error, GEM_STATUS_OUT_OF_RANGE, "command %u (%s%s%.64s): %s",
+              state.first_command + static_cast<uint32_t>(&command - state.commands.data()),
+              schema::EnumNameKernel(command.source->kernel()), name == nullptr ? "" : " ",
+              name == nullptr ? "" : name->c_str(), problem);
+}
+
+gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* error) {
+  auto* state = static_cast<CpuState*>(opaque);
+  for (CpuCommand& command : state->commands) {
+    if (cancelled.load(std::memory_order_relaxed)) return GEM_STATUS_CANCELLED;
+    char problem[128];
+    const CpuKernelRow& kernel = *command.kernel;
+    if (kernel.check != nullptr && !kernel.check(&command, state->symbols, problem)) {
+      return Refuse(*state, command, problem, error);
+    }
+    Job job{state->kernels, &command, false};
+    if (command.units * command.unit_operations < kSerialOperations) {
+      RunUnits(&job, 0, command.units);
+    } else {
+      state->pool->Run(RunUnits, &job, command.units);
+    }
+    if (job.failed.load(std::memory_order_relaxed)) {
+      return Refuse(*state, command, "a value that indexes memory is out of range", error);
+    }
+  }
+  return GEM_STATUS_OK;
+}
+
+// "avx512, avx2, scalar": the kernels that are linked in and that this CPU runs.
+void ListKernels(char (&text)[128]) {
+  size_t count = 0;
+  const CpuKernels* const* all = AllCpuKernels(&count);
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < count; ++i) {
+    if (!all[i]->supported()) continue;
+    const int written =
+        snprintf(text + used, sizeof(text) - used, "%s%s", used == 0 ? "" : ", ", all[i]->name);
+    if (written < 0 || used + static_cast<size_t>(written) >= sizeof(text)) return;
+    used += static_cast<size_t>(written);
+  }
+}
+
+}  // namespace
+
+extern const Driver kCpuDriver;
+const Driver kCpuDriver = {kDriverVersion, schema::Driver::CPU, "cpu", Create, Destroy, Bind, Run};
+
+gem_status_t SelectCpuKernels(const char* asked, CpuSelection* out_selection, gem_error_t* error) {
+  const char* source = "cpu";
+  out_selection->reason = "asked for";
+  if (asked == nullptr) {
+    asked = getenv("GEM_CPU");
+    source = "GEM_CPU";
+    out_selection->reason = "GEM_CPU";
+    if (asked != nullptr && asked[0] == '\0') asked = nullptr;
+  }
+  if (asked == nullptr) {
+    size_t count = 0;
+    const CpuKernels* const* all = AllCpuKernels(&count);
+    size_t best = 0;
+    while (best + 1 < count && !all[best]->supported()) ++best;
+    *out_selection = {all[best], "best of this CPU"};
+    return GEM_STATUS_OK;
+  }
+  const CpuKernels* kernels = FindCpuKernels(asked);
+  if (kernels != nullptr && kernels->supported()) {
+    out_selection->kernels = kernels;
+    return GEM_STATUS_OK;
+  }
+  char available[128];
+  ListKernels(available);
+  if (kernels == nullptr) {
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "%s: expected one of %s, but got '%.32s'",
+                source, available, asked);
+  }
+  return Fail(error, GEM_STATUS_UNSUPPORTED,
+              "%s: expected one of %s, but got '%.32s', which this CPU cannot run", source,
+              available, asked);
+}
+
+}  // namespace gem

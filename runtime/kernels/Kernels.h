@@ -1,0 +1,142 @@
+// CPU kernels: what each computes, and the table through which they are called.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels are stateless functions over raw pointers that were verified when the
+// bundle was loaded: they check nothing but values that index memory. They never
+// allocate. One source (CpuKernels.cpp) is compiled once per ISA.
+//
+// Every kernel computes the units [begin, end) of the work its `..._units`
+// comment names; units are independent, so any split over threads gives the same
+// bits. The order of every floating-point operation is fixed
+// (docs/adr/0003-numerics.md), so every ISA gives the same bits too, save the
+// sign and payload of a NaN. Outputs overlap no input unless stated.
+#ifndef GEM_RUNTIME_KERNELS_KERNELS_H
+#define GEM_RUNTIME_KERNELS_KERNELS_H
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gem {
+
+enum class Activation : uint8_t { kNone = 0, kGelu = 1, kTanh = 2 };
+enum class ScarPredicate : uint8_t { kEither = 0, kSameCluster = 1, kSameRoute = 2 };
+
+// The widest attention head: what a kernel holds of one lies on its stack.
+constexpr uint32_t kMaxHeadDim = 1024;
+
+// y[i, :] = table[ids[i], :]. Unit: a token. `table` is row-major [rows, width].
+// Returns false at the first id outside [0, rows), leaving its row and those
+// after it unwritten.
+struct EmbeddingArgs {
+  const int32_t* ids;
+  const float* table;
+  float* y;
+  uint32_t rows, width;
+};
+
+// y[i, :] = x[i, :] + table[i, :]. Unit: a token. ADD is the same kernel.
+struct AddArgs {
+  const float* x;
+  const float* table;
+  float* y;
+  uint32_t width;
+};
+
+// y[i, n] = activation(sum_k x[i, k] * w[n, k] + bias[n]) + residual[i, n]
+// over `rows` tokens. Unit: a panel of 16 outputs. `w` is in layout PANEL_16,
+// 64-byte aligned; `bias` and `residual` may be null, and `residual` == `y` is
+// allowed. The sum runs over k in order, each step an fma, starting from bias[n]
+// (or 0).
+struct LinearArgs {
+  const float* x;         // [rows, k]
+  const float* w;         // PANEL_16 of [n, k]
+  const float* bias;      // [n] or null
+  const float* residual;  // [rows, n] or null
+  float* y;               // [rows, n]
+  uint32_t rows, n, k;
+  Activation activation;
+};
+
+// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, over each row of
+// `width`, with the biased variance. Unit: a row. `x` == `y` is allowed.
+struct LayerNormArgs {
+  const float* x;
+  const float* gamma;
+  const float* beta;
+  float* y;
+  uint32_t width;
+  float epsilon;
+};
+
+// y = activation(x). Unit: a row of `width`. `x` == `y` is allowed.
+struct ActivationArgs {
+  const float* x;
+  float* y;
+  uint32_t width;
+  Activation activation;
+};
+
+// Softmax attention (Vaswani et al., arXiv 1706.03762) without the N x N matrix:
+// y[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h]) v[j, h] over j < keys.
+// Unit: a (head, query) pair, head-major: unit = head * queries + query.
+struct AttentionArgs {
+  const float* q;  // [queries, heads * head_dim]
+  const float* k;  // [tokens, heads * head_dim]
+  const float* v;  // [tokens, heads * head_dim]
+  float* y;        // [queries, heads * head_dim]
+  uint32_t queries;
+  uint32_t keys;   // tokens attended to: at least 1, at most the rows of k and v
+  uint32_t heads;
+  uint32_t head_dim;  // at most kMaxHeadDim
+  float scale;
+};
+
+// The dynamic token router: p = softmax_c(x[i] . w_r[c]); routed[i] = max(p) >
+// threshold; cluster[i] = the k of the nearest centroid, the lowest of equals (0
+// when no distance is a number). Unit: a token. `w_r` and `centroids` are row-major. `probs` may be null.
+struct RouteTokensArgs {
+  const float* x;          // [tokens, width]
+  const float* w_r;        // [classes, width]
+  const float* centroids;  // [clusters, width]
+  float* probs;            // [tokens, classes] or null
+  uint8_t* routed;         // [tokens]
+  int32_t* cluster;        // [tokens]
+  uint32_t width, classes, clusters;
+  float threshold;
+};
+
+// Attention over the pairs (i, j) that the predicate permits; forbidden pairs
+// weigh exactly 0. Query row i is token first_query + i. Unit: as attention.
+struct ScarAttentionArgs {
+  AttentionArgs attention;
+  const uint8_t* routed;   // [tokens]
+  const int32_t* cluster;  // [tokens]
+  uint32_t first_query;
+  ScarPredicate predicate;
+};
+
+struct CpuKernels {
+  const char* name;                  // "scalar", "avx2", "avx512", "neon"
+  bool (*supported)();               // whether this CPU can run them
+
+  bool (*embedding)(const EmbeddingArgs&, uint32_t begin, uint32_t end);
+  void (*add)(const AddArgs&, uint32_t begin, uint32_t end);
+  void (*linear)(const LinearArgs&, uint32_t begin, uint32_t end);
+  void (*layer_norm)(const LayerNormArgs&, uint32_t begin, uint32_t end);
+  void (*activation)(const ActivationArgs&, uint32_t begin, uint32_t end);
+  void (*attention)(const AttentionArgs&, uint32_t begin, uint32_t end);
+  void (*route_tokens)(const RouteTokensArgs&, uint32_t begin, uint32_t end);
+  void (*scar_attention)(const ScarAttentionArgs&, uint32_t begin, uint32_t end);
+};
+
+// The tables compiled into this library, best first; `scalar` is always last.
+const CpuKernels* const* AllCpuKernels(size_t* out_count);
+
+// The table with this name, or null.
+const CpuKernels* FindCpuKernels(const char* name);
+
+}  // namespace gem
+
+#endif  // GEM_RUNTIME_KERNELS_KERNELS_H

@@ -1,0 +1,411 @@
+// The virtual 16-lane vector on which the CPU kernels are written.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Included by sources that are compiled once per ISA with -DGEM_ISA=<name>, the
+// namespace, and -DGEM_ISA_<NAME>, which selects the ISA; GEM_ISA_SCALAR needs
+// nothing of the CPU. All that differs between ISAs is in this file: the width
+// of a native vector, fma, partial loads, and how the kernels tile.
+//
+// Everything has internal linkage: a function that was compiled for an ISA must
+// never be picked by the linker for a CPU without it.
+#ifndef GEM_RUNTIME_KERNELS_SIMD_H
+#define GEM_RUNTIME_KERNELS_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(GEM_ISA_AVX512) || defined(GEM_ISA_AVX2)
+#include <immintrin.h>
+#elif defined(GEM_ISA_NEON)
+#include <arm_neon.h>
+#elif !defined(GEM_ISA_SCALAR)
+#error "define one of GEM_ISA_{AVX512,AVX2,NEON,SCALAR}"
+#endif
+
+#define GEM_INLINE __attribute__((always_inline)) inline
+#define GEM_LAMBDA __attribute__((always_inline))
+// For loops that need all registers: inside a big function GCC 12 spills.
+#define GEM_NOINLINE __attribute__((noinline))
+
+namespace gem::GEM_ISA {
+namespace {
+
+// --- unrolling ---------------------------------------------------------------
+
+template <int... kIndices>
+struct Indices {};
+#if defined(__clang__)
+template <class, int... kIndices>
+using AsIndices = Indices<kIndices...>;
+template <int kCount>
+using MakeIndices = __make_integer_seq<AsIndices, int, kCount>;
+#else
+template <int kCount>
+using MakeIndices = Indices<__integer_pack(kCount)...>;
+#endif
+
+// An int that is known when compiling, for the body of Unroll.
+template <int kValue>
+struct Index {
+  constexpr operator int() const { return kValue; }
+};
+
+template <class Body, int... kIndices>
+GEM_INLINE void UnrollOver(Body&& body, Indices<kIndices...>) {
+  (body(Index<kIndices>{}), ...);
+}
+
+// Calls body(Index<0>{}), body(Index<1>{}), ... kCount - 1. A fold over inlined
+// lambdas and not an unrolled loop: in a loop, GCC 12 spills accumulator arrays.
+template <int kCount, class Body>
+GEM_INLINE void Unroll(Body&& body) {
+  UnrollOver(body, MakeIndices<kCount>{});
+}
+
+// --- native vectors ----------------------------------------------------------
+
+#if defined(GEM_ISA_AVX512)
+constexpr int kVectorBytes = 64;
+#elif defined(GEM_ISA_AVX2)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+constexpr int kLanes = kVectorBytes / 4;  // of a native vector
+constexpr int kParts = 16 / kLanes;       // native vectors in a virtual one
+
+typedef float F __attribute__((vector_size(kVectorBytes)));
+typedef int32_t I __attribute__((vector_size(kVectorBytes)));
+
+// How kernels tile, by what the registers hold. Nothing here changes a result.
+#if defined(GEM_ISA_AVX512)  // 32 registers of 1 panel width
+constexpr int kLinearRows = 8;           // tokens of a LINEAR tile
+constexpr int kLinearAccumulators = 24;  // native vectors of a LINEAR tile
+constexpr int kLinearMaxPanels = 8;
+constexpr int kDotColumns = 4;           // a tile of dots: this many by this many
+constexpr int kDotRows = 4;
+constexpr int kValueChunks = 4;          // virtual vectors of an attention accumulator
+#elif defined(GEM_ISA_AVX2)  // 16 registers of 1/2 panel width
+constexpr int kLinearRows = 6;
+constexpr int kLinearAccumulators = 12;
+constexpr int kLinearMaxPanels = 4;
+constexpr int kDotColumns = 2;
+constexpr int kDotRows = 2;
+constexpr int kValueChunks = 1;
+#elif defined(GEM_ISA_NEON)  // 32 registers of 1/4 panel width
+constexpr int kLinearRows = 4;
+constexpr int kLinearAccumulators = 16;
+constexpr int kLinearMaxPanels = 4;
+constexpr int kDotColumns = 2;
+constexpr int kDotRows = 2;
+constexpr int kValueChunks = 1;
+#else
+constexpr int kLinearRows = 2;
+constexpr int kLinearAccumulators = 8;
+constexpr int kLinearMaxPanels = 1;
+constexpr int kDotColumns = 1;
+constexpr int kDotRows = 2;
+constexpr int kValueChunks = 1;
+#endif
+
+template <class T>
+GEM_INLINE T LoadAs(const void* p) {
+  T value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return value;
+}
+
+// Bits of one type as another of the same size.
+template <class T, class From>
+GEM_INLINE T BitsAs(From from) {
+  static_assert(sizeof(T) == sizeof(From));
+  return LoadAs<T>(&from);
+}
+
+// Not F{} + x, which would make a +0 of -0.
+GEM_INLINE F SplatNative(float x) {
+#if defined(GEM_ISA_AVX512)
+  return (F)_mm512_set1_ps(x);
+#elif defined(GEM_ISA_AVX2)
+  return (F)_mm256_set1_ps(x);
+#else
+  return F{x, x, x, x};
+#endif
+}
+
+// a * b + c, rounded once, on a CPU that has no fma. The product of two f32 is
+// exact in double. The sum is rounded to odd there: where it is inexact and the
+// nearest double is even, the other neighbour of the exact sum, an odd one, is
+// taken. Rounding that to f32 then gives the nearest f32, since a double has
+// more than two bits beyond an f32's, subnormal ones included (Boldo and
+// Melquiond, Emulation of FMA and correctly rounded sums, IEEE ToC 57(4), 2008).
+GEM_INLINE float SoftFma(float a, float b, float c) {
+  const double product = static_cast<double>(a) * b;
+  const double addend = c;
+  const double sum = product + addend;
+  // Knuth's TwoSum: sum + error == product + addend exactly; NaN where sum is
+  // infinite or NaN, which leaves it alone.
+  const double virtual_addend = sum - product;
+  const double error = (product - (sum - virtual_addend)) + (addend - virtual_addend);
+  uint64_t bits = BitsAs<uint64_t>(sum);
+  const uint64_t adjust = -static_cast<uint64_t>((error > 0) | (error < 0)) & ((bits & 1) - 1);
+  bits += adjust & (1 - (((BitsAs<uint64_t>(error) ^ bits) >> 63) << 1));
+  return static_cast<float>(BitsAs<double>(bits));
+}
+
+#if defined(GEM_ISA_SCALAR) && !defined(__aarch64__) && !defined(__FP_FAST_FMAF)
+// SoftFma of two lanes at a time. Not inline: it is too long for that.
+[[maybe_unused]] GEM_NOINLINE F FmaNative(F a, F b, F c) {
+  typedef float F2 __attribute__((vector_size(8)));
+  typedef double D2 __attribute__((vector_size(16)));
+  typedef uint64_t U2 __attribute__((vector_size(16)));
+  struct Halves {
+    F2 half[2];
+  };
+  const Halves as = BitsAs<Halves>(a), bs = BitsAs<Halves>(b), cs = BitsAs<Halves>(c);
+  Halves result;
+  Unroll<2>([&](auto i) GEM_LAMBDA {
+    const D2 product =
+        __builtin_convertvector(as.half[i], D2) * __builtin_convertvector(bs.half[i], D2);
+    const D2 addend = __builtin_convertvector(cs.half[i], D2);
+    const D2 sum = product + addend;
+    const D2 virtual_addend = sum - product;
+    const D2 error = (product - (sum - virtual_addend)) + (addend - virtual_addend);
+    U2 bits = (U2)sum;
+    const U2 adjust = (U2)((error > D2{}) | (error < D2{})) & ((bits & 1) - 1);
+    bits += adjust & (1 - ((((U2)error ^ bits) >> 63) << 1));
+    result.half[i] = __builtin_convertvector((D2)bits, F2);
+  });
+  return BitsAs<F>(result);
+}
+#else
+// a * b + c, rounded once.
+GEM_INLINE F FmaNative(F a, F b, F c) {
+#if defined(GEM_ISA_AVX512)
+  return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(GEM_ISA_AVX2)
+  return (F)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(GEM_ISA_NEON)
+  return (F)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else  // an instruction
+  return F{__builtin_fmaf(a[0], b[0], c[0]), __builtin_fmaf(a[1], b[1], c[1]),
+           __builtin_fmaf(a[2], b[2], c[2]), __builtin_fmaf(a[3], b[3], c[3])};
+#endif
+}
+#endif
+
+GEM_INLINE float FmaScalar(float a, float b, float c) {
+  return FmaNative(SplatNative(a), SplatNative(b), SplatNative(c))[0];
+}
+
+// What a LINEAR tile loads of a token at a time: kStep elements, so that NEON
+// can multiply by a lane of a vector instead of broadcasting.
+#if defined(GEM_ISA_NEON)
+constexpr int kStep = 4;
+typedef F Step;
+GEM_INLINE Step LoadStep(const float* p) { return LoadAs<F>(p); }
+template <int kLane>
+GEM_INLINE F FmaStep(F w, Step x, F sum) {
+  return (F)vfmaq_laneq_f32((float32x4_t)sum, (float32x4_t)w, (float32x4_t)x, kLane);
+}
+#else
+constexpr int kStep = 1;
+typedef F Step;
+GEM_INLINE Step LoadStep(const float* p) { return SplatNative(*p); }
+template <int kLane>
+GEM_INLINE F FmaStep(F w, Step x, F sum) {
+  return FmaNative(w, x, sum);
+}
+#endif
+
+// --- virtual vectors ---------------------------------------------------------
+
+struct V16 {
+  F part[kParts];
+};
+struct I16 {  // integers, or a mask: every lane all ones or zero
+  I part[kParts];
+};
+
+template <class Body>
+GEM_INLINE V16 MapParts(Body&& body) {
+  V16 result;
+  Unroll<kParts>([&](auto i) GEM_LAMBDA { result.part[i] = body(i); });
+  return result;
+}
+template <class Body>
+GEM_INLINE I16 MapMaskParts(Body&& body) {
+  I16 result;
+  Unroll<kParts>([&](auto i) GEM_LAMBDA { result.part[i] = body(i); });
+  return result;
+}
+
+GEM_INLINE V16 operator+(V16 a, V16 b) {
+  return MapParts([&](auto i) GEM_LAMBDA { return a.part[i] + b.part[i]; });
+}
+GEM_INLINE V16 operator-(V16 a, V16 b) {
+  return MapParts([&](auto i) GEM_LAMBDA { return a.part[i] - b.part[i]; });
+}
+GEM_INLINE V16 operator*(V16 a, V16 b) {
+  return MapParts([&](auto i) GEM_LAMBDA { return a.part[i] * b.part[i]; });
+}
+GEM_INLINE V16 operator/(V16 a, V16 b) {
+  return MapParts([&](auto i) GEM_LAMBDA { return a.part[i] / b.part[i]; });
+}
+GEM_INLINE V16 Fma(V16 a, V16 b, V16 c) {
+  return MapParts([&](auto i) GEM_LAMBDA { return FmaNative(a.part[i], b.part[i], c.part[i]); });
+}
+// False where an operand is NaN.
+GEM_INLINE I16 operator>(V16 a, V16 b) {
+  return MapMaskParts([&](auto i) GEM_LAMBDA { return a.part[i] > b.part[i]; });
+}
+GEM_INLINE I16 operator|(I16 a, I16 b) {
+  return MapMaskParts([&](auto i) GEM_LAMBDA { return a.part[i] | b.part[i]; });
+}
+GEM_INLINE I16 operator&(I16 a, I16 b) {
+  return MapMaskParts([&](auto i) GEM_LAMBDA { return a.part[i] & b.part[i]; });
+}
+GEM_INLINE I16 operator==(I16 a, I16 b) {
+  return MapMaskParts([&](auto i) GEM_LAMBDA { return a.part[i] == b.part[i]; });
+}
+GEM_INLINE I16 operator>(I16 a, I16 b) {
+  return MapMaskParts([&](auto i) GEM_LAMBDA { return a.part[i] > b.part[i]; });
+}
+// mask ? a : b
+GEM_INLINE V16 Select(I16 mask, V16 a, V16 b) {
+  return MapParts([&](auto i) GEM_LAMBDA { return mask.part[i] ? a.part[i] : b.part[i]; });
+}
+// a > b ? a : b, thus b where one is NaN.
+GEM_INLINE V16 Max(V16 a, V16 b) {
+  return MapParts(
+      [&](auto i) GEM_LAMBDA { return a.part[i] > b.part[i] ? a.part[i] : b.part[i]; });
+}
+
+GEM_INLINE V16 Splat(float x) {
+  return MapParts([&](auto) GEM_LAMBDA { return SplatNative(x); });
+}
+GEM_INLINE I16 SplatInt(int32_t x) {
+  return MapMaskParts([&](auto) GEM_LAMBDA { return I{} + x; });
+}
+// Part by part: through a copy of the whole struct, GCC 12 goes by way of memory.
+GEM_INLINE V16 Load(const float* p) {
+  return MapParts([&](auto i) GEM_LAMBDA { return LoadAs<F>(p + i * kLanes); });
+}
+GEM_INLINE void Store(float* p, V16 x) {
+  Unroll<kParts>([&](auto i) GEM_LAMBDA {
+    __builtin_memcpy(p + i * kLanes, &x.part[i], sizeof(F));
+  });
+}
+GEM_INLINE I16 LoadInts(const int32_t* p) {
+  return MapMaskParts([&](auto i) GEM_LAMBDA { return LoadAs<I>(p + i * kLanes); });
+}
+// 0, 1, ... 15
+GEM_INLINE I16 Iota() {
+  static constexpr int32_t kIota[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return LoadInts(kIota);
+}
+
+GEM_INLINE void StoreInts(int32_t* p, I16 x) {
+  Unroll<kParts>([&](auto i) GEM_LAMBDA {
+    __builtin_memcpy(p + i * kLanes, &x.part[i], sizeof(I));
+  });
+}
+
+// The first `count` (1 to 16) lanes from memory, the others 0.
+GEM_INLINE V16 LoadPartial(const float* p, uint32_t count) {
+#if defined(GEM_ISA_AVX512)
+  return {{(F)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p)}};
+#elif defined(GEM_ISA_AVX2)
+  alignas(32) static constexpr int32_t kOnes[32] = {-1, -1, -1, -1, -1, -1, -1, -1,  //
+                                                    -1, -1, -1, -1, -1, -1, -1, -1};
+  return MapParts([&](auto i) GEM_LAMBDA {
+    return (F)_mm256_maskload_ps(p + i * 8, LoadAs<__m256i>(kOnes + 16 - count + i * 8));
+  });
+#else
+  return MapParts([&](auto i) GEM_LAMBDA {
+    const uint32_t from = i * 4;
+    if (count >= from + 4) return LoadAs<F>(p + from);
+    F part = {};
+    if (count > from) part[0] = p[from];
+    if (count > from + 1) part[1] = p[from + 1];
+    if (count > from + 2) part[2] = p[from + 2];
+    return part;
+  });
+#endif
+}
+
+// Stores the first `count` (1 to 16) lanes.
+GEM_INLINE void StorePartial(float* p, uint32_t count, V16 x) {
+#if defined(GEM_ISA_AVX512)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), (__m512)x.part[0]);
+#else
+  float lanes[16];
+  Store(lanes, x);
+  for (uint32_t i = 0; i < count; ++i) p[i] = lanes[i];
+#endif
+}
+
+// --- reductions --------------------------------------------------------------
+
+// The first steps of the tree 16 -> 8 -> 4 -> 2 -> 1, lane l with lane l + half,
+// down to one native vector.
+GEM_INLINE F FoldParts(V16 x) {
+  if constexpr (kParts == 4) {
+    return (x.part[0] + x.part[2]) + (x.part[1] + x.part[3]);
+  } else if constexpr (kParts == 2) {
+    return x.part[0] + x.part[1];
+  } else {
+    return x.part[0];
+  }
+}
+
+// One step of the tree on two vectors at once: each holds kLanes / kGroup sums
+// of kGroup partial ones; the result those of `a`, then those of `b`, of
+// kGroup / 2 partial sums each.
+template <int kGroup, int... kIndices>
+GEM_INLINE F CombineStep(F a, F b, Indices<kIndices...>) {
+  constexpr int kHalf = kGroup / 2;
+  return __builtin_shufflevector(a, b, (kIndices / kHalf * kGroup + kIndices % kHalf)...) +
+         __builtin_shufflevector(a, b, (kIndices / kHalf * kGroup + kIndices % kHalf + kHalf)...);
+}
+
+// The sums of kCount vectors, kLanes / kCount partial sums each.
+template <int kCount>
+GEM_INLINE F CombineSums(const F* x) {
+  if constexpr (kCount == 1) {
+    return x[0];
+  } else {
+    return CombineStep<2 * kLanes / kCount>(CombineSums<kCount / 2>(x),
+                                            CombineSums<kCount / 2>(x + kCount / 2),
+                                            MakeIndices<kLanes>{});
+  }
+}
+
+// Lane i of the result is the sum of the lanes of the vector that FoldParts
+// made x[i] of.
+GEM_INLINE V16 Sums16(const F* x) {
+  return MapParts([&](auto i) GEM_LAMBDA { return CombineSums<kLanes>(x + i * kLanes); });
+}
+
+template <class Op>
+GEM_INLINE float Tree(V16 x, Op op) {
+  float lanes[16];
+  Store(lanes, x);
+  Unroll<8>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 8]); });
+  Unroll<4>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 4]); });
+  Unroll<2>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 2]); });
+  return op(lanes[0], lanes[1]);
+}
+GEM_INLINE float SumOfLanes(V16 x) {
+  return Tree(x, [](float a, float b) GEM_LAMBDA { return a + b; });
+}
+GEM_INLINE float MaxOfLanes(V16 x) {
+  return Tree(x, [](float a, float b) GEM_LAMBDA { return a > b ? a : b; });
+}
+
+}  // namespace
+}  // namespace gem::GEM_ISA
+
+#endif  // GEM_RUNTIME_KERNELS_SIMD_H

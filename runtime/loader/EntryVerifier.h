@@ -1,0 +1,69 @@
+// The semantic verifier: an entry's buffers, bindings and commands.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef GEM_RUNTIME_LOADER_ENTRYVERIFIER_H
+#define GEM_RUNTIME_LOADER_ENTRYVERIFIER_H
+
+#include "runtime/core/KernelContracts.h"
+#include "runtime/loader/VerifierBase.h"
+
+namespace gem {
+
+class EntryVerifier : public VerifierBase {
+ public:
+  // `base` is at the variant of `entry`, whose symbols and constants are checked.
+  EntryVerifier(const VerifierBase& base, const schema::Entry& entry) : VerifierBase(base) {
+    entry_ = &entry;
+  }
+
+  bool Verify();
+
+ private:
+  using Dims = flatbuffers::Vector<const schema::Dim*>;
+  using Operands = flatbuffers::Vector<const schema::Operand*>;
+
+  // What a buffer's bytes hold while the commands are followed.
+  struct BufferState {
+    static constexpr uint32_t kNever = 0xFFFFFFFF;  // nothing yet
+    static constexpr uint32_t kValid = 0xFFFFFFFE;  // its value
+    uint64_t begin, end;
+    uint32_t state;  // or the command that overwrote it
+  };
+
+  // What a letter of a command's shapes stands for, and who said so first.
+  struct Letter {
+    bool bound;
+    schema::Dim dim;
+    const char* side;
+    uint32_t operand;
+    const char* operand_name;
+  };
+  // Shapes are spelt with both cases: n is not N.
+  static unsigned LetterIndex(char letter) {
+    return static_cast<unsigned>(letter >= 'a' ? letter - 'a' : letter - 'A' + 26);
+  }
+
+  bool VerifyBuffers();
+  bool VerifyBindings(const Tables<schema::Binding>& bindings, bool inputs);
+  bool VerifyRole(const schema::Binding& binding, const schema::Buffer& buffer, bool inputs,
+                  uint32_t index);
+  bool VerifyInputsDisjoint();
+  bool VerifySymbolsAreBound();
+  bool VerifyOutputs();
+  bool VerifyCommand();
+  bool VerifyOperands(const Operands& operands, const char* side, const OperandContract* contracts,
+                      uint32_t count, OperandView* views);
+  bool VerifyShape(const OperandContract& contract, const OperandView& view, const char* side,
+                   uint32_t index);
+  bool VerifyAliasing(const KernelContract& contract, const OperandView* inputs,
+                      const OperandView* outputs);
+  bool FollowCommand(const KernelContract& contract);
+
+  Array<BufferState> buffers_;
+  Letter letters_[52];
+};
+
+}  // namespace gem
+
+#endif  // GEM_RUNTIME_LOADER_ENTRYVERIFIER_H

@@ -1,0 +1,322 @@
+// The semantic verifier: segments, model, symbols and constants.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/loader/Verifier.h"
+
+#include "runtime/loader/EntryVerifier.h"
+#include "runtime/loader/VerifierBase.h"
+#include "runtime/schema/Preamble.h"
+
+namespace gem {
+namespace {
+
+using schema::DimKind;
+using schema::ElementType;
+using schema::Role;
+
+class Verifier : public VerifierBase {
+ public:
+  using VerifierBase::VerifierBase;
+
+  bool VerifySegments(uint64_t program_end, uint64_t file_size);
+  bool VerifyModel();
+  bool VerifyProvenance();
+  bool VerifyVariants();
+  bool VerifyText();
+
+ private:
+  bool VerifySymbols();
+  bool VerifyConstants();
+};
+
+bool Verifier::VerifySegments(uint64_t program_end, uint64_t file_size) {
+  const auto& segments = *bundle_.segments();
+  if (segments.size() > kMaxSegments) {
+    return Refuse("segments: expected at most %u, but got %u", kMaxSegments, segments.size());
+  }
+  if (!VerifyUniqueNames(segments, &NameOf<schema::Segment>, "segment")) return false;
+  uint64_t end = program_end;
+  for (uint32_t i = 0; i < segments.size(); ++i) {
+    const schema::Segment& segment = *segments.Get(i);
+    const char* name = segment.name()->c_str();
+    const auto kind = segment.kind();
+    if (kind != schema::SegmentKind::WEIGHTS && kind != schema::SegmentKind::TOKENIZER) {
+      return Refuse("segment %u ('%.48s'): kind: expected 1 (WEIGHTS) or 2 (TOKENIZER), but got %u",
+                    i, name, static_cast<unsigned>(kind));
+    }
+    if (segment.hash_algorithm() != schema::HashAlgorithm::BLAKE3) {
+      return Refuse("segment %u ('%.48s'): hash_algorithm: expected 1 (BLAKE3), but got %u", i,
+                    name, static_cast<unsigned>(segment.hash_algorithm()));
+    }
+    if (segment.hash()->size() != kHashSize) {
+      return Refuse("segment %u ('%.48s'): hash: expected %zu bytes, but got %u", i, name,
+                    kHashSize, segment.hash()->size());
+    }
+    // The end never passes the file's size, so neither this nor AlignUp overflows.
+    const uint64_t length = segment.length();
+    if (length == 0 || length > file_size - end) {
+      return Refuse(
+          "segment %u ('%.48s'): length: expected 1 to the %llu bytes that the file has "
+          "left, but got %llu",
+          i, name, static_cast<unsigned long long>(file_size - end),
+          static_cast<unsigned long long>(length));
+    }
+    const uint64_t offset = SegmentOffset(end, length);
+    if (segment.offset() != offset) {
+      return Refuse(
+          "segment %u ('%.48s'): offset: expected %llu, the next multiple of %llu, but "
+          "got %llu",
+          i, name, static_cast<unsigned long long>(offset),
+          static_cast<unsigned long long>(SegmentAlignment(length)),
+          static_cast<unsigned long long>(segment.offset()));
+    }
+    if (offset > file_size || length > file_size - offset) {
+      return Refuse(
+          "segment %u ('%.48s'): length: expected its end within the file of %llu bytes, "
+          "but got offset %llu and length %llu",
+          i, name, static_cast<unsigned long long>(file_size),
+          static_cast<unsigned long long>(offset), static_cast<unsigned long long>(length));
+    }
+    end = offset + length;
+  }
+  if (end != file_size) {
+    return Refuse(
+        "segments: expected the file to end with the last of them at byte %llu, but it "
+        "has %llu bytes",
+        static_cast<unsigned long long>(end), static_cast<unsigned long long>(file_size));
+  }
+  return true;
+}
+
+bool Verifier::VerifyModel() {
+  if (!VerifyString(bundle_.producer(), false, "producer")) return false;
+  const schema::Model& model = *bundle_.model();
+  if (!VerifyString(model.name(), false, "model: name")) return false;
+  if (!VerifyString(model.architecture(), false, "model: architecture")) return false;
+  for (uint32_t i = 0; i < SizeOf(model.labels()); ++i) {
+    char field[48];
+    snprintf(field, sizeof(field), "model: label %u", i);
+    if (!VerifyString(model.labels()->Get(i), true, field)) return false;
+  }
+  return true;
+}
+
+bool Verifier::VerifyProvenance() {
+  const auto* provenance = bundle_.provenance();
+  for (uint32_t i = 0; i < SizeOf(provenance); ++i) {
+    const schema::KeyValue& pair = *provenance->Get(i);
+    char field[48];
+    snprintf(field, sizeof(field), "provenance %u: key", i);
+    if (!VerifyString(pair.key(), false, field)) return false;
+    snprintf(field, sizeof(field), "provenance %u: value", i);
+    if (!VerifyString(pair.value(), true, field)) return false;
+    if (i > 0 && strcmp(provenance->Get(i - 1)->key()->c_str(), pair.key()->c_str()) >= 0) {
+      return Refuse(
+          "provenance %u: key: expected unique keys in ascending order, but got '%.48s' "
+          "after '%.48s'",
+          i, pair.key()->c_str(), provenance->Get(i - 1)->key()->c_str());
+    }
+  }
+  return true;
+}
+
+bool Verifier::VerifyText() {
+  const schema::Text* text = bundle_.text();
+  if (text == nullptr) return true;
+  const uint32_t segment = text->tokenizer_segment();
+  if (segment >= bundle_.segments()->size()) {
+    return Refuse("text: tokenizer_segment: expected less than the %u segments, but got %u",
+                  bundle_.segments()->size(), segment);
+  }
+  const auto kind = bundle_.segments()->Get(segment)->kind();
+  if (kind != schema::SegmentKind::TOKENIZER) {
+    return Refuse(
+        "text: tokenizer_segment: expected a segment of kind TOKENIZER, but segment %u "
+        "is %s",
+        segment, schema::EnumNameSegmentKind(kind));
+  }
+  if (text->maximum_tokens() < 2) {
+    return Refuse("text: maximum_tokens: expected at least 2, but got %u", text->maximum_tokens());
+  }
+  for (const schema::Variant* variant : *bundle_.variants()) {
+    program_ = variant->program();
+    for (const schema::Entry* entry : *program_->entries()) {
+      for (const schema::Binding* input : *entry->inputs()) {
+        if (input->role() != Role::TOKEN_IDS) continue;
+        const schema::Dim& tokens = *entry->buffers()->Get(input->buffer())->shape()->Get(0);
+        if (text->maximum_tokens() > Maximum(tokens)) {
+          return Refuse(
+              "text: maximum_tokens: expected at most %u, as input '%.48s' of entry "
+              "'%.48s' takes, but got %u",
+              Maximum(tokens), input->name()->c_str(), entry->name()->c_str(),
+              text->maximum_tokens());
+        }
+        if (!text->padded()) continue;
+        if (tokens.kind() != DimKind::CONSTANT) {
+          return Refuse(
+              "text: padded: expected input '%.48s' of entry '%.48s' to have a constant "
+              "length, but got a symbol",
+              input->name()->c_str(), entry->name()->c_str());
+        }
+        if (text->pad_id() > kMaxExtent ||
+            static_cast<int32_t>(text->pad_id()) < input->minimum() ||
+            static_cast<int32_t>(text->pad_id()) > input->maximum()) {
+          return Refuse(
+              "text: pad_id: expected %d to %d, as input '%.48s' of entry '%.48s' takes, "
+              "but got %u",
+              input->minimum(), input->maximum(), input->name()->c_str(), entry->name()->c_str(),
+              text->pad_id());
+        }
+      }
+    }
+  }
+  return true;
+}
+
+// --- programs ----------------------------------------------------------------
+
+bool Verifier::VerifyVariants() {
+  const auto& variants = *bundle_.variants();
+  if (variants.size() == 0) return Refuse("variants: expected at least one, but got none");
+  if (!VerifyUniqueNames<schema::Variant>(
+          variants, [](const schema::Variant& v) { return v.device(); }, "variant")) {
+    return false;
+  }
+  for (uint32_t i = 0; i < variants.size(); ++i) {
+    variant_ = variants.Get(i);
+    variant_index_ = i;
+    program_ = variant_->program();
+    if (SizeOf(variant_->required_features()) != 0) {
+      const String* feature = variant_->required_features()->Get(0);
+      return RefuseAs(GEM_STATUS_UNSUPPORTED,
+                      "required_features: expected none, since this runtime (%s) has none, but got "
+                      "'%.64s'; use a newer runtime",
+                      gem_version(), feature->c_str());
+    }
+    if (!VerifySymbols() || !VerifyConstants()) return false;
+    const auto& entries = *program_->entries();
+    if (entries.size() == 0) return Refuse("entries: expected at least one, but got none");
+    if (!VerifyUniqueNames(entries, &NameOf<schema::Entry>, "entry")) return false;
+    for (const schema::Entry* entry : entries) {
+      EntryVerifier verifier(*this, *entry);
+      if (!verifier.Verify()) {
+        status_ = verifier.status();
+        return false;
+      }
+    }
+    variant_ = nullptr;
+  }
+  return true;
+}
+
+bool Verifier::VerifySymbols() {
+  const auto& symbols = *program_->symbols();
+  if (!VerifyUniqueNames(symbols, &NameOf<schema::Symbol>, "symbol")) return false;
+  for (uint32_t i = 0; i < symbols.size(); ++i) {
+    const schema::Symbol& symbol = *symbols.Get(i);
+    if (symbol.minimum() < 1 || symbol.minimum() > symbol.maximum()) {
+      return Refuse("symbol %u ('%.48s'): minimum: expected 1 to its maximum %u, but got %u", i,
+                    symbol.name()->c_str(), symbol.maximum(), symbol.minimum());
+    }
+    if (symbol.maximum() > kMaxSymbolValue) {
+      return Refuse("symbol %u ('%.48s'): maximum: expected at most %u, but got %u", i,
+                    symbol.name()->c_str(), kMaxSymbolValue, symbol.maximum());
+    }
+  }
+  return true;
+}
+
+bool Verifier::VerifyConstants() {
+  const auto& constants = *program_->constants();
+  if (constants.size() > kMaxConstants) {
+    return Refuse("constants: expected at most %u, but got %u", kMaxConstants, constants.size());
+  }
+  if (!VerifyUniqueNames(constants, &NameOf<schema::Constant>, "constant")) return false;
+  for (uint32_t i = 0; i < constants.size(); ++i) {
+    const schema::Constant& constant = *constants.Get(i);
+    const char* name = constant.name()->c_str();
+    const ElementType type = constant.element_type();
+    if (ElementSize(type) == 0) {
+      return Refuse("constant %u ('%.48s'): element_type: expected 1 (F32) to %u (I64), but got %u",
+                    i, name, static_cast<unsigned>(ElementType::MAX), static_cast<unsigned>(type));
+    }
+    const auto& shape = *constant.shape();
+    if (shape.size() < 1 || shape.size() > kMaxRank) {
+      return Refuse("constant %u ('%.48s'): shape: expected 1 to %u extents, but got %u", i, name,
+                    kMaxRank, shape.size());
+    }
+    uint64_t length = ElementSize(type);
+    bool overflow = false;
+    for (uint32_t d = 0; d < shape.size(); ++d) {
+      uint64_t extent = shape.Get(d);
+      if (extent < 1 || extent > kMaxExtent) {
+        return Refuse(
+            "constant %u ('%.48s'): shape: expected extent %u to be 1 to %u, but got "
+            "%llu",
+            i, name, d, kMaxExtent, static_cast<unsigned long long>(extent));
+      }
+      if (constant.layout() == schema::Layout::PANEL_16 && d == 0) extent = AlignUp(extent, 16);
+      overflow |= __builtin_mul_overflow(length, extent, &length);
+    }
+    if (constant.layout() > schema::Layout::MAX) {
+      return Refuse(
+          "constant %u ('%.48s'): layout: expected 0 (ROW_MAJOR) or 1 (PANEL_16), but "
+          "got %u",
+          i, name, static_cast<unsigned>(constant.layout()));
+    }
+    if (constant.layout() == schema::Layout::PANEL_16 &&
+        (type != ElementType::F32 || shape.size() != 2)) {
+      return Refuse(
+          "constant %u ('%.48s'): layout: expected an F32 matrix in PANEL_16, but got %s "
+          "of rank %u",
+          i, name, Name(type), shape.size());
+    }
+    if (constant.segment() >= bundle_.segments()->size()) {
+      return Refuse("constant %u ('%.48s'): segment: expected less than %u, but got %u", i, name,
+                    bundle_.segments()->size(), constant.segment());
+    }
+    const schema::Segment& segment = *bundle_.segments()->Get(constant.segment());
+    if (segment.kind() != schema::SegmentKind::WEIGHTS) {
+      return Refuse(
+          "constant %u ('%.48s'): segment: expected one of kind WEIGHTS, but segment %u "
+          "is %s",
+          i, name, constant.segment(), schema::EnumNameSegmentKind(segment.kind()));
+    }
+    if (overflow || constant.length() != length) {
+      return Refuse(
+          "constant %u ('%.48s'): length: expected %llu bytes for its type, shape and "
+          "layout, but got %llu",
+          i, name, overflow ? ~0ull : static_cast<unsigned long long>(length),
+          static_cast<unsigned long long>(constant.length()));
+    }
+    if (constant.offset() % kDataAlignment != 0) {
+      return Refuse("constant %u ('%.48s'): offset: expected a multiple of %llu, but got %llu", i,
+                    name, static_cast<unsigned long long>(kDataAlignment),
+                    static_cast<unsigned long long>(constant.offset()));
+    }
+    if (constant.offset() > segment.length() || length > segment.length() - constant.offset()) {
+      return Refuse(
+          "constant %u ('%.48s'): offset: expected its %llu bytes within the %llu of "
+          "segment %u, but got offset %llu",
+          i, name, static_cast<unsigned long long>(length),
+          static_cast<unsigned long long>(segment.length()), constant.segment(),
+          static_cast<unsigned long long>(constant.offset()));
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end, uint64_t file_size,
+                          Memory* memory, gem_error_t* error) {
+  Verifier verifier(bundle, memory, error);
+  if (verifier.VerifySegments(program_end, file_size) && verifier.VerifyModel() &&
+      verifier.VerifyProvenance() && verifier.VerifyVariants() && verifier.VerifyText()) {
+    return GEM_STATUS_OK;
+  }
+  return verifier.status();
+}
+
+}  // namespace gem

@@ -1,0 +1,33 @@
+// The semantic verifier: whether a program may run unchecked.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef GEM_RUNTIME_LOADER_VERIFIER_H
+#define GEM_RUNTIME_LOADER_VERIFIER_H
+
+#include <cstdint>
+
+#include "runtime/core/Memory.h"
+#include "runtime/schema/generated/gem_bundle_generated.h"
+
+namespace gem {
+
+// Limits that keep the work of verifying a hostile bundle bounded.
+inline constexpr uint32_t kMaxSymbolValue = 1u << 20;
+inline constexpr uint32_t kMaxExtent = 0x7FFFFFFF;
+inline constexpr uint32_t kMaxSegments = 65536;
+inline constexpr uint32_t kMaxConstants = 65536;
+inline constexpr uint32_t kMaxBuffers = 8192;
+inline constexpr uint32_t kMaxCommands = 8192;
+inline constexpr uint64_t kMaxArenaSize = uint64_t{64} << 30;
+
+// Checks everything in `bundle`, which passed the FlatBuffers verifier, against
+// the rules of docs/artifact-format.md. `program_end` and `file_size` bound the
+// segments; their bytes are not read. `memory` gives scratch space, all of which
+// is given back.
+gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end, uint64_t file_size,
+                          Memory* memory, gem_error_t* error);
+
+}  // namespace gem
+
+#endif  // GEM_RUNTIME_LOADER_VERIFIER_H

@@ -1,0 +1,97 @@
+// What the parts of the semantic verifier share: where they are, and refusing.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/loader/VerifierBase.h"
+
+namespace gem {
+
+using schema::DimKind;
+using schema::ElementType;
+
+const char* VerifierBase::Name(ElementType type) {
+  return type <= ElementType::MAX ? schema::EnumNameElementType(type) : "?";
+}
+
+// --- messages ----------------------------------------------------------------
+
+bool VerifierBase::RefuseV(gem_status_t status, const char* format, va_list arguments) {
+  char where[256];
+  size_t used = 0;
+  auto append = [&](const char* piece, auto... values) {
+    if (used >= sizeof(where)) return;
+    const int written = snprintf(where + used, sizeof(where) - used, piece, values...);
+    if (written > 0) used += static_cast<size_t>(written);
+  };
+  where[0] = '\0';
+  if (variant_ != nullptr) {
+    append("variant %u (%.40s): ", variant_index_, variant_->device()->c_str());
+  }
+  if (entry_ != nullptr) append("entry '%.40s': ", entry_->name()->c_str());
+  if (command_ != nullptr) {
+    const String* name = command_->name();
+    append("command %u (%s%s%.48s): ", command_index_, kernel_name_, name == nullptr ? "" : " ",
+           name == nullptr ? "" : name->c_str());
+  }
+  char what[400];
+  vsnprintf(what, sizeof(what), format, arguments);
+  status_ = Fail(error_, status, "%s%s", where, what);
+  return false;
+}
+
+bool VerifierBase::Refuse(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  RefuseV(GEM_STATUS_CORRUPT, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+bool VerifierBase::RefuseAs(gem_status_t status, const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  RefuseV(status, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+bool VerifierBase::OutOfMemory() {
+  status_ = Fail(error_, GEM_STATUS_OUT_OF_MEMORY, "no memory for verifying the program");
+  return false;
+}
+
+const char* VerifierBase::Spell(const schema::Dim& dim, char (&text)[48]) const {
+  if (dim.kind() == DimKind::CONSTANT) {
+    snprintf(text, sizeof(text), "%u", dim.value());
+  } else {
+    snprintf(text, sizeof(text), "symbol '%.32s'",
+             program_->symbols()->Get(dim.value())->name()->c_str());
+  }
+  return text;
+}
+
+// --- strings and names -------------------------------------------------------
+
+bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const char* field) {
+  if (string == nullptr) return true;
+  const char* text = string->c_str();
+  const size_t size = string->size();
+  if (size == 0 && !may_be_empty) {
+    return Refuse("%s: expected at least one byte, but got an empty string", field);
+  }
+  for (size_t i = 0; i < size;) {
+    const unsigned length = Utf8SequenceLength(text + i, size - i);
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (length == 0) {
+      return Refuse("%s: expected UTF-8, but got byte 0x%02x at position %zu", field, byte, i);
+    }
+    if (length == 1 && (byte < 0x20 || byte == 0x7F)) {
+      return Refuse("%s: expected no control characters, but got 0x%02x at position %zu", field,
+                    byte, i);
+    }
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace gem

@@ -1,0 +1,105 @@
+// What the parts of the semantic verifier share: where they are, and refusing.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef GEM_RUNTIME_LOADER_VERIFIERBASE_H
+#define GEM_RUNTIME_LOADER_VERIFIERBASE_H
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include "runtime/core/KernelContracts.h"
+#include "runtime/core/Memory.h"
+#include "runtime/core/Status.h"
+#include "runtime/schema/generated/gem_bundle_generated.h"
+
+namespace gem {
+
+// Functions return false once a refusal is written. Every refusal names the
+// place and the field, what was expected and what was found.
+class VerifierBase {
+ public:
+  VerifierBase(const schema::Bundle& bundle, Memory* memory, gem_error_t* error)
+      : bundle_(bundle), memory_(memory), error_(error) {}
+
+  gem_status_t status() const { return status_; }
+
+ protected:
+  template <typename T>
+  using Tables = flatbuffers::Vector<flatbuffers::Offset<T>>;
+  using String = flatbuffers::String;
+
+  [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
+  [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
+  bool OutOfMemory();
+
+  // Strings end up in messages and in the JSON of tools.
+  bool VerifyString(const String* string, bool may_be_empty, const char* field);
+
+  template <typename T>
+  static const String* NameOf(const T& item) {
+    return item.name();
+  }
+  // Sorts rather than compares all pairs: a hostile bundle has many names.
+  template <typename T>
+  bool VerifyUniqueNames(const Tables<T>& items, const String* (*name)(const T&), const char* what);
+
+  template <typename T>
+  static uint32_t SizeOf(const flatbuffers::Vector<T>* vector) {
+    return vector == nullptr ? 0 : vector->size();
+  }
+  static const char* Name(schema::ElementType type);
+
+  uint32_t Maximum(const schema::Dim& dim) const {
+    return dim.kind() == schema::DimKind::CONSTANT
+               ? dim.value()
+               : program_->symbols()->Get(dim.value())->maximum();
+  }
+  // "128", or the symbol's name.
+  const char* Spell(const schema::Dim& dim, char (&text)[48]) const;
+
+  const schema::Bundle& bundle_;
+  Memory* memory_;
+  gem_error_t* error_;
+  gem_status_t status_ = GEM_STATUS_OK;
+
+  // Where checking is at, for messages.
+  const schema::Variant* variant_ = nullptr;
+  uint32_t variant_index_ = 0;
+  const schema::Program* program_ = nullptr;
+  const schema::Entry* entry_ = nullptr;
+  const schema::Command* command_ = nullptr;
+  uint32_t command_index_ = 0;  // over all submissions of the entry
+  const char* kernel_name_ = "?";
+
+ private:
+  bool RefuseV(gem_status_t status, const char* format, va_list arguments);
+};
+
+template <typename T>
+bool VerifierBase::VerifyUniqueNames(const Tables<T>& items, const String* (*name)(const T&),
+                                     const char* what) {
+  Array<const String*> names;
+  if (!names.Allocate(memory_, items.size())) return OutOfMemory();
+  for (uint32_t i = 0; i < items.size(); ++i) {
+    char field[64];
+    snprintf(field, sizeof(field), "%s %u: name", what, i);
+    names[i] = name(*items.Get(i));
+    if (!VerifyString(names[i], false, field)) return false;
+  }
+  auto less = [](const String* a, const String* b) { return strcmp(a->c_str(), b->c_str()) < 0; };
+  std::sort(names.begin(), names.end(), less);
+  for (uint32_t i = 1; i < items.size(); ++i) {
+    if (strcmp(names[i - 1]->c_str(), names[i]->c_str()) == 0) {
+      return Refuse("%s names: expected unique names, but got '%.48s' twice", what,
+                    names[i]->c_str());
+    }
+  }
+  return true;
+}
+
+}  // namespace gem
+
+#endif  // GEM_RUNTIME_LOADER_VERIFIERBASE_H

@@ -45,6 +45,10 @@ separate_arguments(gem_llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 add_library(gem_mlir INTERFACE)
 target_compile_definitions(gem_mlir INTERFACE ${gem_llvm_definitions})
 target_compile_options(gem_mlir INTERFACE -fno-exceptions)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # libstdc++ 12's own std::stable_sort trips over this in C++20.
+  target_compile_options(gem_mlir INTERFACE -Wno-deprecated-declarations)
+endif()
 
 # One precompiled header for everything that includes MLIR.
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/generated/gem_pch.cpp CONTENT "")

@@ -30,6 +30,10 @@ endif()
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -ffp-contract=off
                     -ffunction-sections -fdata-sections)
 add_compile_options($<$<CONFIG:Debug>:-fno-omit-frame-pointer>)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # libstdc++ 12 deprecates what its own std::stable_sort uses; clang reports it.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-deprecated-declarations>)
+endif()
 if(GEM_WERROR)
   add_compile_options(-Werror)
 endif()

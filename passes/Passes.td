@@ -18,12 +18,15 @@ def VerifyModelPass : Pass<"gem-verify-model", "::mlir::ModuleOp"> {
     Goes in and comes out: a module in the gem dialect, unchanged.
 
     Refused, each problem with an error of its own:
-    * a dynamic extent without a name, or whose name has no `gem.symbol`;
+    * a module without entry points, or with more than one tokenizer;
+    * a dynamic extent without a name, or whose name has no `gem.symbol`; an extent of 0;
     * an entry point's argument or result without a `gem.name`, or with one that
       another has, or whose type does not fit its role;
     * an `add_position` whose table has fewer rows than the symbol's maximum;
-    * a `select` of a row that the symbol's minimum does not promise;
-    * a tokenizer whose vocabulary is larger than the table its ids look up;
+    * a `select` of a row, or an attention's queries of tokens, that the symbol's minimum
+      does not promise;
+    * a tokenizer whose vocabulary is larger than the table that the argument of role
+      `token_ids` looks up, or which gives more ids than that argument may have;
     * labels that are not as many as the logits;
     * with `check-finite`, a weight with a value that is not a number or infinite.
 
@@ -108,7 +111,8 @@ def FoldEmbeddingsPass : Pass<"gem-fold-embeddings", "::mlir::ModuleOp"> {
     ```
     The `add_row` may also come after the `add_position`.
 
-    Left alone: an `add_row` beside no `add_position`; weights without data.
+    Left alone: an `add_row` beside no `add_position`; a position table that has only rows
+    that are read, and no `add_row` beside it; weights without data.
   }];
   let statistics = [
     Statistic<"numFolded", "rows folded", "add_row operations folded into a table">,
@@ -170,8 +174,9 @@ def SliceReadRowsPass : Pass<"gem-slice-read-rows"> {
 def AssignWeightFormatsPass : Pass<"gem-assign-weight-formats", "::mlir::ModuleOp"> {
   let summary = "Decide the element type each weight is stored in";
   let description = [{
-    Sets `stored` of every `gem.weight`. With `format=f32` all weights are stored in f32,
-    to which f16 and bf16 convert exactly; a `get_weight`'s type follows.
+    Sets `stored` of every `gem.weight` that is not in the format already. With
+    `format=f32` all weights are stored in f32, to which f16 and bf16 convert exactly; a
+    `get_weight`'s type follows.
 
     Goes in: `gem.weight @w dense_resource<w> : tensor<39x128xf16>`
     Comes out: `gem.weight @w dense_resource<w> : tensor<39x128xf16> stored(tensor<39x128xf32>)`
@@ -219,7 +224,8 @@ def ConvertGemToGemRTPass : Pass<"gem-convert-to-gemrt", "::mlir::ModuleOp"> {
     ```
 
     Refused: an operation that no kernel computes; a router without centroids; a weight
-    that is not stored in f32, or not in the layout its kernel reads.
+    that is not stored in f32, or not in the layout its kernel reads; a result that is an
+    argument or a weight; anything at module level that is no part of a model.
   }];
   let options = [
     Option<"device", "device", "std::string", "\"host\"", "Name of the device">,

@@ -5,7 +5,6 @@
 
 #include "dialects/Gem/Gem.h"
 #include "mlir/IR/DialectImplementation.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "dialects/Gem/GemDialect.cpp.inc"
@@ -27,20 +26,27 @@ void GemDialect::initialize() {
       >();
 }
 
+static LogicalResult expectAttribute(Operation *op, NamedAttribute attribute, bool ok,
+                                     StringRef what) {
+  if (ok)
+    return success();
+  return op->emitOpError("expected attribute '")
+         << attribute.getName().getValue() << "' to be " << what << ", but got "
+         << attribute.getValue();
+}
+
 LogicalResult GemDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   StringRef name = attribute.getName();
   Attribute value = attribute.getValue();
-  auto expect = [&](bool ok, StringRef what) -> LogicalResult {
-    if (ok)
-      return success();
-    return op->emitOpError("expected attribute '")
-           << name << "' to be " << what << ", but got " << value;
-  };
+  auto expect = [&](bool ok, StringRef what) { return expectAttribute(op, attribute, ok, what); };
   if (name == kModelAttr) {
     auto model = dyn_cast<DictionaryAttr>(value);
-    return expect(model && model.getAs<StringAttr>("name") &&
-                      model.getAs<StringAttr>("architecture"),
-                  "a dictionary with the strings 'name' and 'architecture'");
+    if (failed(expect(model && model.getAs<StringAttr>("name") &&
+                          model.getAs<StringAttr>("architecture"),
+                      "a dictionary with the strings 'name' and 'architecture'")))
+      return failure();
+    return expect(!model.contains("parameters") || model.getAs<IntegerAttr>("parameters"),
+                  "a dictionary whose 'parameters' is an integer");
   }
   if (name == kLabelsAttr) {
     auto labels = dyn_cast<ArrayAttr>(value);
@@ -58,6 +64,29 @@ LogicalResult GemDialect::verifyOperationAttribute(Operation *op, NamedAttribute
   if (name == kPaddedAttr)
     return expect(isa<UnitAttr>(value), "a unit attribute");
   return op->emitOpError("has unknown attribute '") << name << "'";
+}
+
+static LogicalResult verifyBindingAttribute(Operation *op, NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  Attribute value = attribute.getValue();
+  if (name == kNameAttr) {
+    auto string = dyn_cast<StringAttr>(value);
+    return expectAttribute(op, attribute, string && !string.getValue().empty(),
+                           "a string that is not empty");
+  }
+  if (name == kRoleAttr)
+    return expectAttribute(op, attribute, isa<RoleAttr>(value), "a #gem.role");
+  return op->emitOpError("has unknown attribute '") << name << "' on an argument or result";
+}
+
+LogicalResult GemDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned,
+                                                   NamedAttribute attribute) {
+  return verifyBindingAttribute(op, attribute);
+}
+
+LogicalResult GemDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned,
+                                                      NamedAttribute attribute) {
+  return verifyBindingAttribute(op, attribute);
 }
 
 //===----------------------------------------------------------------------===//

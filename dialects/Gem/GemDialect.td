@@ -8,7 +8,6 @@
 
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
-include "mlir/IR/TensorEncoding.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/TensorEncoding.td"
 
@@ -49,14 +48,19 @@ def Gem_Dialect : Dialect {
     A dynamic extent always has a name (`#gem.dims`), so that two `?` can be told
     apart, and the name's symbol bounds it.
 
-    Module attributes: `gem.model`, a dictionary with `name`, `architecture` and
-    `parameters` (the number of parameters of the source); `gem.labels`, the class
-    names by index; `gem.provenance`, a dictionary of strings that ends up in the
-    bundle; `gem.padded`, present when inputs are padded to a fixed length.
+    Module attributes: `gem.model`, a dictionary with the strings `name` and
+    `architecture` and, where known, the integer `parameters` (how many the source
+    has); `gem.labels`, the class names by index; `gem.provenance`, a dictionary of
+    strings that ends up in the bundle; `gem.padded`, present when inputs are padded
+    to a fixed length. An argument or result of a function has `gem.name`, a string,
+    and may have `gem.role`, a `#gem.role`. The dialect has no other attributes, and
+    refuses them.
   }];
   let cppNamespace = "::gem";
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 

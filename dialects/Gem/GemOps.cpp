@@ -6,9 +6,10 @@
 
 #include "dialects/Gem/EnumKeyword.h"
 #include "dialects/Gem/Gem.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
+#include "dialects/Gem/WeightData.h"
 #include "mlir/IR/OpImplementation.h"
-#include <cmath>
+#include "llvm/Support/MathExtras.h"
+#include <limits>
 
 using namespace mlir;
 using namespace gem;
@@ -66,6 +67,13 @@ LogicalResult verifyExtent(Operation *op, StringRef what, Value value, unsigned 
          << ", but got " << extentName(type, dim);
 }
 
+/// Whether a parameter is finite as the f32 that a kernel gets.
+bool isFiniteF32(APFloat value) {
+  bool losesInfo;
+  value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &losesInfo);
+  return value.isFinite();
+}
+
 LogicalResult verifyAttentionShape(Operation *op, Value q, Value k, Value v, Value result,
                                    int64_t numHeads, int64_t headDim, const APFloat &scale,
                                    int64_t firstQuery) {
@@ -73,12 +81,14 @@ LogicalResult verifyAttentionShape(Operation *op, Value q, Value k, Value v, Val
   if (numHeads < 1 || headDim < 1)
     return op->emitOpError("expected at least one head of at least one dimension, but got ")
            << numHeads << " heads of " << headDim;
-  for (auto [name, value] :
-       {std::pair<StringRef, Value>{"q", q}, {"k", k}, {"v", v}})
-    if (typeOf(value).getDimSize(1) != numHeads * headDim)
+  int64_t width;
+  if (llvm::MulOverflow(numHeads, headDim, width))
+    width = std::numeric_limits<int64_t>::max();
+  for (auto [name, value] : {std::pair<StringRef, Value>{"q", q}, {"k", k}, {"v", v}})
+    if (typeOf(value).getDimSize(1) != width)
       return op->emitOpError("expected ")
-             << name << " to be heads * head_dim = " << numHeads * headDim
-             << " wide, but got " << extentName(typeOf(value), 1);
+             << name << " to be heads * head_dim = " << width << " wide, but got "
+             << extentName(typeOf(value), 1);
   // attention_c2
   if (failed(verifyExtent(op, "the rows of v", v, 0, "the rows of k", k, 0)))
     return failure();
@@ -87,8 +97,9 @@ LogicalResult verifyAttentionShape(Operation *op, Value q, Value k, Value v, Val
     return op->emitOpError("expected the result to have the type of q, ")
            << q.getType() << ", but got " << result.getType();
   // attention_c4
-  if (!scale.isFinite())
-    return op->emitOpError("expected a finite scale, but got ") << scale.convertToDouble();
+  if (!isFiniteF32(scale))
+    return op->emitOpError("expected a scale that is finite in f32, but got ")
+           << scale.convertToDouble();
   // attention_c5
   RankedTensorType qType = typeOf(q), kType = typeOf(k);
   if (firstQuery < 0)
@@ -132,10 +143,10 @@ RankedTensorType WeightOp::getWeightType() {
 }
 
 LogicalResult WeightOp::verify() {
-  // weight_c1
-  auto type = dyn_cast<RankedTensorType>(getValue().getType());
-  if (!type || !isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()))
-    return emitOpError("expected a tensor of f32, f16 or bf16, but got ") << getValue().getType();
+  // weight_c1, weight_c5
+  if (failed(verifyWeightData(*this, getValue())))
+    return failure();
+  auto type = cast<RankedTensorType>(getValue().getType());
   RankedTensorType weightType = getWeightType();
   // weight_c2
   if (weightType.getShape() != type.getShape())
@@ -150,14 +161,6 @@ LogicalResult WeightOp::verify() {
   // weight_c4
   if (getLayout() == Layout::Panel16 && weightType.getRank() != 2)
     return emitOpError("expected a matrix for layout panel_16, but got ") << weightType;
-  // weight_c5
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(getValue())) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    int64_t expected = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-    if (blob && static_cast<int64_t>(blob->getData().size()) != expected)
-      return emitOpError("expected ") << expected << " bytes of data for " << type
-                                      << ", but got " << blob->getData().size();
-  }
   return success();
 }
 
@@ -188,13 +191,15 @@ LogicalResult TokenizerOp::verify() {
     return emitOpError("expected the data to be a rank-1 tensor of ui8, but got ")
            << getData().getType();
   // tokenizer_c2
-  if (getPadId() >= getVocabularySize()) // unsigned: not negative either
+  int64_t vocabulary = getVocabularySize(), pad = getPadId(), tokens = getMaximumTokens();
+  if (vocabulary > std::numeric_limits<int32_t>::max())
+    return emitOpError("expected a vocabulary of at most 2147483647, but got ") << vocabulary;
+  if (pad < 0 || pad >= vocabulary)
     return emitOpError("expected the pad id to be in the vocabulary of ")
-           << getVocabularySize() << ", but got " << getPadId();
+           << vocabulary << ", but got " << pad;
   // tokenizer_c3
-  if (getMaximumTokens() < 2)
-    return emitOpError("expected maximum_tokens to be at least 2, but got ")
-           << getMaximumTokens();
+  if (tokens < 2 || tokens > (1 << 20))
+    return emitOpError("expected maximum_tokens to be 2 to 1048576, but got ") << tokens;
   return success();
 }
 
@@ -222,7 +227,7 @@ LogicalResult AddPositionOp::verify() {
   RankedTensorType x = typeOf(getX()), table = typeOf(getTable());
   if (!x.isDynamicDim(0) && x.getDimSize(0) > table.getDimSize(0))
     return emitOpError("expected a table of at least ")
-           << x.getDimSize(0) << " rows, but got " << table.getDimSize(0);
+           << x.getDimSize(0) << " rows, but got " << extentName(table, 0);
   return success();
 }
 int64_t AddPositionOp::getMacs(const SymbolSizes &) { return 0; }
@@ -233,10 +238,10 @@ LogicalResult AddRowOp::verify() {
   if (failed(verifyExtent(*this, "the width of the table", getTable(), 1, "that of x", getX(), 1)))
     return failure();
   // add_row_c2
-  if (static_cast<int64_t>(getRow()) < 0 ||
-      static_cast<int64_t>(getRow()) >= typeOf(getTable()).getDimSize(0))
+  int64_t row = getRow();
+  if (row < 0 || row >= typeOf(getTable()).getDimSize(0))
     return emitOpError("expected a row of the table's ")
-           << typeOf(getTable()).getDimSize(0) << ", but got row " << getRow();
+           << extentName(typeOf(getTable()), 0) << ", but got row " << row;
   return success();
 }
 int64_t AddRowOp::getMacs(const SymbolSizes &) { return 0; }
@@ -287,8 +292,8 @@ LogicalResult LayerNormOp::verify() {
       failed(verifyExtent(*this, "the length of beta", getBeta(), 0, "the width of x", getX(), 1)))
     return failure();
   // layer_norm_c2
-  if (!getEpsilon().isFinite() || (getEpsilon().isNegative() && !getEpsilon().isZero()))
-    return emitOpError("expected epsilon to be finite and not negative, but got ")
+  if (!isFiniteF32(getEpsilon()) || (getEpsilon().isNegative() && !getEpsilon().isZero()))
+    return emitOpError("expected epsilon to be finite in f32 and not negative, but got ")
            << getEpsilon().convertToDouble();
   return success();
 }
@@ -329,15 +334,16 @@ LogicalResult RouteTokensOp::verify() {
   if (failed(verifyExtent(*this, "the width of w_r", getWR(), 1, "that of x", getX(), 1)))
     return failure();
   // route_tokens_c2
-  if (getNumClusters() < 1)
-    return emitOpError("expected at least one cluster, but got ") << getNumClusters();
+  int64_t numClusters = getNumClusters();
+  if (numClusters < 1)
+    return emitOpError("expected at least one cluster, but got ") << numClusters;
   if (getCentroids()) {
     if (failed(verifyExtent(*this, "the width of the centroids", getCentroids(), 1, "that of x",
                             getX(), 1)))
       return failure();
-    if (typeOf(getCentroids()).getDimSize(0) != static_cast<int64_t>(getNumClusters()))
-      return emitOpError("expected ") << getNumClusters() << " centroids, but got "
-                                      << typeOf(getCentroids()).getDimSize(0);
+    if (typeOf(getCentroids()).getDimSize(0) != numClusters)
+      return emitOpError("expected ") << numClusters << " centroids, but got "
+                                      << extentName(typeOf(getCentroids()), 0);
   }
   // route_tokens_c3
   if (failed(verifyExtent(*this, "the rows of probs", getProbs(), 0, "those of x", getX(), 0)) ||
@@ -405,7 +411,7 @@ LogicalResult SelectOp::verify() {
   int64_t row = getRow();
   if (row < 0 || (!x.isDynamicDim(0) && row >= x.getDimSize(0)))
     return emitOpError("expected a row of x's ")
-           << extentName(x, 0) << ", but got row " << getRow();
+           << extentName(x, 0) << ", but got row " << row;
   return success();
 }
 

@@ -15,8 +15,6 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 // What activations and weights may be made of. Quantized element types join here.
-def Gem_ActivationTensor : RankedTensorOf<[F32]>;
-def Gem_WeightElement : AnyTypeOf<[F32, F16, BF16]>;
 def Gem_WeightMatrix : 2DTensorOf<[F32, F16, BF16]>;
 def Gem_WeightVector : 1DTensorOf<[F32, F16, BF16]>;
 def Gem_TokenMatrix : 2DTensorOf<[F32]>;
@@ -71,7 +69,8 @@ def Gem_WeightOp : Gem_Op<"weight", [Symbol]> {
     ```
 
     Constraints:
-    * (C1) the element type of `value` is f32, f16 or bf16.
+    * (C1) `value` is a `dense` or `dense_resource` tensor of f32, f16 or bf16, with
+      at least one element and at most 2^40.
     * (C2) `stored` has the shape of `value`.
     * (C3) the element type of `stored` holds every value of `value`'s.
     * (C4) layout `panel_16` needs rank 2.
@@ -129,8 +128,8 @@ def Gem_TokenizerOp : Gem_Op<"tokenizer", [Symbol]> {
 
     Constraints:
     * (C1) `data` is a rank-1 tensor of ui8.
-    * (C2) 0 <= pad_id < vocabulary_size.
-    * (C3) maximum_tokens >= 2.
+    * (C2) 0 <= pad_id < vocabulary_size <= 2^31 - 1.
+    * (C3) 2 <= maximum_tokens <= 2^20.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ElementsAttr:$data, I64Attr:$vocabulary_size,
                        I64Attr:$pad_id, I64Attr:$maximum_tokens);
@@ -287,7 +286,7 @@ def Gem_LayerNormOp : Gem_PureOp<"layer_norm",
 
     Constraints:
     * (C1) `gamma` and `beta` have as many elements as `x` has columns.
-    * (C2) `epsilon` is finite and not negative.
+    * (C2) `epsilon` is finite, as an f32, and not negative.
   }];
   let arguments = (ins Gem_TokenMatrix:$x, Gem_WeightVector:$gamma, Gem_WeightVector:$beta,
                        F64Attr:$epsilon);
@@ -358,9 +357,10 @@ def Gem_AttentionOp : Gem_PureOp<"attention",
     * (C1) q, k and v are `num_heads * head_dim` wide, both at least 1.
     * (C2) k and v have the same rows.
     * (C3) y has the type of q.
-    * (C4) `scale` is finite.
+    * (C4) `scale` is finite, as an f32.
     * (C5) `first_query` is not negative, and first_query + the rows of q are within
-      the rows of k where both are static.
+      the rows of k where both are static; for dynamic ones `gem-verify-model` checks
+      the symbols' bounds.
     * (C6) `count` has one element.
   }];
   let arguments = (ins Gem_TokenMatrix:$q, Gem_TokenMatrix:$k, Gem_TokenMatrix:$v,
@@ -478,8 +478,8 @@ def Gem_SelectOp : Gem_PureOp<"select", []> {
 
     Constraints:
     * (C1) `y` is as wide as `x`.
-    * (C2) `row` is not negative and, where `x` is static, within it; for a dynamic one
-      `gem-verify-model` checks the symbol's minimum.
+    * (C2) `row` is not negative and, where `x` is static, within it; for a dynamic
+      one `gem-verify-model` checks the symbol's minimum.
   }];
   let arguments = (ins Gem_TokenMatrix:$x, I64Attr:$row);
   let results = (outs Gem_TokenMatrix:$result);

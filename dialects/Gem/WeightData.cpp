@@ -7,10 +7,40 @@
 #include "dialects/Gem/HalfFloat.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
 using namespace mlir;
+
+/// `value` where it is one value for all elements. A resource never is, although
+/// ElementsAttr::isSplat says so of one with a single element.
+static DenseElementsAttr getSplat(ElementsAttr value) {
+  auto dense = dyn_cast<DenseElementsAttr>(value);
+  return dense && dense.isSplat() ? dense : DenseElementsAttr();
+}
+
+LogicalResult gem::verifyWeightData(Operation *op, ElementsAttr value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()))
+    return op->emitOpError("expected a tensor of f32, f16 or bf16, but got ") << value.getType();
+  if (!isa<DenseElementsAttr, DenseResourceElementsAttr>(value))
+    return op->emitOpError("expected dense or dense_resource data, but got another kind");
+  int64_t elements = 1;
+  for (int64_t extent : type.getShape())
+    if (extent < 1 || llvm::MulOverflow(elements, extent, elements) ||
+        elements > kMaximumWeightElements)
+      return op->emitOpError("expected positive extents and at most 2^40 elements, but got ")
+             << type;
+  auto resource = dyn_cast<DenseResourceElementsAttr>(value);
+  AsmResourceBlob *blob = resource ? resource.getRawHandle().getBlob() : nullptr;
+  int64_t expected = elements * (type.getElementTypeBitWidth() / 8);
+  if (blob && static_cast<int64_t>(blob->getData().size()) != expected)
+    return op->emitOpError("expected ") << expected << " bytes of data for " << type
+                                        << ", but got " << blob->getData().size();
+  return success();
+}
 
 llvm::ArrayRef<char> gem::getRawData(ElementsAttr value) {
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
@@ -23,16 +53,16 @@ llvm::ArrayRef<char> gem::getRawData(ElementsAttr value) {
 }
 
 bool gem::hasData(ElementsAttr value) {
-  return value.isSplat() || value.getNumElements() == 0 || !getRawData(value).empty();
+  return getSplat(value) || value.getNumElements() == 0 || !getRawData(value).empty();
 }
 
 void gem::readAsF32(ElementsAttr value, int64_t first, int64_t count, float *out) {
   assert(first >= 0 && count >= 0 && first + count <= value.getNumElements());
   if (count == 0)
     return;
-  if (value.isSplat()) {
+  if (DenseElementsAttr dense = getSplat(value)) {
     bool losesInfo;
-    APFloat splat = value.getSplatValue<APFloat>();
+    APFloat splat = dense.getSplatValue<APFloat>();
     splat.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &losesInfo);
     std::fill_n(out, count, splat.convertToFloat());
     return;

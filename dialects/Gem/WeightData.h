@@ -8,7 +8,7 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
-#include <functional>
+#include "mlir/IR/Operation.h"
 #include <memory>
 
 namespace gem {
@@ -17,6 +17,14 @@ namespace gem {
 /// dense data. Empty when the resource has no data (it was elided when printed) or
 /// `value` is a splat.
 llvm::ArrayRef<char> getRawData(mlir::ElementsAttr value);
+
+/// A tensor with more elements is nonsense, and sizes in bytes must not overflow.
+inline constexpr int64_t kMaximumWeightElements = int64_t(1) << 40;
+
+/// Checks that `value` is what a weight's data may be: a dense or dense_resource tensor
+/// of f32, f16 or bf16, not empty, whose resource, if it has data, has the bytes of its
+/// type. Errors are reported at `op`.
+mlir::LogicalResult verifyWeightData(mlir::Operation *op, mlir::ElementsAttr value);
 
 /// Whether readAsF32 can read `value`.
 bool hasData(mlir::ElementsAttr value);

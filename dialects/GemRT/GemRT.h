@@ -26,6 +26,10 @@ namespace gem::rt {
 /// file, in bytes.
 inline constexpr int64_t kAlignment = 64;
 
+/// The most bytes that a buffer, a constant or an arena may have: a bound on nonsense,
+/// so that sums of sizes do not overflow.
+inline constexpr int64_t kMaximumBytes = int64_t(1) << 48;
+
 inline int64_t alignUp(int64_t value) { return (value + kAlignment - 1) / kAlignment * kAlignment; }
 
 /// Every symbol of `program` at its maximum.

@@ -6,6 +6,9 @@
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+#include <limits>
 
 #include "dialects/GemRT/GemRTDialect.cpp.inc"
 #include "dialects/GemRT/GemRTEnums.cpp.inc"
@@ -74,15 +77,29 @@ void BufferType::print(AsmPrinter &printer) const {
   printer << "], " << getElementType() << ">";
 }
 
+static LogicalResult verifyStaticExtent(function_ref<InFlightDiagnostic()> emitError,
+                                        int64_t extent) {
+  if (extent >= 1 && extent <= std::numeric_limits<int32_t>::max())
+    return success();
+  return emitError() << "expected extents of 1 to 2147483647, but got " << extent;
+}
+
+/// The product, or kMaximumBytes if that is less. Neither is negative.
+static int64_t multiplySizes(int64_t a, int64_t b) {
+  int64_t product;
+  return llvm::MulOverflow(a, b, product) ? kMaximumBytes : std::min(product, kMaximumBytes);
+}
+
 LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  ArrayRef<Attribute> dims, Type elementType) {
-  // buffer_c1
+  // buffer_type_c1
   if (dims.empty() || dims.size() > 4)
     return emitError() << "expected one to four extents, but got " << dims.size();
   for (Attribute dim : dims)
-    if (auto extent = llvm::dyn_cast<IntegerAttr>(dim); extent && extent.getInt() < 1)
-      return emitError() << "expected positive extents, but got " << extent.getInt();
-  // buffer_c2
+    if (auto extent = llvm::dyn_cast<IntegerAttr>(dim))
+      if (failed(verifyStaticExtent(emitError, extent.getInt())))
+        return failure();
+  // buffer_type_c2
   if (!elementType.isF32() && !elementType.isInteger(32) && !elementType.isUnsignedInteger(8))
     return emitError() << "expected elements of f32, i32 or ui8, but got " << elementType;
   return success();
@@ -91,10 +108,9 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError,
 int64_t BufferType::getByteSize(const SymbolSizes &sizes) const {
   int64_t bytes = getElementType().getIntOrFloatBitWidth() / 8;
   for (Attribute dim : getDims()) {
-    if (auto symbol = llvm::dyn_cast<StringAttr>(dim))
-      bytes *= sizes.lookup(symbol.getValue());
-    else
-      bytes *= llvm::cast<IntegerAttr>(dim).getInt();
+    auto symbol = llvm::dyn_cast<StringAttr>(dim);
+    bytes = multiplySizes(bytes, symbol ? sizes.lookup(symbol.getValue())
+                                        : llvm::cast<IntegerAttr>(dim).getInt());
   }
   return bytes;
 }
@@ -134,11 +150,12 @@ LogicalResult ConstantType::verify(function_ref<InFlightDiagnostic()> emitError,
                                    ArrayRef<int64_t> shape, Type elementType, Layout layout) {
   // constant_type_c1
   for (int64_t extent : shape)
-    if (extent < 1)
-      return emitError() << "expected positive extents, but got " << extent;
+    if (failed(verifyStaticExtent(emitError, extent)))
+      return failure();
+  // constant_type_c2
   if (!llvm::isa<FloatType>(elementType))
     return emitError() << "expected float elements, but got " << elementType;
-  // constant_type_c2
+  // constant_type_c3
   if (layout == Layout::Panel16 && shape.size() != 2)
     return emitError() << "expected two extents for layout panel_16, but got " << shape.size();
   return success();
@@ -147,6 +164,8 @@ LogicalResult ConstantType::verify(function_ref<InFlightDiagnostic()> emitError,
 int64_t ConstantType::getByteSize() const {
   int64_t bytes = getElementType().getIntOrFloatBitWidth() / 8;
   for (auto [index, extent] : llvm::enumerate(getShape()))
-    bytes *= index == 0 && getLayout() == Layout::Panel16 ? (extent + 15) / 16 * 16 : extent;
+    bytes = multiplySizes(bytes, index == 0 && getLayout() == Layout::Panel16
+                                     ? (extent + 15) / 16 * 16
+                                     : extent);
   return bytes;
 }

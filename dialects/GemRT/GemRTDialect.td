@@ -61,14 +61,15 @@ def GemRT_BufferType : GemRT_Type<"Buffer", "buffer"> {
     `!gemrt.buffer<[n, 128], f32>`: extents are numbers or symbols of the program.
 
     Constraints:
-    * (C1) extents are positive; there are at most four.
+    * (C1) there are one to four extents, positive and at most 2^31 - 1.
     * (C2) the element type is f32, i32 or ui8.
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$dims, "::mlir::Type":$elementType);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// The number of bytes with every symbol at the extent `sizes` gives.
+    /// The number of bytes with every symbol at the extent `sizes` gives;
+    /// kMaximumBytes if it is more than that.
     int64_t getByteSize(const ::gem::SymbolSizes &sizes) const;
   }];
 }
@@ -80,15 +81,17 @@ def GemRT_ConstantType : GemRT_Type<"Constant", "constant"> {
     and the layout.
 
     Constraints:
-    * (C1) extents are positive.
-    * (C2) layout `panel_16` needs two extents.
+    * (C1) extents are positive and at most 2^31 - 1.
+    * (C2) the element type is a float.
+    * (C3) layout `panel_16` needs two extents.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,
                         "::gem::Layout":$layout);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Bytes in the segment, the layout's padding included.
+    /// Bytes in the segment, the layout's padding included; kMaximumBytes if there are
+    /// more than that.
     int64_t getByteSize() const;
   }];
 }
@@ -114,10 +117,15 @@ def GemRT_SegmentKindAttr : EnumAttr<GemRT_Dialect, GemRT_SegmentKind, "segment_
 // Kernels
 //===----------------------------------------------------------------------===//
 
+// Equal letters in the shapes of a kernel's operands stand for equal extents.
 class GemRT_Kernel<string name, string kernelMnemonic, list<string> inPlaceMethods = []>
     : AttrDef<GemRT_Dialect, name,
               [DeclareAttrInterfaceMethods<GemRT_KernelAttrInterface, inPlaceMethods>]> {
   let mnemonic = kernelMnemonic;
+}
+class GemRT_KernelWithVerifier<string name, string kernelMnemonic, list<string> inPlaceMethods = []>
+    : GemRT_Kernel<name, kernelMnemonic, inPlaceMethods> {
+  let genVerifyDecl = 1;
 }
 
 // A kernel's float parameters are kept as attributes: their bits matter.
@@ -155,59 +163,63 @@ def GemRT_LinearKernel : GemRT_Kernel<"LinearKernel", "linear", ["getInPlaceInpu
   let parameters = (ins EnumParameter<Gem_Activation>:$activation);
   let assemblyFormat = "`<` struct(params) `>`";
 }
-def GemRT_LayerNormKernel : GemRT_Kernel<"LayerNormKernel", "layer_norm", ["getInPlaceInputs"]> {
+def GemRT_LayerNormKernel : GemRT_KernelWithVerifier<"LayerNormKernel", "layer_norm", ["getInPlaceInputs"]> {
   let summary = "layer normalization";
   let description = [{
     `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta` by row.
     Inputs: x f32 [n, H], gamma f32 [H], beta f32 [H] constants. Outputs: y f32 [n, H],
-    which may be x.
+    which may be x. `epsilon` is finite and not negative.
   }];
   let parameters = (ins GemRT_F32Param:$epsilon);
   let assemblyFormat = "`<` struct(params) `>`";
 }
-def GemRT_ActivationKernel : GemRT_Kernel<"ActivationKernel", "activation", ["getInPlaceInputs"]> {
+def GemRT_ActivationKernel : GemRT_KernelWithVerifier<"ActivationKernel", "activation", ["getInPlaceInputs"]> {
   let summary = "elementwise activation function";
   let description = [{
     `y = function(x)`. Inputs: x f32 [n, H]. Outputs: y f32 [n, H], which may be x.
+    `function` is not `none`.
   }];
   let parameters = (ins EnumParameter<Gem_Activation>:$function);
   let assemblyFormat = "`<` struct(params) `>`";
 }
-def GemRT_AttentionKernel : GemRT_Kernel<"AttentionKernel", "attention"> {
+def GemRT_AttentionKernel : GemRT_KernelWithVerifier<"AttentionKernel", "attention"> {
   let summary = "multi-head softmax attention";
   let description = [{
     Inputs: q f32 [m, A], k and v f32 [n, A], count i32 [1] or none; A = heads *
     head_dim. Outputs: y f32 [m, A]. Query row i is token first_query + i; keys past
-    `count` are not attended to.
+    `count` are not attended to. `heads` and `head_dim` are positive, `scale` is finite,
+    `first_query` not negative.
   }];
   let parameters = (ins "int64_t":$heads, "int64_t":$head_dim, GemRT_F32Param:$scale,
                         "int64_t":$first_query);
   let assemblyFormat = "`<` struct(params) `>`";
 }
-def GemRT_RouteTokensKernel : GemRT_Kernel<"RouteTokensKernel", "route_tokens"> {
+def GemRT_RouteTokensKernel : GemRT_KernelWithVerifier<"RouteTokensKernel", "route_tokens"> {
   let summary = "the dynamic token router";
   let description = [{
     Inputs: x f32 [n, H], w_r f32 [C, H] and centroids f32 [K, H] constants, row-major.
-    Outputs: probs f32 [n, C] or none, routed ui8 [n], cluster i32 [n].
+    Outputs: probs f32 [n, C] or none, routed ui8 [n], cluster i32 [n]. `threshold` is
+    finite.
   }];
   let parameters = (ins GemRT_F32Param:$threshold);
   let assemblyFormat = "`<` struct(params) `>`";
 }
-def GemRT_ScarAttentionKernel : GemRT_Kernel<"ScarAttentionKernel", "scar_attention"> {
+def GemRT_ScarAttentionKernel : GemRT_KernelWithVerifier<"ScarAttentionKernel", "scar_attention"> {
   let summary = "attention over the pairs the router permits";
   let description = [{
     As `attention`, over the pairs that `predicate` permits.
     Inputs: q f32 [m, A], k and v f32 [n, A], routed ui8 [n], cluster i32 [n].
-    Outputs: y f32 [m, A].
+    Outputs: y f32 [m, A]. The parameters are those of `attention`.
   }];
   let parameters = (ins "int64_t":$heads, "int64_t":$head_dim, GemRT_F32Param:$scale,
                         "int64_t":$first_query, EnumParameter<Gem_ScarPredicate>:$predicate);
   let assemblyFormat = "`<` struct(params) `>`";
 }
-def GemRT_SelectRowKernel : GemRT_Kernel<"SelectRowKernel", "select_row"> {
+def GemRT_SelectRowKernel : GemRT_KernelWithVerifier<"SelectRowKernel", "select_row"> {
   let summary = "copies one row";
   let description = [{
-    `y[0, :] = x[row, :]`. Inputs: x f32 [n, H]. Outputs: y f32 [1, H].
+    `y[0, :] = x[row, :]`. Inputs: x f32 [n, H]. Outputs: y f32 [1, H]. `row` is not
+    negative.
   }];
   let parameters = (ins "int64_t":$row);
   let assemblyFormat = "`<` struct(params) `>`";

@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialects/Gem/EnumKeyword.h"
+#include "dialects/Gem/WeightData.h"
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/IR/OpImplementation.h"
 
@@ -51,6 +52,8 @@ LogicalResult SegmentOp::verify() {
 LogicalResult ConstantOp::verify() {
   auto type = cast<ConstantType>(getType());
   // constant_c1
+  if (failed(verifyWeightData(*this, getValue())))
+    return failure();
   if (getValue().getShapedType().getShape() != type.getShape())
     return emitOpError("expected the extents of ")
            << getValue().getType() << ", but got " << type;
@@ -64,18 +67,25 @@ LogicalResult ConstantOp::verify() {
 }
 
 LogicalResult EntryOp::verifyRegions() {
-  // entry_c1
-  std::optional<uint64_t> size = getArenaSize();
-  if (!size)
-    return success();
   SymbolSizes sizes = getMaximumSizes((*this)->getParentOfType<ProgramOp>());
   for (AllocOp alloc : getOps<AllocOp>()) {
+    // entry_c2
+    for (Attribute dim : alloc.getType().getDims())
+      if (auto symbol = dyn_cast<StringAttr>(dim); symbol && !sizes.count(symbol.getValue()))
+        return alloc.emitOpError("expected a gemrt.symbol named '")
+               << symbol.getValue() << "' for " << alloc.getType();
+    const int64_t bytes = alloc.getType().getByteSize(sizes);
+    if (bytes >= kMaximumBytes)
+      return alloc.emitOpError("expected less than 2^48 bytes, but got ") << alloc.getType();
+    // entry_c1
+    if (!getArenaSize())
+      continue;
     if (!alloc.getOffset())
       return alloc.emitOpError("expected an offset in an entry with a planned arena");
-    int64_t end = *alloc.getOffset() + alloc.getType().getByteSize(sizes);
-    if (end > static_cast<int64_t>(*size))
+    const int64_t size = *getArenaSize(), offset = *alloc.getOffset();
+    if (offset > size - bytes)
       return alloc.emitOpError("expected to end within the arena of ")
-             << *size << " bytes, but got " << end;
+             << size << " bytes, but got " << bytes << " bytes at " << offset;
   }
   return success();
 }
@@ -125,5 +135,16 @@ LogicalResult CallOp::verify() {
     if (isa<BufferType>(output.getType()) &&
         llvm::is_contained(getOutputs().drop_front(index + 1), output))
       return emitOpError("expected each output to be written once");
+  // call_c3
+  for (auto [index, output] : llvm::enumerate(getOutputs())) {
+    if (!isa<BufferType>(output.getType()))
+      continue;
+    SmallVector<unsigned> inPlace = getKernel().getInPlaceInputs(index);
+    for (auto [inputIndex, input] : llvm::enumerate(getInputs()))
+      if (input == output && !llvm::is_contained(inPlace, inputIndex))
+        return emitOpError("expected output #")
+               << index << " not to be input #" << inputIndex
+               << ", on which the kernel cannot work in place";
+  }
   return success();
 }

@@ -90,9 +90,9 @@ def GemRT_ConstantOp : GemRT_Op<"constant", [Symbol, HasParent<"ProgramOp">]> {
     ```
 
     Constraints:
-    * (C1) `type` has the extents of `value`.
+    * (C1) `value` is what the value of a `gem.weight` may be, and `type` has its extents.
     * (C2) `segment` names a segment of kind `weights`.
-    * (C3) `offset`, once planned, is a multiple of 64.
+    * (C3) `offset`, once planned, is a multiple of 64 and not negative.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$segment,
                        ElementsAttr:$value, TypeAttrOf<GemRT_ConstantType>:$type,
@@ -114,6 +114,8 @@ def GemRT_EntryOp : GemRT_Op<"entry",
 
     Constraints:
     * (C1) once `arena_size` is set, every buffer has an offset and ends within it.
+    * (C2) every symbol in a buffer's extents is a symbol of the program, and at the
+      symbols' maxima the buffer has less than 2^48 bytes.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$arena_size,
                        OptionalAttr<I64Attr>:$arena_lower_bound);
@@ -244,6 +246,8 @@ def GemRT_CallOp : GemRT_Op<"call", [HasParent<"SubmitOp">, AttrSizedOperandSegm
     Constraints:
     * (C1) the operands are what the kernel takes.
     * (C2) an output is no constant, and no output is written twice.
+    * (C3) an output is an input at the same time only where the kernel may work in
+      place on that input.
   }];
   let arguments = (ins GemRT_KernelAttrInterface:$kernel,
                        Variadic<AnyTypeOf<[GemRT_BufferType, GemRT_ConstantType, GemRT_NoneType]>>:$inputs,

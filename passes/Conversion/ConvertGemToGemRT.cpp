@@ -23,8 +23,16 @@ StringRef nameOf(Location loc) {
   return {};
 }
 
-/// The buffer that holds a tensor.
-rt::BufferType convertType(RankedTensorType type) {
+using EmitError = function_ref<InFlightDiagnostic()>;
+
+/// The buffer that holds a tensor. Null, after an error, when there is none.
+rt::BufferType convertType(Type tensor, EmitError emitError) {
+  auto type = dyn_cast<RankedTensorType>(tensor);
+  if (!type) {
+    emitError() << "expected a tensor, but got " << tensor;
+    return {};
+  }
+  auto names = dyn_cast_or_null<DimsAttr>(type.getEncoding());
   SmallVector<Attribute> dims;
   Builder builder(type.getContext());
   for (unsigned dim = 0; dim < type.getRank(); ++dim) {
@@ -32,13 +40,37 @@ rt::BufferType convertType(RankedTensorType type) {
       dims.push_back(builder.getI64IntegerAttr(type.getDimSize(dim)));
       continue;
     }
-    auto symbols = cast<DimsAttr>(type.getEncoding()).getSymbols();
-    dims.push_back(symbols[type.getDynamicDimIndex(dim)]);
+    if (!names) {
+      emitError() << "expected #gem.dims to name the dynamic extents of " << type;
+      return {};
+    }
+    dims.push_back(names.getSymbols()[type.getDynamicDimIndex(dim)]);
   }
   Type element = type.getElementType();
   if (element.isInteger(1)) // a flag takes a byte
     element = builder.getIntegerType(8, /*isSigned=*/false);
-  return rt::BufferType::get(type.getContext(), dims, element);
+  return rt::BufferType::getChecked(emitError, type.getContext(), ArrayRef(dims), element);
+}
+
+/// Checks what the operations' own verifiers leave open and a program cannot do without.
+LogicalResult verifyConvertible(func::FuncOp function) {
+  if (!llvm::hasSingleElement(function.getBody()))
+    return function.emitOpError("expected a body of one block");
+  for (unsigned index = 0; index < function.getNumArguments(); ++index)
+    if (!function.getArgAttr(index, kNameAttr))
+      return function.emitOpError("expected argument #") << index << " to have a gem.name";
+  for (unsigned index = 0; index < function.getNumResults(); ++index)
+    if (!function.getResultAttr(index, kNameAttr))
+      return function.emitOpError("expected result #") << index << " to have a gem.name";
+  for (Type type : function.getArgumentTypes())
+    if (!convertType(type, [&] { return function.emitOpError(); }))
+      return failure();
+  for (Operation &op : function.getBody().front())
+    if (!isa<GetWeightOp>(op))
+      for (Type type : op.getResultTypes())
+        if (!convertType(type, [&] { return op.emitOpError(); }))
+          return failure();
+  return success();
 }
 
 /// Builds one entry from one function.
@@ -83,8 +115,9 @@ public:
   Value allocate(Value result, bool isOptional) override {
     if (isOptional && result.use_empty())
       return lookup(Value());
-    Value buffer = declarations.create<rt::AllocOp>(
-        result.getLoc(), convertType(cast<RankedTensorType>(result.getType())), IntegerAttr());
+    rt::BufferType type =
+        convertType(result.getType(), [&] { return emitError(result.getLoc()); });
+    Value buffer = declarations.create<rt::AllocOp>(result.getLoc(), type, IntegerAttr());
     values[result] = buffer;
     return buffer;
   }
@@ -114,18 +147,20 @@ private:
   }
 
   /// What values of an integer argument make sense: ids index every table they look up,
-  /// and a count lies within what it counts.
+  /// and a count is at least one and lies within what it counts.
   std::pair<int32_t, int32_t> rangeOf(BlockArgument argument, RoleAttr role) {
+    int64_t low = role && role.getValue() == Role::TokenCount ? 1 : 0;
     int64_t high = std::numeric_limits<int32_t>::max();
     for (Operation *user : argument.getUsers()) {
       if (auto embedding = dyn_cast<EmbeddingOp>(user))
         high = std::min(high, embedding.getTable().getType().getDimSize(0) - 1);
-      if (auto attention = dyn_cast<AttentionOp>(user);
-          attention && !attention.getK().getType().isDynamicDim(0))
-        high = std::min(high, attention.getK().getType().getDimSize(0));
+      if (auto attention = dyn_cast<AttentionOp>(user)) {
+        low = 1;
+        if (!attention.getK().getType().isDynamicDim(0))
+          high = std::min(high, attention.getK().getType().getDimSize(0));
+      }
     }
-    bool isCount = role && role.getValue() == Role::TokenCount;
-    return {isCount ? 1 : 0, static_cast<int32_t>(high)};
+    return {static_cast<int32_t>(low), static_cast<int32_t>(high)};
   }
 
   LogicalResult bindOutput(unsigned index, Value result) {
@@ -166,6 +201,14 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    for (Operation &op : module.getOps()) {
+      if (!isa<gem::SymbolOp, WeightOp, TokenizerOp, func::FuncOp>(op)) {
+        op.emitOpError("is no part of a model in the gem dialect");
+        return signalPassFailure();
+      }
+      if (auto function = dyn_cast<func::FuncOp>(op); function && failed(verifyConvertible(function)))
+        return signalPassFailure();
+    }
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     auto program = builder.create<rt::ProgramOp>(module.getLoc(), "main", device, memoryLimit);
     builder.setInsertionPointToEnd(&program.getBody().emplaceBlock());
@@ -176,14 +219,9 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
     if (failed(convertSegments(module, builder)))
       return signalPassFailure();
     KernelLowerings lowerings = getStandardLowerings();
-    for (auto function : module.getOps<func::FuncOp>()) {
-      if (!llvm::hasSingleElement(function.getBody())) {
-        function.emitOpError("expected a body of one block");
-        return signalPassFailure();
-      }
+    for (auto function : module.getOps<func::FuncOp>())
       if (failed(EntryBuilder(function, program, lowerings).run()))
         return signalPassFailure();
-    }
     for (Operation &op : llvm::make_early_inc_range(module.getOps()))
       if (&op != program)
         op.erase();
@@ -191,8 +229,12 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
 
   LogicalResult convertSegments(ModuleOp module, OpBuilder &builder) {
     auto weights = module.getOps<WeightOp>();
+    // The names of the model's parts become names of the program's.
+    std::string segment = "weights";
+    while (module.lookupSymbol(segment))
+      segment += "_";
     if (!weights.empty())
-      builder.create<rt::SegmentOp>(module.getLoc(), "weights", rt::SegmentKind::Weights,
+      builder.create<rt::SegmentOp>(module.getLoc(), segment, rt::SegmentKind::Weights,
                                     ElementsAttr(), IntegerAttr(), IntegerAttr());
     for (auto tokenizer : module.getOps<TokenizerOp>())
       builder.create<rt::SegmentOp>(tokenizer.getLoc(), tokenizer.getSymName(),
@@ -203,11 +245,13 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
       if (!type.getElementType().isF32())
         return weight.emitOpError("expected to be stored in f32, but got ")
                << type << ": run gem-assign-weight-formats first";
-      builder.create<rt::ConstantOp>(
-          weight.getLoc(), weight.getSymName(), "weights", weight.getValue(),
-          rt::ConstantType::get(&getContext(), type.getShape(), type.getElementType(),
-                                weight.getLayout()),
-          IntegerAttr());
+      auto constant = rt::ConstantType::getChecked([&] { return weight.emitOpError(); },
+                                                   &getContext(), type.getShape(),
+                                                   type.getElementType(), weight.getLayout());
+      if (!constant)
+        return failure();
+      builder.create<rt::ConstantOp>(weight.getLoc(), weight.getSymName(), segment,
+                                     weight.getValue(), constant, IntegerAttr());
     }
     return success();
   }

@@ -5,6 +5,10 @@
 
 #include "dialects/Gem/WeightData.h"
 #include "passes/Passes.h"
+#include "llvm/ADT/DenseSet.h"
+#include <algorithm>
+#include <map>
+#include <tuple>
 
 namespace gem {
 #define GEN_PASS_DEF_FOLDEMBEDDINGSPASS
@@ -21,10 +25,16 @@ struct FoldEmbeddings : gem::impl::FoldEmbeddingsPassBase<FoldEmbeddings> {
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
     SmallVector<AddPositionOp> positions;
-    module.walk([&](AddPositionOp op) { positions.push_back(op); });
+    for (auto function : module.getOps<func::FuncOp>())
+      function.walk([&](AddPositionOp op) { positions.push_back(op); });
     for (AddPositionOp op : positions)
-      fold(op, symbols);
-    eraseUnusedWeights(module);
+      while (fold(op, symbols))
+        ;
+    eraseReplaced(module);
+    if (replaced.empty())
+      markAllAnalysesPreserved();
+    replaced.clear();
+    folded.clear();
   }
 
   /// The most rows of its table that `op` can read.
@@ -38,72 +48,94 @@ struct FoldEmbeddings : gem::impl::FoldEmbeddingsPassBase<FoldEmbeddings> {
     return symbol ? symbol.getMaximum() : op.getTable().getType().getDimSize(0);
   }
 
-  void fold(AddPositionOp op, SymbolTable &symbols) {
-    auto positionGet = op.getTable().getDefiningOp<GetWeightOp>();
-    if (!positionGet)
-      return;
-    auto table = symbols.lookup<WeightOp>(positionGet.getWeight());
-    int64_t oldRows = table.getWeightType().getDimSize(0);
-    int64_t width = table.getWeightType().getDimSize(1);
-    int64_t rows = std::min(oldRows, maximumRows(op, symbols));
-    AddRowOp addRow = findAddRow(op);
-    WeightOp types;
-    if (addRow) {
-      auto typesGet = addRow.getTable().getDefiningOp<GetWeightOp>();
-      types = typesGet ? symbols.lookup<WeightOp>(typesGet.getWeight()) : WeightOp();
-      if (!types || !hasData(types.getValue()))
-        addRow = {};
-    }
-    if (!hasData(table.getValue()) || (!addRow && rows == oldRows))
-      return;
+  /// The weight behind `value`, when its data is at hand.
+  WeightOp weightOf(Value value, SymbolTable &symbols) {
+    auto get = value.getDefiningOp<GetWeightOp>();
+    auto weight = get ? symbols.lookup<WeightOp>(get.getWeight()) : WeightOp();
+    return weight && hasData(weight.getValue()) ? weight : WeightOp();
+  }
 
-    std::vector<float> sum(rows * width);
-    readAsF32(table.getValue(), 0, rows * width, sum.data());
-    if (addRow) {
-      std::vector<float> row(width);
-      readAsF32(types.getValue(), addRow.getRow() * width, width, row.data());
-      for (int64_t i = 0; i < rows * width; ++i)
-        sum[i] += row[i % width];
-    }
+  /// One step: cuts the table of `op`, with the row of one add_row if there is one.
+  bool fold(AddPositionOp op, SymbolTable &symbols) {
+    WeightOp table = weightOf(op.getTable(), symbols);
+    if (!table)
+      return false;
+    const int64_t oldRows = table.getWeightType().getDimSize(0);
+    const int64_t rows = std::min(oldRows, maximumRows(op, symbols));
+    AddRowOp addRow = findAddRow(op, symbols);
+    if (!addRow && rows == oldRows)
+      return false;
 
-    std::string name = (table.getSymName() + (addRow ? ".with_type" : ".cut")).str();
-    OpBuilder builder(table);
-    auto folded = builder.create<WeightOp>(
-        table.getLoc(), name, makeF32Resource(&getContext(), {rows, width}, name, std::move(sum)));
-    symbols.insert(folded);
-    builder.setInsertionPoint(op);
-    auto get = builder.create<GetWeightOp>(positionGet.getLoc(), folded.getWeightType(),
-                                           folded.getSymName());
+    // Several entry points may add the same positions: they share the new table too.
+    WeightOp types = addRow ? weightOf(addRow.getTable(), symbols) : WeightOp();
+    const int64_t row = addRow ? addRow.getRow() : 0;
+    WeightOp &result = folded[{table, types, row, rows}];
+    if (!result) {
+      result = makeTable(table, types, row, rows);
+      symbols.insert(result);
+    }
+    OpBuilder builder(op);
+    replaced.insert(table.getSymNameAttr());
+    auto get = builder.create<GetWeightOp>(op.getTable().getLoc(), result.getWeightType(),
+                                           result.getSymName());
     op.getTableMutable().assign(get);
     if (addRow) {
+      replaced.insert(types.getSymNameAttr());
       addRow.replaceAllUsesWith(addRow.getX());
       addRow.erase();
       ++numFolded;
     }
     if (rows < oldRows)
       ++numCut;
+    return true;
+  }
+
+  WeightOp makeTable(WeightOp table, WeightOp types, int64_t row, int64_t rows) {
+    const int64_t width = table.getWeightType().getDimSize(1);
+    std::vector<float> sum(rows * width);
+    readAsF32(table.getValue(), 0, rows * width, sum.data());
+    if (types) {
+      std::vector<float> addend(width);
+      readAsF32(types.getValue(), row * width, width, addend.data());
+      for (int64_t i = 0; i < rows * width; ++i)
+        sum[i] += addend[i % width];
+    }
+    std::string name = (table.getSymName() + (types ? ".with_type" : ".cut")).str();
+    return OpBuilder(table).create<WeightOp>(
+        table.getLoc(), name, makeF32Resource(&getContext(), {rows, width}, name, std::move(sum)));
   }
 
   /// The add_row whose row can move into the table of `op`: right before it, or right
-  /// after it with nothing else reading what is between.
-  AddRowOp findAddRow(AddPositionOp op) {
-    if (auto before = op.getX().getDefiningOp<AddRowOp>(); before && before->hasOneUse())
+  /// after it, with nothing else reading what is between.
+  AddRowOp findAddRow(AddPositionOp op, SymbolTable &symbols) {
+    if (auto before = op.getX().getDefiningOp<AddRowOp>();
+        before && before->hasOneUse() && weightOf(before.getTable(), symbols))
       return before;
-    if (op->hasOneUse())
-      return dyn_cast<AddRowOp>(*op->getUsers().begin());
-    return {};
+    if (!op->hasOneUse())
+      return {};
+    auto after = dyn_cast<AddRowOp>(*op->getUsers().begin());
+    return after && after.getX() == op.getResult() && weightOf(after.getTable(), symbols)
+               ? after
+               : AddRowOp();
   }
 
-  void eraseUnusedWeights(ModuleOp module) {
+  /// Erases the weights that nothing reads any more.
+  void eraseReplaced(ModuleOp module) {
     SmallVector<GetWeightOp> gets;
-    module.walk([&](GetWeightOp get) { gets.push_back(get); });
+    for (auto function : module.getOps<func::FuncOp>())
+      function.walk([&](GetWeightOp get) { gets.push_back(get); });
     for (GetWeightOp get : gets)
-      if (get->use_empty())
+      if (get->use_empty() && replaced.contains(get.getWeightAttr().getAttr()))
         get->erase();
     for (auto weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
-      if (SymbolTable::symbolKnownUseEmpty(weight, module))
+      if (replaced.contains(weight.getSymNameAttr()) &&
+          SymbolTable::symbolKnownUseEmpty(weight, module))
         weight.erase();
   }
+
+  /// By position table, table of types and its row, and number of rows: the sum.
+  std::map<std::tuple<Operation *, Operation *, int64_t, int64_t>, WeightOp> folded;
+  llvm::DenseSet<StringAttr> replaced;
 };
 
 } // namespace

@@ -33,7 +33,8 @@ struct AssignLayout : gem::impl::AssignLayoutPassBase<AssignLayout> {
     llvm::StringMap<Layout> assigned;
     llvm::StringMap<WeightOp> copies;
     SmallVector<GetWeightOp> gets;
-    getOperation().walk([&](GetWeightOp get) { gets.push_back(get); });
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      function.walk([&](GetWeightOp get) { gets.push_back(get); });
     for (GetWeightOp get : gets) {
       SmallVector<OpOperand *> panelUses, rowUses;
       for (OpOperand &use : get->getUses())
@@ -42,7 +43,8 @@ struct AssignLayout : gem::impl::AssignLayoutPassBase<AssignLayout> {
         assign(get, Layout::Panel16, panelUses, symbols, assigned, copies);
       if (!rowUses.empty())
         assign(get, Layout::RowMajor, rowUses, symbols, assigned, copies);
-      if (get->use_empty())
+      // All its uses went to a copy.
+      if (get->use_empty() && !(panelUses.empty() && rowUses.empty()))
         get->erase();
     }
   }

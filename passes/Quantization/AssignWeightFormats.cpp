@@ -33,10 +33,13 @@ struct AssignWeightFormats : gem::impl::AssignWeightFormatsPassBase<AssignWeight
       weight.setStored(wide);
       stored[weight.getSymName()] = wide;
     }
-    module.walk([&](GetWeightOp get) {
-      if (RankedTensorType type = stored.lookup(get.getWeight()))
-        get.getResult().setType(type);
-    });
+    for (auto function : module.getOps<func::FuncOp>())
+      function.walk([&](GetWeightOp get) {
+        if (RankedTensorType type = stored.lookup(get.getWeight()))
+          get.getResult().setType(type);
+      });
+    if (stored.empty())
+      markAllAnalysesPreserved();
   }
 };
 

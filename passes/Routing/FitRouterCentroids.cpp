@@ -55,10 +55,11 @@ struct FitRouterCentroids : gem::impl::FitRouterCentroidsPassBase<FitRouterCentr
 
   void runOnOperation() override {
     SmallVector<RouteTokensOp> routers;
-    getOperation().walk([&](RouteTokensOp op) {
-      if (!op.getCentroids())
-        routers.push_back(op);
-    });
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      function.walk([&](RouteTokensOp op) {
+        if (!op.getCentroids())
+          routers.push_back(op);
+      });
     for (RouteTokensOp router : routers)
       if (failed(fit(router)))
         return signalPassFailure();
@@ -68,6 +69,9 @@ struct FitRouterCentroids : gem::impl::FitRouterCentroidsPassBase<FitRouterCentr
 
   LogicalResult fit(RouteTokensOp router) {
     int64_t width = router.getX().getType().getDimSize(1);
+    if (width < 1) // 0, or not known
+      return router.emitOpError("expected a router on rows of a fixed width, but got ")
+             << router.getX().getType();
     RowSample sample(maxTokens, seed);
     if (failed(collect(router, width, sample)))
       return failure();

@@ -7,6 +7,7 @@
 #include "passes/Passes.h"
 #include "llvm/ADT/StringSet.h"
 #include <cmath>
+#include <limits>
 
 namespace gem {
 #define GEN_PASS_DEF_VERIFYMODELPASS
@@ -25,6 +26,15 @@ public:
   bool run(bool checkFinite) {
     for (auto symbol : module.getOps<gem::SymbolOp>())
       symbols[symbol.getSymName()] = symbol;
+    if (module.getOps<func::FuncOp>().empty())
+      fail(module, "expected at least one func.func, an entry point");
+    TokenizerOp first;
+    for (auto tokenizer : module.getOps<TokenizerOp>()) {
+      if (first)
+        fail(tokenizer, "expected one tokenizer, but got another beside @", first.getSymName());
+      else
+        first = tokenizer;
+    }
     for (auto function : module.getOps<func::FuncOp>())
       verifyFunction(function);
     if (checkFinite)
@@ -51,7 +61,11 @@ private:
 
   void verifyType(Operation *op, Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    if (!tensor || tensor.hasStaticShape())
+    if (!tensor)
+      return;
+    if (llvm::is_contained(tensor.getShape(), 0))
+      fail(op, "expected positive extents, but got ", type);
+    if (tensor.hasStaticShape())
       return;
     auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding());
     if (!dims) {
@@ -80,6 +94,15 @@ private:
     }
     if (auto role = attrs.getAs<RoleAttr>(kRoleAttr))
       verifyRole(function, name.getValue(), role.getValue(), tensor);
+  }
+
+  /// The least and most that an extent may be; {0, 2^63 - 1} when that is unknown.
+  std::pair<int64_t, int64_t> boundsOf(RankedTensorType type, unsigned dim) {
+    if (!type.isDynamicDim(dim))
+      return {type.getDimSize(dim), type.getDimSize(dim)};
+    if (gem::SymbolOp symbol = symbolOf(type, dim))
+      return {symbol.getMinimum(), symbol.getMaximum()};
+    return {0, std::numeric_limits<int64_t>::max()};
   }
 
   void verifyRole(func::FuncOp function, StringRef name, Role role, RankedTensorType type) {
@@ -132,8 +155,46 @@ private:
       if (auto select = dyn_cast<SelectOp>(op))
         verifySelect(select);
       if (auto embedding = dyn_cast<EmbeddingOp>(op))
-        verifyVocabulary(embedding);
+        verifyVocabulary(function, embedding);
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        verifyQueries(attention);
+      if (auto attention = dyn_cast<ScarAttentionOp>(op))
+        verifyQueries(attention);
     });
+    for (unsigned index = 0; index < type.getNumInputs(); ++index)
+      if (isTokenIds(function, index))
+        verifyTokenCount(function, cast<RankedTensorType>(type.getInput(index)));
+  }
+
+  /// Whether an argument is what the tokenizer fills, of a type that fits.
+  bool isTokenIds(func::FuncOp function, unsigned index) {
+    auto role = function.getArgAttrOfType<RoleAttr>(index, kRoleAttr);
+    auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
+    return role && role.getValue() == Role::TokenIds && type && type.getRank() == 1;
+  }
+
+  void verifyTokenCount(func::FuncOp function, RankedTensorType ids) {
+    const int64_t most = boundsOf(ids, 0).second;
+    for (auto tokenizer : module.getOps<TokenizerOp>())
+      if (static_cast<int64_t>(tokenizer.getMaximumTokens()) > most)
+        fail(tokenizer, "expected maximum_tokens of at most ", most, ", as @",
+             function.getSymName(), " takes, but got ", tokenizer.getMaximumTokens());
+  }
+
+  template <typename Op> void verifyQueries(Op op) {
+    RankedTensorType q = op.getQ().getType(), k = op.getK().getType();
+    const int64_t first = op.getFirstQuery();
+    if (isSameExtent(q, 0, k, 0) && first == 0)
+      return;
+    // The operation's own verifier has compared static extents.
+    if (!q.isDynamicDim(0) && !k.isDynamicDim(0))
+      return;
+    const int64_t queries = boundsOf(q, 0).second, tokens = boundsOf(k, 0).first;
+    const bool isKnown = queries != std::numeric_limits<int64_t>::max() && tokens > 0;
+    if (isKnown && queries > tokens - first)
+      fail(op, "expected the queries to be among the ", tokens,
+           " tokens that there are at least, but got up to ", queries, " queries from token ",
+           first);
   }
 
   void verifyPositions(AddPositionOp op) {
@@ -148,12 +209,13 @@ private:
     gem::SymbolOp symbol = symbolOf(op.getX().getType(), 0);
     if (symbol && op.getRow() >= symbol.getMinimum())
       fail(op, "expected a row below ", symbol.getMinimum(), ", the minimum of @",
-           symbol.getSymName(), ", but got ", op.getRow());
+           symbol.getSymName(), ", but got row ", op.getRow());
   }
 
-  void verifyVocabulary(EmbeddingOp op) {
+  void verifyVocabulary(func::FuncOp function, EmbeddingOp op) {
     auto argument = dyn_cast<BlockArgument>(op.getIds());
-    if (!argument)
+    if (!argument || argument.getOwner() != &function.getBody().front() ||
+        !isTokenIds(function, argument.getArgNumber()))
       return;
     int64_t rows = op.getTable().getType().getDimSize(0);
     for (auto tokenizer : module.getOps<TokenizerOp>())
@@ -167,7 +229,8 @@ private:
       return;
     constexpr int64_t kBlock = 1 << 16;
     std::vector<float> block(std::min(kBlock, weight.getValue().getNumElements()));
-    int64_t total = weight.getValue().getNumElements();
+    // All elements of a splat are its first.
+    int64_t total = weight.getValue().isSplat() ? 1 : weight.getValue().getNumElements();
     for (int64_t first = 0; first < total; first += kBlock) {
       int64_t count = std::min(kBlock, total - first);
       readAsF32(weight.getValue(), first, count, block.data());

@@ -1,0 +1,415 @@
+// A model becomes a bundle: the stages of gem-compile as a library.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipeline/Compiler.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "compiler/Calibration/RuntimeActivationSource.h"
+#include "compiler/Calibration/TextFile.h"
+#include "compiler/Checkpoint/ModelSource.h"
+#include "compiler/Import/ImportModel.h"
+#include "compiler/Pipeline/Lowering.h"
+#include "dialects/Gem/Gem.h"
+#include "dialects/GemRT/GemRT.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
+#include "targets/Bundle/BundleWriter.h"
+#include "targets/Target.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+#include <chrono>
+
+using namespace mlir;
+using namespace gem;
+
+namespace {
+
+/// Collects the errors reported while it lives.
+class ErrorCollector {
+public:
+  explicit ErrorCollector(MLIRContext *context)
+      : handler(context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+            return success(); // notes and remarks repeat the IR
+          std::string text;
+          llvm::raw_string_ostream stream(text);
+          if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
+            stream << file.getFilename().getValue() << ":" << file.getLine() << ":"
+                   << file.getColumn() << ": ";
+          else if (auto name = diagnostic.getLocation()->findInstanceOf<NameLoc>())
+            stream << name.getName().getValue() << ": ";
+          stream << diagnostic;
+          errors.push_back(stream.str());
+          return success();
+        }) {}
+
+  absl::Status toStatus(llvm::StringRef fallback) const {
+    if (errors.empty())
+      return absl::InternalError(fallback.str());
+    return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
+  }
+
+private:
+  std::vector<std::string> errors;
+  ScopedDiagnosticHandler handler;
+};
+
+/// Whether a file holds a module rather than a checkpoint: bytecode, or text that begins
+/// as textual IR does.
+bool isModuleFile(const std::string &path) {
+  if (!llvm::sys::fs::is_regular_file(path))
+    return false;
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  if (!file)
+    return false;
+  StringRef content = (*file)->getBuffer();
+  if (content.starts_with("ML\xefR"))
+    return true;
+  content = content.take_front(64 * 1024);
+  while (true) {
+    content = content.ltrim();
+    if (!content.starts_with("//"))
+      break;
+    content = content.drop_until([](char c) { return c == '\n'; });
+  }
+  for (StringRef start : {"module", "gem.", "gemrt.", "func.func", "#", "!", "\"builtin.module\"",
+                          "{-#"})
+    if (content.starts_with(start))
+      return true;
+  return false;
+}
+
+class StageTimer {
+public:
+  StageTimer(CompileReport &report, std::string name)
+      : report(report), name(std::move(name)), start(std::chrono::steady_clock::now()) {}
+  ~StageTimer() {
+    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    report.stages.push_back({name, seconds.count()});
+  }
+
+private:
+  CompileReport &report;
+  std::string name;
+  std::chrono::steady_clock::time_point start;
+};
+
+std::string nameOfPath(const std::string &path) {
+  llvm::SmallString<256> absolute(path);
+  llvm::sys::fs::make_absolute(absolute);
+  llvm::sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
+  StringRef name = llvm::sys::path::filename(absolute);
+  if (name == "." || name.empty()) // a trailing slash
+    name = llvm::sys::path::filename(llvm::sys::path::parent_path(absolute));
+  if (!llvm::sys::fs::is_directory(path))
+    name = llvm::sys::path::stem(name);
+  return name.str();
+}
+
+std::string typeName(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+} // namespace
+
+Compiler::Compiler(CompileOptions options)
+    : options(std::move(options)), context(MLIRContext::Threading::DISABLED) {
+  context.loadDialect<GemDialect, rt::GemRTDialect, func::FuncDialect>();
+  report.producer = this->options.producer;
+}
+
+Compiler::~Compiler() = default;
+
+absl::Status Compiler::runPasses(PassManager &passes) {
+  if (options.configurePasses && failed(options.configurePasses(passes)))
+    return absl::InvalidArgumentError("the options for MLIR's pass manager do not fit together");
+  ErrorCollector errors(&context);
+  if (failed(passes.run(*module)))
+    return errors.toStatus("a pass failed without saying why");
+  return absl::OkStatus();
+}
+
+void Compiler::setProvenance(const std::string &key, const std::string &value) {
+  NamedAttrList entries;
+  if (auto old = (*module)->getAttrOfType<DictionaryAttr>(kProvenanceAttr))
+    entries.append(old.begin(), old.end());
+  entries.set(key, StringAttr::get(&context, value));
+  (*module)->setAttr(kProvenanceAttr, entries.getDictionary(&context));
+}
+
+//===----------------------------------------------------------------------===//
+// Import
+//===----------------------------------------------------------------------===//
+
+absl::Status Compiler::import() {
+  StageTimer timer(report, "import");
+  absl::StatusOr<DeviceProfile> found = findDevice(options.device);
+  if (!found.ok())
+    return found.status();
+  device = *std::move(found);
+  report.device = device.name;
+  report.deviceIsa = device.isa;
+  report.deviceMemoryLimit = device.memoryLimit;
+  report.quantize = options.quantize;
+  report.modelPath = options.model;
+  if (options.pad && options.sequence == 0)
+    return absl::InvalidArgumentError(
+        "--pad needs --sequence: say to how many tokens texts are padded, e.g. --sequence 128");
+
+  absl::Status status = isModuleFile(options.model) ? parseModule() : importCheckpoint();
+  if (!status.ok())
+    return status;
+  PassManager passes(&context);
+  passes.addPass(createVerifyModelPass());
+  if (status = runPasses(passes); !status.ok())
+    return status;
+  if (status = fitCentroids(); !status.ok())
+    return status;
+  reportModel();
+  return absl::OkStatus();
+}
+
+absl::Status Compiler::importCheckpoint() {
+  checkpoint::LoadOptions loadOptions;
+  loadOptions.overrides = options.overrides;
+  absl::StatusOr<checkpoint::ModelSource> source =
+      checkpoint::loadModelSource(options.model, loadOptions);
+  if (!source.ok())
+    return source.status();
+  inputFiles = source->files;
+  ImportOptions importOptions;
+  importOptions.name = options.name.empty() ? nameOfPath(options.model) : options.name;
+  importOptions.sequence = options.sequence;
+  importOptions.pad = options.pad;
+  ErrorCollector errors(&context);
+  absl::StatusOr<OwningOpRef<ModuleOp>> imported = importModel(context, *source, importOptions);
+  if (!imported.ok())
+    return imported.status();
+  module = *std::move(imported);
+
+  report.sourceFormat = source->format;
+  report.hiddenSize = source->hiddenSize;
+  report.numLayers = source->numLayers;
+  report.numHeads = source->numHeads;
+  report.numClasses = source->numClasses;
+  report.numClusters = source->numClusters;
+  report.notes = source->notes;
+  if (!source->tokenizerNote.empty())
+    report.notes.push_back(source->tokenizerNote);
+  for (const checkpoint::DroppedTensor &dropped : source->dropped)
+    report.dropped.push_back(
+        {dropped.name, static_cast<int64_t>(dropped.bytes), dropped.reason});
+  return absl::OkStatus();
+}
+
+absl::Status Compiler::parseModule() {
+  if (options.sequence || options.pad || !options.overrides.empty() || !options.name.empty())
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", options.model, "' is a module, which says its name, sequence and hyper-parameters "
+        "itself: --name, --sequence, --pad and --set do not go with it"));
+  inputFiles = {options.model};
+  ErrorCollector errors(&context);
+  module = parseSourceFile<ModuleOp>(options.model, &context);
+  if (!module)
+    return errors.toStatus(absl::StrCat("'", options.model, "' cannot be parsed"));
+  if (!(*module)->hasAttr(kModelAttr))
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", options.model, "' has no attribute gem.model: expected a module in the "
+                     "gem dialect, as --emit=gem writes it"));
+  if (module->getOps<func::FuncOp>().empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", options.model, "' has no entry point: expected a func.func"));
+  report.sourceFormat = "mlir";
+  return absl::OkStatus();
+}
+
+absl::Status Compiler::fitCentroids() {
+  bool needsFit = false;
+  module->walk([&](RouteTokensOp router) { needsFit |= !router.getCentroids(); });
+  if (!needsFit) {
+    if (!options.calibration.empty())
+      report.notes.push_back("the calibration texts were not needed: the model has centroids");
+    return absl::OkStatus();
+  }
+  if (options.calibration.empty())
+    return absl::InvalidArgumentError(
+        "the router has no centroids (a checkpoint straight from training has none): give "
+        "texts to fit them on with --calibrate FILE.jsonl, or a checkpoint with "
+        "router.centroids");
+  StageTimer timer(report, "fit centroids");
+  absl::StatusOr<TextFileInfo> texts = scanTextFile(options.calibration);
+  if (!texts.ok())
+    return texts.status();
+  inputFiles.push_back(options.calibration);
+  RuntimeActivationSource::Options sourceOptions;
+  sourceOptions.path = options.calibration;
+  sourceOptions.numTexts = texts->numTexts;
+  sourceOptions.threads = options.threads;
+  if (options.progress)
+    sourceOptions.progress = [this](uint64_t done, uint64_t total) {
+      options.progress("running the calibration texts", done, total);
+    };
+  RuntimeActivationSource source(sourceOptions);
+  FitRouterCentroidsPassOptions fitOptions;
+  fitOptions.seed = options.seed;
+  PassManager passes(&context);
+  passes.addPass(createFitRouterCentroidsPass(fitOptions, &source));
+  if (absl::Status status = runPasses(passes); !status.ok())
+    return status;
+  setProvenance("calibration.hash", texts->hash);
+  setProvenance("calibration.seed", absl::StrCat(options.seed));
+  report.calibrationTexts = texts->numTexts;
+  report.calibrationTokens = source.getNumTokens();
+  return absl::OkStatus();
+}
+
+//===----------------------------------------------------------------------===//
+// Lower
+//===----------------------------------------------------------------------===//
+
+absl::Status Compiler::lower() {
+  StageTimer timer(report, "lower");
+  setProvenance("quantize", options.quantize);
+  const Target *target = findTarget("cpu");
+  PassManager passes(&context);
+  buildGraphPipeline(passes, options.quantize);
+  target->buildPipeline(passes, device);
+  if (absl::Status status = runPasses(passes); !status.ok())
+    return status;
+  reportProgram();
+  return absl::OkStatus();
+}
+
+absl::Status Compiler::write(BundleSink &sink) {
+  StageTimer timer(report, "write");
+  uint64_t weights = 0;
+  for (const TensorReport &tensor : report.tensors)
+    weights += tensor.bytes;
+  uint64_t needed = weights + report.memory.arenaBytes;
+  if (device.memoryLimit > 0 && needed > static_cast<uint64_t>(device.memoryLimit))
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the model does not fit ", device.name, ": its weights (", weights, " bytes) and arena (",
+        report.memory.arenaBytes, " bytes) take ", needed, " bytes of the ", device.memoryLimit,
+        " an application may use there; shorten --sequence, or choose another device"));
+  BundleOptions bundleOptions;
+  bundleOptions.producer = options.producer;
+  auto progress = [this](uint64_t done, uint64_t total) {
+    if (options.progress)
+      options.progress("writing the bundle", done, total);
+  };
+  bundleOptions.progress = progress;
+  absl::StatusOr<BundleSummary> summary =
+      writeBundle(*module, *findTarget("cpu"), bundleOptions, sink);
+  if (!summary.ok())
+    return summary.status();
+  report.fileBytes = summary->fileBytes;
+  report.weightBytes = summary->weightBytes;
+  report.tokenizerBytes = summary->tokenizerBytes;
+  return absl::OkStatus();
+}
+
+//===----------------------------------------------------------------------===//
+// Report
+//===----------------------------------------------------------------------===//
+
+void Compiler::reportModel() {
+  if (auto info = (*module)->getAttrOfType<DictionaryAttr>(kModelAttr)) {
+    report.modelName = info.getAs<StringAttr>("name").str();
+    report.architecture = info.getAs<StringAttr>("architecture").str();
+    if (auto parameters = info.getAs<IntegerAttr>("parameters"))
+      report.parameters = parameters.getInt();
+  }
+  report.padded = (*module)->hasAttr(kPaddedAttr);
+  SymbolSizes sizes;
+  for (auto symbol : module->getOps<gem::SymbolOp>()) {
+    sizes[symbol.getSymName()] = symbol.getMaximum();
+    report.sequence = std::max<int64_t>(report.sequence, symbol.getMaximum());
+  }
+  for (auto function : module->getOps<func::FuncOp>())
+    for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+      if (auto role = function.getArgAttrOfType<RoleAttr>(index, kRoleAttr);
+          role && role.getValue() == Role::TokenIds)
+        report.sequence =
+            std::max(report.sequence, getExtent(cast<RankedTensorType>(type), 0, sizes));
+  module->walk([&](CostOpInterface op) {
+    int64_t macs = op.getMacs(sizes);
+    StringRef name;
+    if (auto loc = op->getLoc()->findInstanceOf<NameLoc>())
+      name = loc.getName();
+    if (isa<RouterOpInterface>(op.getOperation()) && !name.starts_with("scar"))
+      report.macs.router += macs;
+    else if (name.starts_with("scar"))
+      report.macs.scar += macs;
+    else if (name.starts_with("classifier") || name.starts_with("pooler"))
+      report.macs.head += macs;
+    else
+      report.macs.encoder += macs;
+  });
+}
+
+void Compiler::reportProgram() {
+  for (auto program : module->getOps<rt::ProgramOp>()) {
+    for (auto constant : program.getOps<rt::ConstantOp>()) {
+      auto type = cast<rt::ConstantType>(constant.getType());
+      TensorReport &tensor = report.tensors.emplace_back();
+      tensor.name = constant.getSymName();
+      tensor.shape.assign(type.getShape().begin(), type.getShape().end());
+      tensor.sourceType = typeName(constant.getValue().getElementType());
+      tensor.format = typeName(type.getElementType());
+      tensor.layout = stringifyLayout(type.getLayout());
+      tensor.bytes = type.getByteSize();
+    }
+    SymbolSizes sizes = rt::getMaximumSizes(program);
+    for (auto entry : program.getOps<rt::EntryOp>()) {
+      report.memory.arenaBytes += entry.getArenaSize().value_or(0);
+      report.memory.lowerBoundBytes += entry.getArenaLowerBound().value_or(0);
+      llvm::MapVector<Value, BufferReport> buffers;
+      for (auto alloc : entry.getOps<rt::AllocOp>()) {
+        BufferReport &buffer = buffers[alloc];
+        buffer.offset = alloc.getOffset().value_or(0);
+        buffer.bytes = alloc.getType().getByteSize(sizes);
+        buffer.first = -1;
+      }
+      auto touch = [&](Value value, int64_t time) {
+        auto it = buffers.find(value);
+        if (it == buffers.end())
+          return;
+        if (it->second.first < 0)
+          it->second.first = time;
+        it->second.last = std::max(it->second.last, time);
+      };
+      for (auto input : entry.getOps<rt::InputOp>()) {
+        touch(input.getBuffer(), 0);
+        buffers[input.getBuffer()].name = input.getName();
+      }
+      int64_t time = 0;
+      entry.walk([&](rt::CallOp call) {
+        ++time;
+        for (Value value : call->getOperands())
+          touch(value, time);
+        for (Value value : call.getOutputs())
+          if (buffers.count(value) && buffers[value].name.empty())
+            buffers[value].name = call.getName().value_or("").str();
+      });
+      for (auto output : entry.getOps<rt::OutputOp>())
+        touch(output.getBuffer(), time);
+      report.memory.numCalls += time;
+      for (auto &[value, buffer] : buffers) {
+        buffer.first = std::max<int64_t>(buffer.first, 0);
+        report.memory.buffers.push_back(buffer);
+      }
+    }
+  }
+  llvm::stable_sort(report.memory.buffers, [](const BufferReport &a, const BufferReport &b) {
+    return std::tuple(a.offset, a.first) < std::tuple(b.offset, b.first);
+  });
+}

@@ -1,0 +1,86 @@
+// A model becomes a bundle: the stages of gem-compile as a library.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GEM_COMPILER_PIPELINE_COMPILER_H
+#define GEM_COMPILER_PIPELINE_COMPILER_H
+
+#include "absl/status/status.h"
+#include "compiler/Report/CompileReport.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "targets/devices/DeviceProfile.h"
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mlir {
+class PassManager;
+} // namespace mlir
+
+namespace gem {
+
+class BundleSink;
+
+struct CompileOptions {
+  std::string model;                            ///< File or directory.
+  std::string name;                             ///< Of the model; empty: from the path.
+  std::string device = "host";                  ///< See DeviceProfile.h.
+  std::string quantize = "f32";                 ///< Weight format.
+  std::string calibration;                      ///< File of texts; empty: none.
+  std::map<std::string, std::string> overrides; ///< Hyper-parameters (ModelSource.h).
+  int64_t sequence = 0;                         ///< Tokens at most; 0: the model's positions.
+  bool pad = false;                             ///< Run at exactly `sequence` tokens.
+  uint64_t seed = 0;                            ///< Of the centroids' fit.
+  unsigned threads = 1;                         ///< That calibrate.
+  std::string producer;                         ///< Tool and version.
+  /// Called now and then in stages that may take long.
+  std::function<void(const std::string &stage, uint64_t done, uint64_t total)> progress;
+  /// Applied to every pass manager, e.g. MLIR's command line options.
+  std::function<mlir::LogicalResult(mlir::PassManager &)> configurePasses;
+};
+
+/// Runs the stages in order; each may be followed by a look at the module. A failed stage
+/// says what is wrong with which input (InvalidArgument, NotFound, DataLoss,
+/// FailedPrecondition) or what failed (any other code); messages of several lines list
+/// several problems.
+class Compiler {
+public:
+  explicit Compiler(CompileOptions options);
+  ~Compiler();
+
+  /// Reads the model into the gem dialect, verifies it and fits missing centroids.
+  absl::Status import();
+  /// Takes it to a planned program in the gemrt dialect.
+  absl::Status lower();
+  /// Writes the program. Refuses one that the device's memory cannot hold.
+  absl::Status write(BundleSink &sink);
+
+  mlir::ModuleOp getModule() { return *module; }
+  CompileReport &getReport() { return report; }
+  /// Every file that was read, for a depfile.
+  const std::vector<std::string> &getInputFiles() const { return inputFiles; }
+
+private:
+  absl::Status importCheckpoint();
+  absl::Status parseModule();
+  absl::Status fitCentroids();
+  absl::Status runPasses(mlir::PassManager &passes);
+  void reportModel();
+  void reportProgram();
+  void setProvenance(const std::string &key, const std::string &value);
+
+  CompileOptions options;
+  CompileReport report;
+  std::vector<std::string> inputFiles;
+  DeviceProfile device;
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+} // namespace gem
+
+#endif // GEM_COMPILER_PIPELINE_COMPILER_H

@@ -1,0 +1,282 @@
+// Numbers as people read them, and the parts of a model that figures are summed by.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Report/Figures.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+namespace gem::report {
+
+static constexpr char kReplacement[] = "\xEF\xBF\xBD"; // U+FFFD
+static constexpr char kEllipsis[] = "…";
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+/// Three significant digits of a value below 1000.
+static std::string threeDigits(double value) {
+  return absl::StrFormat("%.*f", value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value);
+}
+
+/// `count` in the largest of `units`, each 1000 times the one before it, that leaves at
+/// least one digit before the point.
+template <size_t N>
+static std::string scale(int64_t count, const char *const (&units)[N], const char *none) {
+  if (count < 1000)
+    return absl::StrCat(std::max<int64_t>(count, 0), none);
+  double value = static_cast<double>(count) / 1000;
+  size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < N; ++unit) // rounding must not give "1000 kB"
+    value /= 1000;
+  return absl::StrCat(threeDigits(value), " ", units[unit]);
+}
+
+std::string formatCount(int64_t count) {
+  std::string digits = absl::StrCat(count);
+  size_t first = count < 0 ? 1 : 0;
+  for (size_t i = digits.size(); i > first + 3;) {
+    i -= 3;
+    digits.insert(i, ",");
+  }
+  return digits;
+}
+
+std::string formatBytes(int64_t bytes) {
+  static constexpr const char *kUnits[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+  return scale(bytes, kUnits, " B");
+}
+
+std::string formatMagnitude(int64_t count) {
+  static constexpr const char *kUnits[] = {"k", "M", "G", "T", "P", "E"};
+  return scale(count, kUnits, "");
+}
+
+std::string formatPercent(double share) {
+  if (!std::isfinite(share))
+    return "-";
+  if (share == 0 || share == 1)
+    return share == 0 ? "0 %" : "100 %";
+  if (share > 0 && share < 0.0005)
+    return "<0.1 %";
+  if (share < 1 && share >= 0.9995)
+    return ">99.9 %";
+  return absl::StrFormat("%.1f %%", share * 100);
+}
+
+std::string formatFixed(double value, int digits) {
+  return std::isfinite(value) ? absl::StrFormat("%.*f", digits, value) : "-";
+}
+
+std::string formatSeconds(double seconds) {
+  if (!(seconds >= 0) || !std::isfinite(seconds))
+    return "-";
+  if (seconds >= 119.5) {
+    int64_t whole = std::llround(seconds);
+    return absl::StrFormat("%d min %02d s", whole / 60, whole % 60);
+  }
+  if (seconds >= 0.9995)
+    return absl::StrCat(threeDigits(seconds), " s");
+  if (seconds >= 0.9995e-3)
+    return absl::StrCat(threeDigits(seconds * 1e3), " ms");
+  return absl::StrFormat("%.0f µs", seconds * 1e6);
+}
+
+std::string formatShape(const std::vector<int64_t> &shape) {
+  return shape.empty() ? "scalar" : absl::StrJoin(shape, " × ");
+}
+
+std::string formatPlural(int64_t count, std::string_view noun) {
+  return absl::StrCat(formatCount(count), " ", absl::string_view(noun.data(), noun.size()),
+                      count == 1 ? "" : "s");
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+static bool isContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+size_t displayWidth(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return !isContinuation(c); });
+}
+
+std::string shortenMiddle(std::string_view text, size_t width) {
+  size_t columns = displayWidth(text);
+  if (columns <= width || width == 0)
+    return std::string(columns <= width ? text : "");
+  size_t head = (width - 1) / 2, tail = width - 1 - head;
+  size_t begin = 0, end = text.size();
+  for (size_t taken = 0; begin < text.size(); ++begin)
+    if (!isContinuation(text[begin]) && taken++ == head)
+      break;
+  for (size_t taken = 0; end > 0 && taken < tail;)
+    if (!isContinuation(text[--end]))
+      ++taken;
+  return std::string(text.substr(0, begin)) + kEllipsis + std::string(text.substr(end));
+}
+
+/// Bytes of the well-formed character that `text` starts with (RFC 3629), or 0.
+static size_t characterLength(std::string_view text) {
+  auto at = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned char first = at(0);
+  if (first < 0x80)
+    return 1;
+  size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || length > text.size())
+    return 0;
+  for (size_t i = 1; i < length; ++i)
+    if (!isContinuation(text[i]))
+      return 0;
+  bool tooLong = (first == 0xE0 && at(1) < 0xA0) || (first == 0xF0 && at(1) < 0x90);
+  bool noScalar = (first == 0xED && at(1) >= 0xA0) || (first == 0xF4 && at(1) >= 0x90);
+  return tooLong || noScalar ? 0 : length;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    size_t length = characterLength(text.substr(i));
+    unsigned char first = text[i];
+    bool isControl = first < 0x20 || first == 0x7F ||
+                     (first == 0xC2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
+    if (length == 0 || isControl)
+      out += kReplacement;
+    else
+      out.append(text, i, length);
+    i += std::max<size_t>(length, 1);
+  }
+  return out;
+}
+
+//===----------------------------------------------------------------------===//
+// Parts of a model
+//===----------------------------------------------------------------------===//
+
+Part partOf(std::string_view text) {
+  absl::string_view name(text.data(), text.size());
+  if (absl::StartsWith(name, "embeddings."))
+    return Part::Embeddings;
+  if (absl::StartsWith(name, "encoder."))
+    return absl::StrContains(name, ".attention.") ? Part::Attention : Part::FeedForward;
+  if (absl::StartsWith(name, "router."))
+    return Part::Router;
+  if (absl::StartsWith(name, "scar."))
+    return Part::Scar;
+  if (absl::StartsWith(name, "classifier") || absl::StartsWith(name, "pooler"))
+    return Part::Head;
+  return Part::Other;
+}
+
+static constexpr std::pair<const char *, const char *> kParts[kNumParts] = {
+    {"embeddings", "Embeddings"},
+    {"encoder_attention", "Encoder attention"},
+    {"encoder_feed_forward", "Encoder feed-forward"},
+    {"router", "Router"},
+    {"scar", "SCAR"},
+    {"head", "Head"},
+    {"other", "Other"}};
+
+const char *keyOf(Part part) { return kParts[static_cast<size_t>(part)].first; }
+const char *nameOf(Part part) { return kParts[static_cast<size_t>(part)].second; }
+
+std::array<int64_t, kNumParts> bytesByPart(const CompileReport &report) {
+  std::array<int64_t, kNumParts> sums{};
+  for (const TensorReport &tensor : report.tensors)
+    sums[static_cast<size_t>(partOf(tensor.name))] += tensor.bytes;
+  return sums;
+}
+
+int64_t otherBytes(const CompileReport &report) {
+  return std::max<int64_t>(report.fileBytes - report.weightBytes - report.tokenizerBytes, 0);
+}
+
+std::array<MacsShare, 4> macsShares(const CompileReport &report) {
+  const MacsReport &macs = report.macs;
+  return {{{"encoder", "Encoder", macs.encoder},
+           {"router", "Router", macs.router},
+           {"scar", "SCAR", macs.scar},
+           {"head", "Head", macs.head}}};
+}
+
+//===----------------------------------------------------------------------===//
+// Facts
+//===----------------------------------------------------------------------===//
+
+std::vector<Fact> factsOf(const CompileReport &report) {
+  std::vector<Fact> facts;
+  auto add = [&](const char *name, std::string value) { facts.push_back({name, value}); };
+
+  std::string model = absl::StrCat(formatCount(report.parameters), " parameters");
+  auto extent = [&](int64_t count, std::string text) {
+    if (count)
+      absl::StrAppend(&model, ", ", text);
+  };
+  extent(report.numLayers, formatPlural(report.numLayers, "layer"));
+  extent(report.hiddenSize, absl::StrCat("hidden size ", report.hiddenSize));
+  extent(report.numHeads, formatPlural(report.numHeads, "head"));
+  extent(report.numClasses, absl::StrCat(formatCount(report.numClasses), " classes"));
+  extent(report.numClusters, formatPlural(report.numClusters, "cluster"));
+  add("Model", model);
+  if (!report.modelPath.empty())
+    add("Source", absl::StrCat(report.modelPath, " (", report.sourceFormat, ")"));
+  std::string device = report.device;
+  if (!report.deviceIsa.empty())
+    absl::StrAppend(&device, ", ", report.deviceIsa);
+  if (report.deviceMemoryLimit)
+    absl::StrAppend(&device, ", ", formatBytes(report.deviceMemoryLimit), " for an application");
+  add("Device", device);
+  add("Input", report.padded
+                   ? absl::StrCat("padded to ", report.sequence, " tokens")
+                   : absl::StrCat("at most ", formatPlural(report.sequence, "token")));
+  add("Weights", absl::StrCat(report.quantize, ", ", formatFixed(report.bitsPerWeight(), 2),
+                              " bits per parameter of the source"));
+  if (report.fileBytes)
+    add("File", absl::StrCat(formatBytes(report.fileBytes), ": weights ",
+                             formatBytes(report.weightBytes), ", tokenizer ",
+                             formatBytes(report.tokenizerBytes), ", program ",
+                             formatBytes(otherBytes(report))));
+  const MemoryReport &memory = report.memory;
+  add("Arena", absl::StrCat(formatBytes(memory.arenaBytes), ", ", formatFixed(memory.ratio(), 2),
+                            " × the lower bound of ", formatBytes(memory.lowerBoundBytes), ", ",
+                            formatPlural(memory.buffers.size(), "buffer"), ", ",
+                            formatPlural(memory.numCalls, "call")));
+  std::vector<std::string> shares;
+  for (const MacsShare &share : macsShares(report))
+    if (share.macs)
+      shares.push_back(absl::StrCat(
+          share.name, " ",
+          formatPercent(static_cast<double>(share.macs) / report.macs.total())));
+  add("Work", absl::StrCat(formatMagnitude(report.macs.total()), " multiply-accumulates at ",
+                           formatPlural(report.sequence, "token"),
+                           shares.empty() ? "" : ": ", absl::StrJoin(shares, ", ")));
+  if (report.calibrationTexts)
+    add("Centroids", absl::StrCat("fitted on ", formatPlural(report.calibrationTexts, "text"),
+                                  ", ", formatPlural(report.calibrationTokens, "token")));
+  if (!report.dropped.empty()) {
+    int64_t bytes = 0;
+    for (const DroppedReport &tensor : report.dropped)
+      bytes += tensor.bytes;
+    add("Dropped", absl::StrCat(formatPlural(report.dropped.size(), "tensor"), ", ",
+                                formatBytes(bytes)));
+  }
+  double seconds = 0;
+  for (const StageReport &stage : report.stages)
+    seconds += stage.seconds;
+  if (!report.stages.empty())
+    add("Time", formatSeconds(seconds));
+  if (!report.outputPath.empty())
+    add("Written", report.outputPath);
+  return facts;
+}
+
+} // namespace gem::report

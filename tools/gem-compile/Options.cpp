@@ -1,0 +1,163 @@
+// What gem-compile was asked to do.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/gem-compile/Options.h"
+#include "compiler/Checkpoint/ModelSource.h"
+#include "tools/common/ExitCodes.h"
+#include "tools/common/Messages.h"
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <thread>
+
+using namespace gem;
+using namespace gem::compile;
+
+/// "key=value" pairs, each key once and known.
+static bool readOverrides(const std::vector<std::string> &settings, Options &options) {
+  std::vector<std::string> keys;
+  for (const auto &[key, help] : checkpoint::overrideKeys())
+    keys.push_back(key);
+  for (const std::string &setting : settings) {
+    size_t equals = setting.find('=');
+    std::string key = setting.substr(0, equals);
+    if (equals == std::string::npos || key.empty()) {
+      tools::Error(kTool, "--set: expected KEY=VALUE, but got '" + setting + "'");
+      return false;
+    }
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      std::string nearest = tools::Nearest(key, keys), list;
+      for (const std::string &known : keys)
+        list += (list.empty() ? "" : ", ") + known;
+      tools::Error(kTool, "--set: unknown key '" + key + "'" +
+                              (nearest.empty() ? "" : "; did you mean '" + nearest + "'?") +
+                              " The keys are " + list);
+      return false;
+    }
+    if (!options.overrides.emplace(key, setting.substr(equals + 1)).second) {
+      tools::Error(kTool, "--set: '" + key + "' is given twice");
+      return false;
+    }
+  }
+  return true;
+}
+
+std::optional<int> gem::compile::readOptions(int argc, const char *const *argv,
+                                             Options &options) {
+  // MLIR reads its own options with its own library.
+  std::vector<const char *> arguments;
+  for (int i = 0; i < argc; ++i) {
+    if (std::string_view(argv[i]).rfind("--mlir-", 0) == 0)
+      options.mlirArguments.push_back(argv[i]);
+    else
+      arguments.push_back(argv[i]);
+  }
+
+  CLI::App app;
+  tools::SetUpCommandLine(
+      app,
+      {.name = kTool,
+       .summary = "compiles a trained model into a bundle for a device",
+       .usage = "[options] MODEL -o OUT",
+       .examples = {"gem-compile examples/gem-tiny -o tiny.gemb --sequence 64",
+                    "gem-compile gem.pth --calibrate texts.jsonl --device raspberry-pi-4 -o "
+                    "pi4.gemb"}},
+      &options.common);
+  std::vector<std::string> settings;
+  options.threads = std::max(1u, std::thread::hardware_concurrency());
+
+  app.add_option("MODEL", options.model,
+                 "a folder or file: GEM .pth or safetensors, BERT safetensors, or .mlir in the gem "
+                 "dialect; recognised by content")
+      ->group("Input");
+  app.add_option("--calibrate", options.calibration,
+                 "JSON lines, each with a \"text\" (and maybe a \"domain\"): fits the router's "
+                 "centroids when the checkpoint has none")
+      ->type_name("FILE")
+      ->group("Input");
+
+  app.add_option("-o,--output", options.output, "where to write; - is standard output")
+      ->type_name("OUT")
+      ->group("Output");
+  app.add_option("--report", options.report,
+                 "also write the report; .json, .html, .md or .txt by the name")
+      ->type_name("FILE")
+      ->group("Output");
+  app.add_option("--emit", options.emit,
+                 "bundle (default), or the module before it: gem as imported, gemrt as planned")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Emit>{
+              {"gem", Emit::Gem}, {"gemrt", Emit::GemRT}, {"bundle", Emit::Bundle}},
+          CLI::ignore_case))
+      ->type_name("gem|gemrt|bundle")
+      ->group("Output");
+
+  app.add_option("--device", options.device, "what it is for (default host); see --list-devices")
+      ->type_name("NAME")
+      ->group("Compilation");
+  app.add_flag("--list-devices", options.listDevices, "list the devices and exit")
+      ->group("Compilation");
+  app.add_option("--sequence", options.sequence,
+                 "tokens of a text at most, [CLS] and [SEP] included (default: the model's "
+                 "positions); a longer text is cut")
+      ->check(CLI::Range(int64_t(2), int64_t(1) << 20))
+      ->type_name("N")
+      ->group("Compilation");
+  app.add_flag("--pad", options.pad,
+               "pad every text to --sequence tokens, as the published trainer does")
+      ->group("Compilation");
+  app.add_option("--quantize", options.quantize, "format of the weights (default f32)")
+      ->check(CLI::IsMember({"f32"}))
+      ->type_name("f32")
+      ->group("Compilation");
+
+  app.add_option("--set", settings,
+                 "a hyper-parameter the checkpoint does not tell, e.g. num_attention_heads=12; "
+                 "may be given again. Also: threshold, num_clusters, layer_norm_eps, hidden_act, "
+                 "do_lower_case, strip_accents, tokenize_chinese_chars, config, labels, tokenizer")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE")
+      ->group("Advanced");
+  app.add_option("--name", options.name, "the model's name (default: from MODEL)")
+      ->type_name("NAME")
+      ->group("Advanced");
+  app.add_option("--depfile", options.depfile,
+                 "write the files that OUT depends on, as a Makefile rule")
+      ->type_name("FILE")
+      ->group("Advanced");
+  app.add_option("--threads", options.threads,
+                 "threads that run the calibration texts (default: all); the result does not "
+                 "depend on it")
+      ->check(CLI::Range(1u, 256u))
+      ->type_name("N")
+      ->group("Advanced");
+  app.add_option("--seed", options.seed, "seed of the centroids' fit (default 0)")
+      ->type_name("N")
+      ->group("Advanced");
+  app.add_option("--mlir-...",
+                 "MLIR's own options, e.g. --mlir-print-ir-after-all, --mlir-timing")
+      ->group("Advanced: debugging");
+
+  if (std::optional<int> code = tools::ParseCommandLine(app, static_cast<int>(arguments.size()),
+                                                        arguments.data()))
+    return code;
+  if (options.listDevices)
+    return std::nullopt;
+  if (options.model.empty()) {
+    tools::Error(kTool, "no MODEL given; see gem-compile --help");
+    return tools::kExitUsage;
+  }
+  if (options.output.empty()) {
+    if (options.emit == Emit::Bundle) {
+      tools::Error(kTool, "no output given: say where to write with -o OUT");
+      return tools::kExitUsage;
+    }
+    options.output = "-";
+  }
+  if (!readOverrides(settings, options))
+    return tools::kExitUsage;
+  return std::nullopt;
+}

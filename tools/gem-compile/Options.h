@@ -1,0 +1,41 @@
+// What gem-compile was asked to do.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GEM_TOOLS_GEM_COMPILE_OPTIONS_H
+#define GEM_TOOLS_GEM_COMPILE_OPTIONS_H
+
+#include "tools/common/CommandLine.h"
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gem::compile {
+
+inline constexpr const char *kTool = "gem-compile";
+
+enum class Emit { Gem, GemRT, Bundle };
+
+struct Options {
+  tools::CommonOptions common;
+  std::string model, output, device = "host", calibration, quantize = "f32", report, depfile, name;
+  std::map<std::string, std::string> overrides;
+  int64_t sequence = 0;
+  bool pad = false;
+  bool listDevices = false;
+  unsigned threads = 1;
+  uint64_t seed = 0;
+  Emit emit = Emit::Bundle;
+  /// Arguments that start with --mlir-: MLIR's own options.
+  std::vector<std::string> mlirArguments;
+};
+
+/// A value is the exit code to end with at once.
+std::optional<int> readOptions(int argc, const char *const *argv, Options &options);
+
+} // namespace gem::compile
+
+#endif // GEM_TOOLS_GEM_COMPILE_OPTIONS_H

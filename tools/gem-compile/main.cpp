@@ -1,0 +1,295 @@
+// gem-compile: compiles a trained model into a bundle for a device.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipeline/Compiler.h"
+#include "gem/gem.h"
+#include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/Pass/PassManager.h"
+#include "targets/Bundle/BundleWriter.h"
+#include "tools/common/ExitCodes.h"
+#include "tools/common/Messages.h"
+#include "tools/common/Output.h"
+#include "tools/common/Progress.h"
+#include "tools/common/Signals.h"
+#include "tools/common/Terminal.h"
+#include "tools/gem-compile/Options.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstdio>
+#include <unistd.h>
+
+using namespace gem;
+using namespace gem::compile;
+
+namespace {
+
+/// Prints an error, one message a problem, and gives the exit code.
+int end(const absl::Status &status) {
+  llvm::StringRef rest(status.message().data(), status.message().size());
+  while (!rest.empty()) {
+    auto [line, tail] = rest.split('\n');
+    // Further problems of the same input are listed below the first line.
+    if (line.starts_with(" "))
+      (void)tools::WriteAll(STDERR_FILENO, line.str() + "\n");
+    else
+      tools::Error(kTool, line.str());
+    rest = tail;
+  }
+  switch (status.code()) {
+  case absl::StatusCode::kInvalidArgument:
+  case absl::StatusCode::kNotFound:
+  case absl::StatusCode::kDataLoss:
+  case absl::StatusCode::kFailedPrecondition:
+  case absl::StatusCode::kUnimplemented:
+  case absl::StatusCode::kPermissionDenied:
+    return tools::kExitRefused;
+  default:
+    return tools::kExitFailed;
+  }
+}
+
+int fail(const std::string &message, int code = tools::kExitFailed) {
+  tools::Error(kTool, message);
+  return code;
+}
+
+/// Hands the --mlir-... arguments to MLIR.
+bool readMlirArguments(const Options &options) {
+  mlir::registerAsmPrinterCLOptions();
+  mlir::registerPassManagerCLOptions();
+  std::vector<const char *> arguments{kTool};
+  for (const std::string &argument : options.mlirArguments)
+    arguments.push_back(argument.c_str());
+  // A module printed with its resources would dump every weight in hexadecimal.
+  for (const std::string &argument : options.mlirArguments)
+    if (llvm::StringRef(argument).starts_with("--mlir-print-ir")) {
+      arguments.push_back("--mlir-print-local-scope");
+      break;
+    }
+  std::string errors;
+  llvm::raw_string_ostream stream(errors);
+  if (llvm::cl::ParseCommandLineOptions(arguments.size(), arguments.data(), "", &stream))
+    return true;
+  llvm::StringRef line = llvm::StringRef(errors).split('\n').first;
+  line.consume_front("gem-compile: ");
+  tools::Error(kTool, line.str());
+  return false;
+}
+
+/// A bundle that goes to a file at once.
+class FileSink final : public BundleSink {
+public:
+  explicit FileSink(tools::OutputFile &file) : file(file) {}
+  absl::Status write(uint64_t offset, llvm::ArrayRef<char> data) override {
+    std::string error;
+    if (file.WriteAt(offset, {data.data(), data.size()}, &error))
+      return absl::OkStatus();
+    return absl::UnavailableError(error);
+  }
+
+private:
+  tools::OutputFile &file;
+};
+
+/// Opens what was written as a device would: a bundle that the runtime refuses must not
+/// leave this tool.
+absl::Status checkBundle(gem_status_t status, gem_bundle_t *bundle, const gem_error_t &error) {
+  gem_bundle_close(bundle);
+  if (status == GEM_STATUS_OK)
+    return absl::OkStatus();
+  return absl::InternalError(std::string("the runtime refuses the bundle that was made: ") +
+                             error.message);
+}
+
+absl::Status writeBundleTo(Compiler &compiler, tools::OutputFile &file) {
+  gem_error_t error{};
+  gem_bundle_t *bundle = nullptr;
+  if (file.seekable()) {
+    FileSink sink(file);
+    if (absl::Status status = compiler.write(sink); !status.ok())
+      return status;
+    gem_status_t status = gem_bundle_open(file.temporary().c_str(), nullptr, &bundle, &error);
+    return checkBundle(status, bundle, error);
+  }
+  // A pipe takes its bytes in order, so the bundle is put together first.
+  MemoryBundleSink sink;
+  if (absl::Status status = compiler.write(sink); !status.ok())
+    return status;
+  gem_status_t opened =
+      gem_bundle_open_memory(sink.data().data(), sink.data().size(), nullptr, &bundle, &error);
+  if (absl::Status status = checkBundle(opened, bundle, error); !status.ok())
+    return status;
+  std::string message;
+  if (!file.Write({sink.data().data(), sink.data().size()}, &message))
+    return absl::UnavailableError(message);
+  return absl::OkStatus();
+}
+
+/// The module as text without its data, as text with it, or as bytecode (.mlirbc).
+absl::Status writeModuleTo(mlir::ModuleOp module, const Options &options,
+                           tools::OutputFile &file) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (llvm::StringRef(options.output).ends_with(".mlirbc")) {
+    if (failed(mlir::writeBytecodeToFile(module, stream)))
+      return absl::InternalError("writing bytecode failed");
+  } else if (options.output == "-") {
+    module.print(stream, mlir::OpPrintingFlags().useLocalScope());
+    stream << "\n";
+  } else {
+    module.print(stream, mlir::OpPrintingFlags().enableDebugInfo());
+    stream << "\n";
+  }
+  std::string message;
+  if (!file.Write(stream.str(), &message))
+    return absl::UnavailableError(message);
+  return absl::OkStatus();
+}
+
+/// A path as Make reads it in a rule.
+std::string escapeForMake(const std::string &path) {
+  std::string escaped;
+  for (char c : path) {
+    if (c == ' ' || c == '#' || c == '\\' || c == ':')
+      escaped += '\\';
+    if (c == '$')
+      escaped += '$';
+    escaped += c;
+  }
+  return escaped;
+}
+
+std::string depfileOf(const Options &options, Compiler &compiler) {
+  std::string rule = escapeForMake(options.output) + ":";
+  for (const std::string &input : compiler.getInputFiles())
+    rule += " \\\n  " + escapeForMake(input);
+  return rule + "\n";
+}
+
+int listDevicesTo(const tools::CommonOptions &common) {
+  std::string text, error;
+  for (const DeviceProfile &device : gem::listDevices()) {
+    std::string name = device.name;
+    name.resize(std::max<size_t>(name.size(), 18), ' ');
+    text += tools::Paint(tools::UseColor(STDOUT_FILENO, common.color), tools::kBold, name) + "  " +
+            device.description + "\n";
+  }
+  if (!tools::WriteToStdout(text, &error))
+    return fail(error);
+  return tools::kExitOk;
+}
+
+/// The bar of the stage that runs.
+class StageProgress {
+public:
+  explicit StageProgress(bool enabled) : enabled(enabled) {}
+
+  void update(const std::string &stage, uint64_t done, uint64_t total) {
+    if (stage != label) {
+      label = stage;
+      bar = std::make_unique<tools::Progress>(stage, total, enabled);
+    }
+    bar->Update(done);
+  }
+  void finish() { bar.reset(); }
+
+private:
+  bool enabled;
+  std::string label;
+  std::unique_ptr<tools::Progress> bar;
+};
+
+int run(const Options &options) {
+  ReportKind reportKind = ReportKind::Text;
+  if (!options.report.empty()) {
+    absl::StatusOr<ReportKind> kind = reportKindOf(options.report);
+    if (!kind.ok())
+      return fail(std::string(kind.status().message()), tools::kExitUsage);
+    reportKind = *kind;
+  }
+  if (options.output == "-" && options.emit == Emit::Bundle && tools::IsTerminal(STDOUT_FILENO))
+    return fail("a bundle is not written to a terminal; give a file with -o OUT",
+                tools::kExitUsage);
+
+  // Known before the work: a place that cannot be written to.
+  std::string error;
+  tools::OutputFile output;
+  if (!output.Open(options.output, &error))
+    return fail(error);
+
+  StageProgress progress(!options.common.quiet);
+  CompileOptions compileOptions;
+  compileOptions.model = options.model;
+  compileOptions.name = options.name;
+  compileOptions.device = options.device;
+  compileOptions.quantize = options.quantize;
+  compileOptions.calibration = options.calibration;
+  compileOptions.overrides = options.overrides;
+  compileOptions.sequence = options.sequence;
+  compileOptions.pad = options.pad;
+  compileOptions.seed = options.seed;
+  compileOptions.threads = options.threads;
+  compileOptions.producer = std::string(kTool) + " " + std::string(tools::Version());
+  compileOptions.progress = [&](const std::string &stage, uint64_t done, uint64_t total) {
+    progress.update(stage, done, total);
+  };
+  if (!options.mlirArguments.empty())
+    compileOptions.configurePasses = [](mlir::PassManager &passes) {
+      return mlir::applyPassManagerCLOptions(passes);
+    };
+
+  Compiler compiler(std::move(compileOptions));
+  absl::Status status = compiler.import();
+  if (status.ok() && options.emit != Emit::Gem)
+    status = compiler.lower();
+  if (status.ok())
+    status = options.emit == Emit::Bundle ? writeBundleTo(compiler, output)
+                                          : writeModuleTo(compiler.getModule(), options, output);
+  progress.finish();
+  if (!status.ok()) {
+    output.Discard();
+    return end(status);
+  }
+
+  CompileReport &report = compiler.getReport();
+  report.outputPath = options.output;
+  // The report and the depfile belong to the bundle: without them it is not there either.
+  tools::OutputFile reportFile, depfile;
+  if (!options.report.empty() &&
+      (!reportFile.Open(options.report, &error) ||
+       !reportFile.Write(renderReport(report, reportKind), &error)))
+    return fail(error);
+  if (!options.depfile.empty() && (!depfile.Open(options.depfile, &error) ||
+                                   !depfile.Write(depfileOf(options, compiler), &error)))
+    return fail(error);
+  for (tools::OutputFile *file : {&output, &reportFile, &depfile})
+    if (file->is_open() && !file->Commit(&error))
+      return fail(error);
+
+  if (options.common.quiet || options.emit != Emit::Bundle)
+    return tools::kExitOk;
+  // What goes to standard output goes alone.
+  int fd = options.output == "-" || options.report == "-" ? STDERR_FILENO : STDOUT_FILENO;
+  std::string text = renderReport(report, ReportKind::Text, options.common.verbose,
+                                  tools::UseColor(fd, options.common.color));
+  if (fd == STDOUT_FILENO ? !tools::WriteToStdout(text, &error) : !tools::WriteAll(fd, text))
+    return fail(error);
+  return tools::kExitOk;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  tools::InstallSignalHandlers();
+  Options options;
+  if (std::optional<int> code = readOptions(argc, argv, options))
+    return *code;
+  if (options.listDevices)
+    return listDevicesTo(options.common);
+  if (!options.mlirArguments.empty() && !readMlirArguments(options))
+    return tools::kExitUsage;
+  return run(options);
+}

@@ -1,0 +1,84 @@
+// gem-run: runs a compiled model on texts.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include <unistd.h>
+
+#include <memory>
+#include <new>
+
+#include "tools/common/ExitCodes.h"
+#include "tools/common/Messages.h"
+#include "tools/common/Output.h"
+#include "tools/common/Signals.h"
+#include "tools/common/Terminal.h"
+#include "tools/gem-run/Compare.h"
+#include "tools/gem-run/Input.h"
+#include "tools/gem-run/Model.h"
+#include "tools/gem-run/Options.h"
+#include "tools/gem-run/Printer.h"
+
+namespace gem::run {
+namespace {
+
+int End(const Failure& failure) {
+  tools::Error(kTool, failure.message);
+  return failure.exit_code;
+}
+
+int Run(const Options& options, Input* input) {
+  Failure failure;
+  const std::unique_ptr<Model> model = Model::Open(options.bundles[0], options, &failure);
+  if (model == nullptr) return End(failure);
+  if (options.common.verbose) (void)tools::WriteAll(STDERR_FILENO, model->Describe());
+
+  Printer printer(*model, options);
+  std::string error;
+  for (Item item; input->Next(&item, &error);) {
+    Result result;
+    if (!model->Run(item, &result, &failure)) {
+      if (!item.where.empty()) failure.message = item.where + ": " + failure.message;
+      return End(failure);
+    }
+    // A whole record at a time: whoever reads along sees each at once, and what
+    // Ctrl-C leaves behind ends with a complete one.
+    if (!tools::WriteToStdout(printer.Print(item, result), &error)) {
+      return End({tools::kExitFailed, error});
+    }
+  }
+  if (!error.empty()) return End({tools::kExitRefused, error});
+
+  // Results are for programs unless they are for people: so is the summary.
+  const std::string summary = printer.Summary();
+  if (summary.empty() || options.common.quiet) return tools::kExitOk;
+  if (options.format == OutputFormat::kHuman) {
+    if (!tools::WriteToStdout("\n" + summary, &error)) return End({tools::kExitFailed, error});
+  } else if (tools::IsTerminal(STDERR_FILENO)) {
+    (void)tools::WriteAll(STDERR_FILENO, summary);
+  }
+  return tools::kExitOk;
+}
+
+int Main(int argc, const char* const* argv) {
+  Options options;
+  if (const std::optional<int> code = ReadOptions(argc, argv, &options)) return *code;
+  std::string error;
+  const std::unique_ptr<Input> input = OpenInput(options, &error);
+  if (input == nullptr) return End({tools::kExitRefused, error});
+  return options.compare ? Compare(options, input.get()) : Run(options, input.get());
+}
+
+}  // namespace
+}  // namespace gem::run
+
+int main(int argc, char** argv) {
+  gem::tools::InstallSignalHandlers();
+  try {
+    return gem::run::Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    gem::tools::Error(gem::run::kTool, "out of memory");
+  } catch (const std::exception& exception) {
+    gem::tools::Error(gem::run::kTool, exception.what());
+  }
+  return gem::tools::kExitFailed;
+}

@@ -1,0 +1,386 @@
+// Tests the compile report in its four kinds.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Report/CompileReport.h"
+#include "compiler/Report/Figures.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace gem {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+CompileReport sample() {
+  CompileReport report;
+  report.producer = "gem-compile 0.1.0";
+  report.modelPath = "models/tiny";
+  report.modelName = "tiny";
+  report.architecture = "gem";
+  report.sourceFormat = "safetensors";
+  report.parameters = 1'604'864;
+  report.hiddenSize = 128;
+  report.numLayers = 2;
+  report.numHeads = 2;
+  report.numClasses = 39;
+  report.numClusters = 32;
+  report.device = "raspberry-pi-4";
+  report.deviceIsa = "armv8.0-a";
+  report.deviceMemoryLimit = 3'000'000'000;
+  report.sequence = 64;
+  report.quantize = "f32";
+  report.macs = {28'165'824, 843'776, 5'242'880, 4'992};
+  report.tensors = {
+      {"embeddings.word_embeddings.weight", {8192, 128}, "f16", "f32", "row_major", 4'194'304},
+      {"encoder.layer.0.attention.self.query.weight", {128, 128}, "f32", "f32", "panel_16", 65'536},
+      {"encoder.layer.0.output.LayerNorm.weight", {128}, "f32", "f32", "row_major", 512},
+      {"router.W_r", {39, 128}, "f32", "f32", "row_major", 19'968},
+      {"scar.out.weight", {128, 128}, "f32", "f32", "panel_16", 65'536},
+      {"classifier.weight", {39, 128}, "f32", "f32", "panel_16", 24'576},
+  };
+  report.memory = {196'608, 188'000, 3, {{"ids", 163'840, 256, 0, 1},
+                                         {"embeddings.word_embeddings", 0, 32'768, 1, 2},
+                                         {"classifier", 32'768, 156, 3, 4}}};
+  report.dropped = {{"teacher.x", 400, "the teacher serves training only"}};
+  report.notes = {"num_attention_heads = 2: config.json"};
+  report.outputPath = "pi4.gemb";
+  report.weightBytes = 4'370'432;
+  report.tokenizerBytes = 131'072;
+  report.fileBytes = 4'510'000;
+  report.calibrationTexts = 200;
+  report.calibrationTokens = 4321;
+  report.stages = {{"import", 0.0123}, {"calibrate", 1.8}};
+  return report;
+}
+
+std::string render(ReportKind kind, bool verbose = true, bool color = false) {
+  return renderReport(sample(), kind, verbose, color);
+}
+
+//===----------------------------------------------------------------------===//
+// Figures
+//===----------------------------------------------------------------------===//
+
+TEST(FiguresTest, BytesHaveThreeDigits) {
+  EXPECT_EQ(report::formatBytes(0), "0 B");
+  EXPECT_EQ(report::formatBytes(999), "999 B");
+  EXPECT_EQ(report::formatBytes(1000), "1.00 kB");
+  EXPECT_EQ(report::formatBytes(9'994), "9.99 kB");
+  EXPECT_EQ(report::formatBytes(9'995), "10.0 kB");
+  EXPECT_EQ(report::formatBytes(12'345), "12.3 kB");
+  EXPECT_EQ(report::formatBytes(999'499), "999 kB");
+  EXPECT_EQ(report::formatBytes(999'500), "1.00 MB");
+  EXPECT_EQ(report::formatBytes(6'437'004), "6.44 MB");
+  EXPECT_EQ(report::formatBytes(INT64_MAX), "9.22 EB");
+}
+
+TEST(FiguresTest, Counts) {
+  EXPECT_EQ(report::formatCount(0), "0");
+  EXPECT_EQ(report::formatCount(999), "999");
+  EXPECT_EQ(report::formatCount(1'234'567), "1,234,567");
+  EXPECT_EQ(report::formatCount(-1'234), "-1,234");
+  EXPECT_EQ(report::formatMagnitude(999), "999");
+  EXPECT_EQ(report::formatMagnitude(11'244'123'456), "11.2 G");
+  EXPECT_EQ(report::formatPlural(1, "text"), "1 text");
+  EXPECT_EQ(report::formatPlural(1200, "text"), "1,200 texts");
+}
+
+TEST(FiguresTest, PercentNeverRoundsToAnEnd) {
+  EXPECT_EQ(report::formatPercent(0), "0 %");
+  EXPECT_EQ(report::formatPercent(0.0001), "<0.1 %");
+  EXPECT_EQ(report::formatPercent(0.5), "50.0 %");
+  EXPECT_EQ(report::formatPercent(0.9996), ">99.9 %");
+  EXPECT_EQ(report::formatPercent(1), "100 %");
+  EXPECT_EQ(report::formatPercent(std::nan("")), "-");
+}
+
+TEST(FiguresTest, Seconds) {
+  EXPECT_EQ(report::formatSeconds(0.0000126), "13 µs");
+  EXPECT_EQ(report::formatSeconds(0.0123), "12.3 ms");
+  EXPECT_EQ(report::formatSeconds(1.8), "1.80 s");
+  EXPECT_EQ(report::formatSeconds(119.4), "119 s");
+  EXPECT_EQ(report::formatSeconds(245), "4 min 05 s");
+}
+
+TEST(FiguresTest, LongNamesKeepBothEnds) {
+  EXPECT_EQ(report::shortenMiddle("encoder.layer", 13), "encoder.layer");
+  EXPECT_EQ(report::shortenMiddle("encoder.layer", 7), "enc…yer");
+  EXPECT_EQ(report::shortenMiddle("ääääää", 5), "ää…ää");
+  EXPECT_EQ(report::shortenMiddle("abc", 1), "…");
+  EXPECT_EQ(report::shortenMiddle("abc", 0), "");
+}
+
+TEST(FiguresTest, WhatATerminalObeysIsReplaced) {
+  EXPECT_EQ(report::printable("a\033[1mb\nc\xC2\x9Dx"), "a\uFFFD[1mb\uFFFDc\uFFFDx");
+  EXPECT_EQ(report::printable("\xFF\xC3"), "\uFFFD\uFFFD");
+  EXPECT_EQ(report::printable("größe 模型"), "größe 模型");
+  EXPECT_EQ(report::printable("\xC0\xAF"), "\uFFFD\uFFFD");         // overlong
+  EXPECT_EQ(report::printable("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD"); // a surrogate
+}
+
+TEST(FiguresTest, Parts) {
+  using report::Part;
+  EXPECT_EQ(report::partOf("embeddings.LayerNorm.bias"), Part::Embeddings);
+  EXPECT_EQ(report::partOf("encoder.layer.3.attention.self.key.bias"), Part::Attention);
+  EXPECT_EQ(report::partOf("encoder.layer.3.output.dense.bias"), Part::FeedForward);
+  EXPECT_EQ(report::partOf("router.centroids"), Part::Router);
+  EXPECT_EQ(report::partOf("scar.q.weight"), Part::Scar);
+  EXPECT_EQ(report::partOf("pooler.dense.weight"), Part::Head);
+  EXPECT_EQ(report::partOf("ids"), Part::Other);
+}
+
+//===----------------------------------------------------------------------===//
+// Kinds
+//===----------------------------------------------------------------------===//
+
+TEST(ReportTest, KindByExtension) {
+  EXPECT_EQ(*reportKindOf("a.txt"), ReportKind::Text);
+  EXPECT_EQ(*reportKindOf("a.b/c.MD"), ReportKind::Markdown);
+  EXPECT_EQ(*reportKindOf("x.json"), ReportKind::Json);
+  EXPECT_EQ(*reportKindOf("x.html"), ReportKind::Html);
+  EXPECT_EQ(*reportKindOf("x.htm"), ReportKind::Html);
+  auto refused = reportKindOf("dir.html/report.pdf");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().message(), "report 'dir.html/report.pdf': expected a name that ends "
+                                        "in .txt, .md, .json or .html, but got '.pdf'");
+  EXPECT_THAT(std::string(reportKindOf("report").status().message()), HasSubstr("no extension"));
+  EXPECT_THAT(std::string(reportKindOf("a.json/b").status().message()), HasSubstr("no extension"));
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+TEST(TextReportTest, FitsEightyColumns) {
+  std::istringstream lines(render(ReportKind::Text));
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(report::displayWidth(line), 80u) << line;
+    EXPECT_EQ(line.find('\033'), std::string::npos) << line;
+  }
+}
+
+TEST(TextReportTest, TellsTheTotals) {
+  std::string text = render(ReportKind::Text, /*verbose=*/false);
+  EXPECT_THAT(text, HasSubstr("tiny (gem) for raspberry-pi-4"));
+  EXPECT_THAT(text, HasSubstr("21.79 bits per parameter"));
+  EXPECT_THAT(text, HasSubstr("197 kB, 1.05 × the lower bound of 188 kB"));
+  EXPECT_THAT(text, HasSubstr("34.3 M multiply-accumulates at 64 tokens"));
+  EXPECT_THAT(text, HasSubstr("fitted on 200 texts, 4,321 tokens"));
+  EXPECT_THAT(text, Not(HasSubstr("embeddings.word_embeddings.weight")));
+}
+
+TEST(TextReportTest, VerboseListsTensorsAndReasons) {
+  std::string text = render(ReportKind::Text);
+  EXPECT_THAT(text, HasSubstr("embeddings.word_embeddings.weight"));
+  EXPECT_THAT(text, HasSubstr("8192×128"));
+  EXPECT_THAT(text, HasSubstr("f16 → f32"));
+  EXPECT_THAT(text, HasSubstr("the teacher serves training only:\n    teacher.x"));
+}
+
+TEST(TextReportTest, ColorOnlyWhenAsked) {
+  EXPECT_THAT(render(ReportKind::Text, false, true), HasSubstr("\033[1mtiny (gem)"));
+}
+
+TEST(TextReportTest, AnEmptyReportRenders) {
+  for (ReportKind kind : {ReportKind::Text, ReportKind::Markdown, ReportKind::Html}) {
+    std::string text = renderReport(CompileReport(), kind);
+    EXPECT_THAT(text, Not(HasSubstr("nan")));
+    EXPECT_THAT(text, Not(HasSubstr("inf")));
+  }
+}
+
+TEST(MarkdownReportTest, EscapesWhatWouldBreakATable) {
+  CompileReport report = sample();
+  report.tensors[0].name = "a|b<i>_c_";
+  std::string text = renderReport(report, ReportKind::Markdown);
+  EXPECT_THAT(text, HasSubstr("| a\\|b\\<i\\>\\_c\\_ | 8192 × 128 | f16 | f32 |"));
+  EXPECT_THAT(text, HasSubstr("# tiny for raspberry-pi-4\n"));
+}
+
+//===----------------------------------------------------------------------===//
+// JSON
+//===----------------------------------------------------------------------===//
+
+std::vector<std::string> keysOf(const nlohmann::ordered_json &object) {
+  std::vector<std::string> keys;
+  for (auto &item : object.items())
+    keys.push_back(item.key());
+  return keys;
+}
+
+TEST(JsonReportTest, KeysAreStable) {
+  auto root = nlohmann::ordered_json::parse(render(ReportKind::Json));
+  EXPECT_THAT(keysOf(root),
+              ElementsAre("schema_version", "kind", "producer", "model", "device", "input",
+                          "quantize", "output", "macs", "bytes_by_part", "memory", "calibration",
+                          "tensors", "dropped", "notes", "stages"));
+  EXPECT_EQ(root["schema_version"], 1);
+  EXPECT_THAT(keysOf(root["model"]),
+              ElementsAre("name", "architecture", "path", "format", "parameters", "hidden_size",
+                          "num_hidden_layers", "num_attention_heads", "num_classes",
+                          "num_clusters"));
+  EXPECT_THAT(keysOf(root["device"]), ElementsAre("name", "isa", "memory_limit_bytes"));
+  EXPECT_THAT(keysOf(root["input"]), ElementsAre("maximum_tokens", "padded"));
+  EXPECT_THAT(keysOf(root["output"]),
+              ElementsAre("path", "file_bytes", "weight_bytes", "tokenizer_bytes", "other_bytes",
+                          "bits_per_weight"));
+  EXPECT_THAT(keysOf(root["macs"]), ElementsAre("encoder", "router", "scar", "head", "total"));
+  EXPECT_THAT(keysOf(root["memory"]),
+              ElementsAre("arena_bytes", "lower_bound_bytes", "ratio", "calls", "buffers"));
+  EXPECT_THAT(keysOf(root["memory"]["buffers"][0]),
+              ElementsAre("name", "offset", "bytes", "first_call", "last_call"));
+  EXPECT_THAT(keysOf(root["tensors"][0]),
+              ElementsAre("name", "shape", "source_type", "format", "layout", "bytes"));
+  EXPECT_THAT(keysOf(root["dropped"][0]), ElementsAre("name", "bytes", "reason"));
+  EXPECT_THAT(keysOf(root["stages"][0]), ElementsAre("name", "seconds"));
+}
+
+TEST(JsonReportTest, FiguresAddUp) {
+  auto root = nlohmann::ordered_json::parse(render(ReportKind::Json));
+  EXPECT_EQ(root["output"]["weight_bytes"].get<int64_t>() +
+                root["output"]["tokenizer_bytes"].get<int64_t>() +
+                root["output"]["other_bytes"].get<int64_t>(),
+            root["output"]["file_bytes"].get<int64_t>());
+  int64_t macs = 0, bytes = 0, tensors = 0;
+  for (const char *key : {"encoder", "router", "scar", "head"})
+    macs += root["macs"][key].get<int64_t>();
+  EXPECT_EQ(macs, root["macs"]["total"].get<int64_t>());
+  for (auto &item : root["bytes_by_part"].items())
+    bytes += item.value().get<int64_t>();
+  for (auto &tensor : root["tensors"])
+    tensors += tensor["bytes"].get<int64_t>();
+  EXPECT_EQ(bytes, tensors);
+  EXPECT_DOUBLE_EQ(root["output"]["bits_per_weight"], 8.0 * 4'370'432 / 1'604'864);
+}
+
+TEST(JsonReportTest, WhatDoesNotApplyIsNull) {
+  CompileReport report = sample();
+  report.calibrationTexts = 0;
+  report.outputPath.clear();
+  report.deviceMemoryLimit = 0;
+  report.numClusters = 0;
+  report.tensors[0].name = "\xFF"; // ill-formed UTF-8 must not stop it
+  auto root = nlohmann::ordered_json::parse(renderReport(report, ReportKind::Json));
+  EXPECT_TRUE(root["calibration"].is_null());
+  EXPECT_TRUE(root["output"]["path"].is_null());
+  EXPECT_TRUE(root["device"]["memory_limit_bytes"].is_null());
+  EXPECT_TRUE(root["model"]["num_clusters"].is_null());
+  EXPECT_EQ(root["tensors"][0]["name"], "\uFFFD");
+}
+
+//===----------------------------------------------------------------------===//
+// HTML
+//===----------------------------------------------------------------------===//
+
+/// The first thing wrong with the nesting of tags, or "".
+std::string nestingProblem(const std::string &page) {
+  static const std::set<std::string> kVoid = {"meta", "wbr"};
+  std::vector<std::string> open;
+  for (size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
+    if (page.compare(at, 9, "<!DOCTYPE") == 0)
+      continue;
+    size_t end = page.find('>', at);
+    if (end == std::string::npos)
+      return "a tag without end";
+    std::string tag = page.substr(at + 1, end - at - 1);
+    // Quotes of attributes come in pairs, so no '>' was inside one.
+    if (std::count(tag.begin(), tag.end(), '"') % 2)
+      return "a quote is open in <" + tag + ">";
+    bool isEnd = tag[0] == '/';
+    std::string name = tag.substr(isEnd, tag.find_first_of(" ", isEnd) - isEnd);
+    if (isEnd) {
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes <" + (open.empty() ? "" : open.back()) + ">";
+      open.pop_back();
+    } else if (!kVoid.count(name)) {
+      open.push_back(name);
+      if (name == "style")
+        at = page.find("</style>", at) - 1;
+    }
+  }
+  return open.empty() ? "" : "<" + open.back() + "> is not closed";
+}
+
+TEST(HtmlReportTest, TagsNest) {
+  EXPECT_EQ(nestingProblem("<p><b>x</p></b>"), "</p> closes <b>"); // the check works
+  EXPECT_EQ(nestingProblem(render(ReportKind::Html)), "");
+  EXPECT_EQ(nestingProblem(renderReport(CompileReport(), ReportKind::Html)), "");
+}
+
+TEST(HtmlReportTest, NeedsNothingElse) {
+  std::string page = render(ReportKind::Html);
+  for (const char *forbidden : {"http:", "https:", "//", "<script", "<link", "<img", "url(",
+                                "@import", "src="})
+    EXPECT_THAT(page, Not(HasSubstr(forbidden)));
+  EXPECT_THAT(page, HasSubstr("prefers-color-scheme: dark"));
+  EXPECT_THAT(page, HasSubstr("@media print"));
+}
+
+TEST(HtmlReportTest, EscapesEveryText) {
+  const std::string evil = "<script>alert('x')</script>\"&\033";
+  CompileReport report = sample();
+  for (std::string *text :
+       {&report.producer, &report.modelPath, &report.modelName, &report.architecture,
+        &report.sourceFormat, &report.device, &report.deviceIsa, &report.quantize,
+        &report.outputPath, &report.tensors[0].name, &report.tensors[0].sourceType,
+        &report.tensors[0].format, &report.tensors[0].layout, &report.memory.buffers[1].name,
+        &report.dropped[0].name, &report.dropped[0].reason, &report.notes[0],
+        &report.stages[0].name})
+    *text = evil;
+  std::string page = renderReport(report, ReportKind::Html);
+  EXPECT_THAT(page, Not(HasSubstr("<script")));
+  EXPECT_THAT(page, Not(HasSubstr("\033")));
+  EXPECT_THAT(page, Not(HasSubstr("alert('x')")));
+  EXPECT_EQ(nestingProblem(page), "");
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\uFFFD"));
+}
+
+/// Every number of a pattern in the page.
+std::vector<double> numbers(const std::string &page, const std::string &pattern) {
+  std::vector<double> values;
+  std::regex expression(pattern);
+  for (std::sregex_iterator at(page.begin(), page.end(), expression), end; at != end; ++at)
+    for (size_t group = 1; group < at->size(); ++group)
+      values.push_back(std::stod((*at)[group]));
+  return values;
+}
+
+TEST(HtmlReportTest, TheMapShowsEveryBufferWhereItLies) {
+  std::string page = render(ReportKind::Html);
+  // Five columns: the inputs, three calls, and the reading of the outputs.
+  auto boxes = numbers(page, "<rect x=\"([0-9.]+)\" y=\"([0-9.]+)\" width=\"([0-9.]+)\" "
+                             "height=\"([0-9.]+)\"");
+  ASSERT_EQ(boxes.size(), 12u);
+  EXPECT_NEAR(boxes[4], 200, 0.01);                        // from call 1 ...
+  EXPECT_NEAR(boxes[6], 400, 0.01);                        // ... through 2
+  EXPECT_NEAR(boxes[7], 1000 * 32'768.0 / 196'608, 0.01);  // as high as its bytes
+  EXPECT_NEAR(boxes[5] + boxes[7], 1000, 0.01);            // offset 0 is at the bottom
+  EXPECT_NEAR(boxes[8] + boxes[10], 1000, 0.01);           // the output lives to the end
+  EXPECT_THAT(page, HasSubstr("<title>embeddings.word_embeddings: 32.8 kB at 0, calls 1 to 2"
+                              "</title>"));
+}
+
+TEST(HtmlReportTest, BarsAddUpToTheFile) {
+  std::string page = render(ReportKind::Html);
+  size_t begin = page.find("Shares of the file"), end = page.find("</div>", begin);
+  double sum = 0;
+  for (double share : numbers(page.substr(begin, end - begin), "width:([0-9.]+)%"))
+    sum += share;
+  EXPECT_NEAR(sum, 100, 0.01);
+}
+
+} // namespace
+} // namespace gem

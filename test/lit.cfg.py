@@ -1,0 +1,74 @@
+# How lit finds and runs the tests of this folder.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Substitutions, beside lit's own and the tools by name:
+#   %examples         the shipped checkpoints
+#   %shared           reference data (only with `REQUIRES: shared`)
+#   %gem_run_aarch64  gem-run of the aarch64 build, emulated as a Cortex-A72
+#                     (only with `REQUIRES: aarch64`)
+#   %python           the Python that runs lit
+# Features: shared, aarch64, and root (the tests run as root, whom a read-only
+# directory does not stop).
+
+import os
+import shutil
+import sys
+
+import lit.formats
+from lit.llvm import llvm_config
+from lit.llvm.subst import ToolSubst
+
+config.name = "gem"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "CMakeLists.txt", "lint"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.gem_build_dir, "test")
+
+llvm_config.with_system_environment(["HOME", "TMP", "TEMP", "TMPDIR"])
+llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
+llvm_config.use_default_substitutions()
+config.environment["FILECHECK_OPTS"] = (
+    "--enable-var-scope --allow-unused-prefixes=false --dump-input=fail"
+)
+# What a test shows must not depend on who runs it, and where.
+config.environment["NO_COLOR"] = "1"
+config.environment["LC_ALL"] = "C.UTF-8"
+
+tools = ["gem-opt", "gem-compile", "gem-run", "gem-inspect"]
+llvm_config.add_tool_substitutions(
+    [ToolSubst(name, unresolved="fatal") for name in tools], [config.gem_tools_dir]
+)
+
+config.substitutions.append(("%examples", os.path.join(config.gem_source_dir, "examples")))
+config.substitutions.append(("%python", sys.executable))
+
+if hasattr(os, "geteuid") and os.geteuid() == 0:
+    config.available_features.add("root")
+
+if config.gem_shared_dir and os.path.isdir(config.gem_shared_dir):
+    config.available_features.add("shared")
+    config.substitutions.append(("%shared", config.gem_shared_dir))
+else:
+    lit_config.note(
+        "no reference data (the CMake variable GEM_SHARED_DIR is empty or names no folder): "
+        "tests with `REQUIRES: shared` are skipped"
+    )
+
+gem_run_aarch64 = os.path.join(config.gem_aarch64_build_dir, "bin", "gem-run")
+qemu = shutil.which("qemu-aarch64")
+if os.path.exists(gem_run_aarch64) and qemu:
+    config.available_features.add("aarch64")
+    config.substitutions.append(
+        (
+            "%gem_run_aarch64",
+            f"{qemu} -cpu cortex-a72 -L /usr/aarch64-linux-gnu {gem_run_aarch64}",
+        )
+    )
+else:
+    lit_config.note(
+        "no gem-run of the preset runtime-aarch64, or no qemu-aarch64: "
+        "tests with `REQUIRES: aarch64` are skipped"
+    )

@@ -1,0 +1,839 @@
+// Tests of the CPU kernels: each kernel of every ISA against plain loops in
+// double, and all ISAs, splits and host architectures against one another.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tolerances are forward error bounds with the unit roundoff kU = 2^-24: a sum
+// of n terms by fma is off by at most n kU times the sum of their magnitudes.
+#include "runtime/kernels/Kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+// The functions inside the kernels, as the scalar ISA has them.
+#define GEM_ISA kernels_test
+#define GEM_ISA_SCALAR
+#include "runtime/kernels/Math.h"
+#undef GEM_ISA_SCALAR
+
+namespace gem {
+namespace {
+
+constexpr double kU = 0x1p-24;
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// --- inputs ------------------------------------------------------------------
+
+// Integers only, so that every host draws the same (Marsaglia's xorshift).
+class Random {
+ public:
+  explicit Random(uint32_t seed) : state_(seed * 2654435761u + 1) {}
+  uint32_t Bits() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 17;
+    state_ ^= state_ << 5;
+    return state_;
+  }
+  uint32_t Below(uint32_t bound) { return Bits() % bound; }
+  // In [-scale, scale), of 24 bits.
+  float Float(float scale) {
+    return (static_cast<float>(Bits() >> 8) - 0x1p23f) * 0x1p-23f * scale;
+  }
+  std::vector<float> Floats(size_t count, float scale = 1) {
+    std::vector<float> values(count);
+    for (float& value : values) value = Float(scale);
+    return values;
+  }
+
+ private:
+  uint32_t state_;
+};
+
+float FromBits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+uint64_t Fnv(const void* data, size_t size, uint64_t hash = 0xcbf29ce484222325u) {
+  const uint8_t* bytes = static_cast<const uint8_t*>(data);
+  for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+  return hash;
+}
+
+// An output with a canary behind it.
+template <class T>
+class Output {
+ public:
+  explicit Output(size_t count) : count_(count), values_(count + 64) {
+    std::memset(values_.data(), 0xa5, values_.size() * sizeof(T));
+  }
+  T* data() { return values_.data(); }
+  const T& operator[](size_t i) const { return values_[i]; }
+  std::string bytes() const {
+    return {reinterpret_cast<const char*>(values_.data()), count_ * sizeof(T)};
+  }
+  void CheckCanary() const {
+    const uint8_t* end = reinterpret_cast<const uint8_t*>(values_.data() + count_);
+    for (size_t i = 0; i < 64 * sizeof(T); ++i) ASSERT_EQ(end[i], 0xa5) << "wrote past the end";
+  }
+
+ private:
+  size_t count_;
+  std::vector<T> values_;
+};
+
+// Calls run(begin, end) over [0, units): at once for `parts` 1, in that many
+// ranges, and last range first, otherwise.
+template <class Run>
+void Split(uint32_t units, uint32_t parts, Run run) {
+  for (uint32_t part = parts; part-- > 0;) {
+    const uint32_t begin = units * part / parts, end = units * (part + 1) / parts;
+    if (begin < end) run(begin, end);
+  }
+}
+
+// --- one case of each kernel: inputs, run, check -----------------------------
+
+struct LinearCase {
+  LinearCase(uint32_t rows, uint32_t n, uint32_t k, Activation activation, bool bias, bool residual,
+             uint32_t seed, float scale = 1)
+      : rows(rows), n(n), k(k), activation(activation) {
+    Random random(seed);
+    x = random.Floats(size_t{rows} * k, scale);
+    matrix = random.Floats(size_t{n} * k, 0.25f);
+    if (bias) this->bias = random.Floats(n);
+    if (residual) this->residual = random.Floats(size_t{rows} * n);
+    const size_t panels = (n + 15) / 16;
+    storage.assign(panels * 16 * k + 16, 0);
+    w = storage.data();
+    while (reinterpret_cast<uintptr_t>(w) % 64 != 0) ++w;
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t j = 0; j < k; ++j) w[(i / 16) * 16 * k + j * 16 + i % 16] = matrix[i * k + j];
+    }
+  }
+  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
+    Output<float> y(size_t{rows} * n);
+    const LinearArgs args = {x.data(), w, bias.empty() ? nullptr : bias.data(),
+                             residual.empty() ? nullptr : residual.data(), y.data(), rows, n, k,
+                             activation};
+    Split((n + 15) / 16, parts,
+          [&](uint32_t begin, uint32_t end) { kernels.linear(args, begin, end); });
+    y.CheckCanary();
+    return y.bytes();
+  }
+  void Check(const std::string& bytes) const {
+    const float* y = reinterpret_cast<const float*>(bytes.data());
+    for (size_t i = 0; i < rows; ++i) {
+      for (size_t j = 0; j < n; ++j) {
+        double sum = bias.empty() ? 0 : bias[j], magnitude = std::fabs(sum);
+        for (size_t l = 0; l < k; ++l) {
+          const double product = static_cast<double>(x[i * k + l]) * matrix[j * k + l];
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+        double bound = (k + 2) * kU * magnitude;
+        if (activation == Activation::kTanh) sum = std::tanh(sum);
+        if (activation == Activation::kGelu) sum = 0.5 * sum * (1 + std::erf(sum / std::sqrt(2)));
+        // The derivatives are at most 1.13.
+        if (activation != Activation::kNone) bound = 1.13 * bound + 3 * kU * (magnitude + 1);
+        if (!residual.empty()) {
+          sum += residual[i * n + j];
+          bound += kU * std::fabs(sum);
+        }
+        ASSERT_LE(std::fabs(y[i * n + j] - sum), bound)
+            << "row " << i << " output " << j << " of " << rows << "x" << n << "x" << k;
+      }
+    }
+  }
+  uint32_t rows, n, k;
+  Activation activation;
+  std::vector<float> x, matrix, bias, residual, storage;
+  float* w;
+};
+
+struct LayerNormCase {
+  LayerNormCase(uint32_t rows, uint32_t width, uint32_t seed, float offset = 0) : width(width) {
+    Random random(seed);
+    x = random.Floats(size_t{rows} * width);
+    for (float& value : x) value += offset;
+    gamma = random.Floats(width);
+    beta = random.Floats(width);
+  }
+  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
+    const uint32_t rows = static_cast<uint32_t>(x.size() / width);
+    Output<float> y(x.size());
+    const LayerNormArgs args = {x.data(), gamma.data(), beta.data(), y.data(), width, 1e-12f};
+    Split(rows, parts,
+          [&](uint32_t begin, uint32_t end) { kernels.layer_norm(args, begin, end); });
+    y.CheckCanary();
+    return y.bytes();
+  }
+  void Check(const std::string& bytes) const {
+    const float* y = reinterpret_cast<const float*>(bytes.data());
+    for (size_t row = 0; row < x.size() / width; ++row) {
+      double mean = 0, variance = 0, largest = 0;
+      for (size_t i = 0; i < width; ++i) mean += x[row * width + i];
+      mean /= width;
+      for (size_t i = 0; i < width; ++i) {
+        const double centred = x[row * width + i] - mean;
+        variance += centred * centred / width;
+        largest = std::max(largest, std::fabs(static_cast<double>(x[row * width + i])));
+      }
+      const double deviation = std::sqrt(variance + static_cast<double>(1e-12f));
+      for (size_t i = 0; i < width; ++i) {
+        const double normal = (x[row * width + i] - mean) / deviation;
+        const double expected = normal * gamma[i] + beta[i];
+        // The mean is off by up to (width / 16 + 6) kU largest.
+        const double bound = ((width / 16 + 8) * kU * largest / deviation * (1 + std::fabs(normal)) +
+                              (width / 16 + 16) * kU * std::fabs(normal)) *
+                                 std::fabs(gamma[i]) +
+                             kU * std::fabs(expected);
+        ASSERT_LE(std::fabs(y[row * width + i] - expected), bound) << row << ", " << i;
+      }
+    }
+  }
+  uint32_t width;
+  std::vector<float> x, gamma, beta;
+};
+
+struct AttentionCase {
+  AttentionCase(uint32_t queries, uint32_t keys, uint32_t heads, uint32_t head_dim, uint32_t seed,
+                float scale = 1, bool scar = false,
+                ScarPredicate predicate = ScarPredicate::kEither, uint32_t first_query = 0,
+                uint32_t clusters = 5)
+      : queries(queries),
+        keys(keys),
+        heads(heads),
+        head_dim(head_dim),
+        first_query(first_query),
+        scale(scale),
+        scar(scar),
+        predicate(predicate) {
+    Random random(seed);
+    const size_t width = size_t{heads} * head_dim;
+    q = random.Floats(queries * width, 2);
+    k = random.Floats(keys * width, 2);
+    v = random.Floats(keys * width);
+    routed.resize(keys);
+    cluster.resize(keys);
+    for (uint8_t& value : routed) value = random.Below(4) == 0;
+    for (int32_t& value : cluster) value = static_cast<int32_t>(random.Below(clusters));
+  }
+  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
+    Output<float> y(q.size());
+    const AttentionArgs args = {q.data(), k.data(), v.data(), y.data(), queries,
+                                keys,     heads,    head_dim, scale};
+    const ScarAttentionArgs scar_args = {args, routed.data(), cluster.data(), first_query,
+                                         predicate};
+    Split(heads * queries, parts, [&](uint32_t begin, uint32_t end) {
+      if (scar) {
+        kernels.scar_attention(scar_args, begin, end);
+      } else {
+        kernels.attention(args, begin, end);
+      }
+    });
+    y.CheckCanary();
+    return y.bytes();
+  }
+  bool Permitted(size_t i, size_t j) const {
+    if (!scar) return true;
+    const bool same_cluster = cluster[first_query + i] == cluster[j];
+    const bool same_route = routed[first_query + i] == routed[j];
+    if (predicate == ScarPredicate::kSameCluster) return same_cluster;
+    if (predicate == ScarPredicate::kSameRoute) return same_route;
+    return same_cluster || same_route;
+  }
+  void Check(const std::string& bytes) const {
+    const float* y = reinterpret_cast<const float*>(bytes.data());
+    const size_t width = size_t{heads} * head_dim;
+    std::vector<double> score(keys);
+    for (size_t h = 0; h < heads; ++h) {
+      for (size_t i = 0; i < queries; ++i) {
+        const float* const qi = q.data() + i * width + h * head_dim;
+        double largest = -std::numeric_limits<double>::infinity(), score_bound = 0;
+        for (size_t j = 0; j < keys; ++j) {
+          if (!Permitted(i, j)) continue;
+          double sum = 0, magnitude = 0;
+          for (size_t d = 0; d < head_dim; ++d) {
+            const double product = static_cast<double>(qi[d]) * k[j * width + h * head_dim + d];
+            sum += product;
+            magnitude += std::fabs(product);
+          }
+          score[j] = sum * scale;
+          largest = std::max(largest, score[j]);
+          score_bound = std::max(score_bound, magnitude * scale);
+        }
+        score_bound *= (head_dim / 16 + 8) * kU;
+        double total = 0, largest_value = 0;
+        std::vector<double> expected(head_dim);
+        for (size_t j = 0; j < keys; ++j) {
+          if (!Permitted(i, j)) continue;
+          const double weight = std::exp(score[j] - largest);
+          total += weight;
+          for (size_t d = 0; d < head_dim; ++d) {
+            const double value = v[j * width + h * head_dim + d];
+            expected[d] += weight * value;
+            largest_value = std::max(largest_value, std::fabs(value));
+          }
+        }
+        // Weights are off by a factor of e^(3 score_bound), sums by keys kU.
+        const double bound = (6 * score_bound + (keys + 16) * kU) * largest_value;
+        for (size_t d = 0; d < head_dim; ++d) {
+          ASSERT_LE(std::fabs(y[i * width + h * head_dim + d] - expected[d] / total), bound)
+              << "head " << h << " query " << i << " element " << d << " of " << queries << "x"
+              << keys << "x" << heads << "x" << head_dim;
+        }
+      }
+    }
+  }
+  uint32_t queries, keys, heads, head_dim, first_query;
+  float scale;
+  bool scar;
+  ScarPredicate predicate;
+  std::vector<float> q, k, v;
+  std::vector<uint8_t> routed;
+  std::vector<int32_t> cluster;
+};
+
+struct RouteCase {
+  RouteCase(uint32_t tokens, uint32_t width, uint32_t classes, uint32_t clusters, uint32_t seed,
+            float scale = 1, bool want_probs = true)
+      : tokens(tokens),
+        width(width),
+        classes(classes),
+        clusters(clusters),
+        want_probs(want_probs) {
+    Random random(seed);
+    x = random.Floats(size_t{tokens} * width, scale);
+    w_r = random.Floats(size_t{classes} * width, scale);
+    centroids = random.Floats(size_t{clusters} * width, scale);
+  }
+  // probs (if asked for), routed and cluster, one after the other.
+  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
+    Output<float> probs(size_t{tokens} * classes);
+    Output<uint8_t> routed(tokens);
+    Output<int32_t> cluster(tokens);
+    const RouteTokensArgs args = {x.data(),        w_r.data(),
+                                  centroids.data(), want_probs ? probs.data() : nullptr,
+                                  routed.data(),   cluster.data(),
+                                  width,           classes,
+                                  clusters,        threshold};
+    Split(tokens, parts,
+          [&](uint32_t begin, uint32_t end) { kernels.route_tokens(args, begin, end); });
+    probs.CheckCanary();
+    routed.CheckCanary();
+    cluster.CheckCanary();
+    return (want_probs ? probs.bytes() : "") + routed.bytes() + cluster.bytes();
+  }
+  void Check(const std::string& bytes) const {
+    ASSERT_TRUE(want_probs);
+    const float* const probs = reinterpret_cast<const float*>(bytes.data());
+    const char* const routed = bytes.data() + size_t{tokens} * classes * sizeof(float);
+    for (size_t t = 0; t < tokens; ++t) {
+      int32_t cluster;
+      std::memcpy(&cluster, routed + tokens + t * sizeof cluster, sizeof cluster);
+      std::vector<double> logit(classes);
+      double bound = 0, largest = -std::numeric_limits<double>::infinity(), total = 0;
+      for (size_t c = 0; c < classes; ++c) {
+        double magnitude = 0;
+        for (size_t i = 0; i < width; ++i) {
+          const double product = static_cast<double>(x[t * width + i]) * w_r[c * width + i];
+          logit[c] += product;
+          magnitude += std::fabs(product);
+        }
+        bound = std::max(bound, (width / 16 + 6) * kU * magnitude);
+        largest = std::max(largest, logit[c]);
+      }
+      for (double value : logit) total += std::exp(value - largest);
+      bound = 4 * bound + (classes / 16 + 16) * kU;
+      for (size_t c = 0; c < classes; ++c) {
+        const double p = std::exp(logit[c] - largest) / total;
+        ASSERT_LE(std::fabs(probs[t * classes + c] - p), bound * p + 0x1p-126) << t << ", " << c;
+      }
+      if (std::fabs(1 / total - threshold) > bound) {
+        ASSERT_EQ(routed[t], 1 / total > threshold) << "token " << t;
+      }
+      std::vector<double> distance(clusters);
+      for (size_t c = 0; c < clusters; ++c) {
+        for (size_t i = 0; i < width; ++i) {
+          const double difference =
+              static_cast<double>(x[t * width + i]) - centroids[c * width + i];
+          distance[c] += difference * difference;
+        }
+      }
+      ASSERT_GE(cluster, 0);
+      ASSERT_LT(cluster, static_cast<int32_t>(clusters));
+      const double nearest = *std::min_element(distance.begin(), distance.end());
+      ASSERT_LE(distance[static_cast<size_t>(cluster)], nearest * (1 + (width / 16 + 8) * 4 * kU));
+    }
+  }
+  uint32_t tokens, width, classes, clusters;
+  float threshold = 0.3f;
+  bool want_probs;
+  std::vector<float> x, w_r, centroids;
+};
+
+struct ActivationCase {
+  ActivationCase(uint32_t rows, uint32_t width, Activation activation, uint32_t seed)
+      : width(width), activation(activation) {
+    x = Random(seed).Floats(size_t{rows} * width, 6);
+  }
+  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
+    Output<float> y(x.size());
+    const ActivationArgs args = {x.data(), y.data(), width, activation};
+    Split(static_cast<uint32_t>(x.size() / width), parts,
+          [&](uint32_t begin, uint32_t end) { kernels.activation(args, begin, end); });
+    y.CheckCanary();
+    return y.bytes();
+  }
+  void Check(const std::string& bytes) const {
+    const float* y = reinterpret_cast<const float*>(bytes.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double value = x[i];
+      double expected = value, bound = 0;
+      if (activation == Activation::kGelu) {
+        expected = 0.5 * value * (1 + std::erf(value / std::sqrt(2)));
+        bound = 1.5 * kU * std::fabs(value);
+      } else if (activation == Activation::kTanh) {
+        expected = std::tanh(value);
+        bound = 2.6 * kU * std::fabs(expected);
+      }
+      ASSERT_LE(std::fabs(y[i] - expected), bound) << "at " << value;
+    }
+  }
+  uint32_t width;
+  Activation activation;
+  std::vector<float> x;
+};
+
+struct AddCase {
+  AddCase(uint32_t rows, uint32_t width, uint32_t seed) : width(width) {
+    Random random(seed);
+    x = random.Floats(size_t{rows} * width);
+    table = random.Floats(size_t{rows} * width);
+  }
+  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
+    Output<float> y(x.size());
+    const AddArgs args = {x.data(), table.data(), y.data(), width};
+    Split(static_cast<uint32_t>(x.size() / width), parts,
+          [&](uint32_t begin, uint32_t end) { kernels.add(args, begin, end); });
+    y.CheckCanary();
+    return y.bytes();
+  }
+  void Check(const std::string& bytes) const {
+    const float* y = reinterpret_cast<const float*>(bytes.data());
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], x[i] + table[i]);
+  }
+  uint32_t width;
+  std::vector<float> x, table;
+};
+
+constexpr uint32_t kWidths[] = {1, 7, 15, 16, 17, 33, 64, 128, 312};
+constexpr uint32_t kTokens[] = {1, 2, 3, 5, 9, 17, 64, 65, 130};
+constexpr Activation kActivations[] = {Activation::kNone, Activation::kGelu, Activation::kTanh};
+constexpr ScarPredicate kPredicates[] = {ScarPredicate::kEither, ScarPredicate::kSameCluster,
+                                         ScarPredicate::kSameRoute};
+
+// Calls visit with cases of every kernel, of all widths and numbers of tokens.
+template <class Visit>
+void ForEachCase(Visit visit) {
+  uint32_t seed = 1;
+  for (const uint32_t width : kWidths) {
+    // Each width with some numbers of tokens, each number with some widths.
+    for (size_t i = width % 3; i < std::size(kTokens); i += 3) {
+      const uint32_t tokens = kTokens[i];
+      SCOPED_TRACE(testing::Message() << "width " << width << ", tokens " << tokens);
+      const uint32_t other = kWidths[(i + width) % std::size(kWidths)];
+      visit(AddCase(tokens, width, ++seed));
+      visit(LayerNormCase(tokens, width, ++seed));
+      visit(LayerNormCase(tokens, width, ++seed, 100));
+      for (const Activation activation : kActivations) {
+        visit(ActivationCase(tokens, width, activation, ++seed));
+      }
+      ++seed;
+      visit(LinearCase(tokens, other, width, kActivations[seed % 3], seed % 2 == 0, seed % 4 < 2,
+                       seed));
+      visit(RouteCase(tokens, width, other, kWidths[i], ++seed, 0.5f));
+    }
+  }
+  for (const uint32_t head_dim : {1u, 7u, 16u, 26u, 32u, 64u, 80u, 312u}) {
+    for (const uint32_t keys : {1u, 15u, 63u, 64u, 65u, 130u}) {
+      SCOPED_TRACE(testing::Message() << "head_dim " << head_dim << ", keys " << keys);
+      const uint32_t heads = 1 + seed % 3, queries = 1 + keys % 7;
+      const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+      visit(AttentionCase(queries, keys, heads, head_dim, ++seed, scale));
+      ++seed;
+      visit(AttentionCase(keys, keys, heads, head_dim, seed, scale, true, kPredicates[seed % 3]));
+      // Queries that are not the first tokens, clusters that leave blocks empty.
+      ++seed;
+      visit(AttentionCase(1, keys, heads, head_dim, seed, scale, true, kPredicates[seed % 3],
+                          keys - 1, 1000));
+    }
+  }
+}
+
+std::vector<const CpuKernels*> SupportedKernels() {
+  size_t count = 0;
+  const CpuKernels* const* all = AllCpuKernels(&count);
+  std::vector<const CpuKernels*> supported;
+  for (size_t i = 0; i < count; ++i) {
+    if (all[i]->supported()) supported.push_back(all[i]);
+  }
+  return supported;
+}
+
+class KernelsTest : public testing::TestWithParam<const CpuKernels*> {
+ protected:
+  const CpuKernels& kernels() const { return *GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Isa, KernelsTest, testing::ValuesIn(SupportedKernels()),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+// --- the table ---------------------------------------------------------------
+
+TEST(CpuKernelTable, EndsWithScalarWhichEveryCpuHas) {
+  size_t count = 0;
+  const CpuKernels* const* all = AllCpuKernels(&count);
+  ASSERT_GE(count, 1u);
+  EXPECT_STREQ(all[count - 1]->name, "scalar");
+  EXPECT_TRUE(all[count - 1]->supported());
+  for (size_t i = 0; i < count; ++i) EXPECT_EQ(FindCpuKernels(all[i]->name), all[i]);
+  EXPECT_EQ(FindCpuKernels("none"), nullptr);
+}
+
+// --- against the oracle ------------------------------------------------------
+
+TEST_P(KernelsTest, AgreeWithPlainLoops) {
+  ForEachCase([&](const auto& test) {
+    if (!testing::Test::HasFatalFailure()) test.Check(test.Run(kernels()));
+  });
+}
+
+// Every number of rows, and of panels, that a tile can have.
+TEST_P(KernelsTest, LinearAgreesForEveryTile) {
+  for (uint32_t rows = 1; rows <= 20; ++rows) {
+    const LinearCase test(rows, 16 * (1 + rows % 11) - rows % 3, 19, Activation::kNone, true, false,
+                          rows);
+    ASSERT_NO_FATAL_FAILURE(test.Check(test.Run(kernels())));
+  }
+}
+
+TEST_P(KernelsTest, LinearTakesLargeAndTinyValues) {
+  for (const float scale : {1e30f, 1e-30f, 1e-42f}) {
+    const LinearCase test(5, 33, 40, Activation::kNone, false, false, 9, scale);
+    // Products of subnormals: the relative bound does not hold below 2^-126.
+    const std::string bytes = test.Run(kernels());
+    if (scale > 1e-40f) test.Check(bytes);
+    EXPECT_EQ(bytes, test.Run(*FindCpuKernels("scalar")));
+  }
+}
+
+// Scores of up to some thousands: weights of 0 and 1, maxima that change late.
+TEST_P(KernelsTest, AttentionTakesLargeScores) {
+  for (const bool scar : {false, true}) {
+    const AttentionCase test(9, 200, 2, 64, 3, 100, scar);
+    ASSERT_NO_FATAL_FAILURE(test.Check(test.Run(kernels())));
+  }
+}
+
+TEST_P(KernelsTest, AttentionTakesTheWidestHead) {
+  const AttentionCase test(5, 70, 1, kMaxHeadDim, 4, 0.03f);
+  test.Check(test.Run(kernels()));
+}
+
+// A query that is alone in its cluster and route returns its own value, whatever
+// the others are.
+TEST_P(KernelsTest, ScarGivesForbiddenPairsNoWeight) {
+  AttentionCase test(130, 130, 1, 40, 5, 1, true, ScarPredicate::kEither);
+  for (size_t i = 0; i < 130; ++i) {
+    test.routed[i] = 0;
+    test.cluster[i] = 1;
+  }
+  test.routed[100] = 1;
+  test.cluster[100] = 2;
+  for (size_t d = 0; d < 40; ++d) test.k[7 * 40 + d] = 1e18f * test.q[100 * 40 + d];
+  const std::string bytes = test.Run(kernels());
+  EXPECT_EQ(bytes.substr(100 * 40 * sizeof(float), 40 * sizeof(float)),
+            std::string(reinterpret_cast<const char*>(&test.v[100 * 40]), 40 * sizeof(float)));
+}
+
+// Over a mask that permits everything, scar_attention is attention, bit by bit.
+TEST_P(KernelsTest, ScarOfOneRouteIsAttention) {
+  AttentionCase test(70, 70, 2, 26, 6, 0.2f, true);
+  std::fill(test.routed.begin(), test.routed.end(), 1);
+  const std::string scar = test.Run(kernels());
+  test.scar = false;
+  EXPECT_EQ(scar, test.Run(kernels()));
+}
+
+TEST_P(KernelsTest, RouteTokensTakesTheLowestOfEqualCentroids) {
+  RouteCase test(20, 33, 3, 70, 7);
+  for (size_t i = 0; i < 33; ++i) {
+    for (const size_t c : {5, 18, 69}) test.centroids[c * 33 + i] = test.x[4 * 33 + i];
+  }
+  const std::string bytes = test.Run(kernels());
+  int32_t cluster;
+  std::memcpy(&cluster, bytes.data() + 20 * 3 * 4 + 20 + 4 * 4, sizeof cluster);
+  EXPECT_EQ(cluster, 5);
+}
+
+// More classes than the kernel keeps logits of; with and without probs.
+TEST_P(KernelsTest, RouteTokensTakesManyClasses) {
+  RouteCase test(11, 24, 1000, 3, 8, 1.5f);
+  const std::string with = test.Run(kernels());
+  ASSERT_NO_FATAL_FAILURE(test.Check(with));
+  test.want_probs = false;
+  const std::string without = test.Run(kernels());
+  EXPECT_EQ(with.substr(with.size() - without.size()), without);
+}
+
+TEST_P(KernelsTest, RouteTokensKeepsItsThresholdStrict) {
+  RouteCase test(1, 8, 4, 2, 9);
+  std::fill(test.w_r.begin(), test.w_r.end(), 0.0f);  // all classes equal: max(p) is 1/4
+  test.threshold = 0.25f;
+  EXPECT_EQ(test.Run(kernels())[4 * sizeof(float)], 0);
+  test.threshold = std::nextafter(0.25f, 0.0f);
+  EXPECT_EQ(test.Run(kernels())[4 * sizeof(float)], 1);
+}
+
+TEST_P(KernelsTest, EmbeddingCopiesRowsAndRefusesIds) {
+  Random random(10);
+  for (const uint32_t width : kWidths) {
+    const std::vector<float> table = random.Floats(size_t{50} * width);
+    std::vector<int32_t> ids = {0, 49, 7, 7, 23};
+    Output<float> y(ids.size() * width);
+    const EmbeddingArgs args = {ids.data(), table.data(), y.data(), 50, width};
+    ASSERT_TRUE(kernels().embedding(args, 0, 2));
+    ASSERT_TRUE(kernels().embedding(args, 2, 5));
+    y.CheckCanary();
+    for (size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_EQ(std::memcmp(y.data() + i * width, &table[static_cast<size_t>(ids[i]) * width],
+                            width * sizeof(float)),
+                0);
+    }
+    for (const int32_t bad : {-1, 50, std::numeric_limits<int32_t>::min(),
+                              std::numeric_limits<int32_t>::max()}) {
+      ids[3] = bad;
+      const std::string before = y.bytes();
+      EXPECT_FALSE(kernels().embedding(args, 3, 5));
+      EXPECT_EQ(y.bytes(), before);
+      EXPECT_TRUE(kernels().embedding(args, 0, 3));
+    }
+  }
+}
+
+// Outputs that the contract lets overlap an input.
+TEST_P(KernelsTest, AllowedOverlapsChangeNothing) {
+  const LayerNormCase norm(9, 33, 11);
+  std::vector<float> x = norm.x;
+  kernels().layer_norm({x.data(), norm.gamma.data(), norm.beta.data(), x.data(), 33, 1e-12f}, 0, 9);
+  EXPECT_EQ(std::memcmp(x.data(), norm.Run(kernels()).data(), x.size() * sizeof(float)), 0);
+
+  const ActivationCase gelu(9, 33, Activation::kGelu, 12);
+  x = gelu.x;
+  kernels().activation({x.data(), x.data(), 33, Activation::kGelu}, 0, 9);
+  EXPECT_EQ(std::memcmp(x.data(), gelu.Run(kernels()).data(), x.size() * sizeof(float)), 0);
+
+  const LinearCase linear(9, 33, 20, Activation::kGelu, true, true, 13);
+  std::vector<float> y = linear.residual;
+  kernels().linear({linear.x.data(), linear.w, linear.bias.data(), y.data(), y.data(), 9, 33, 20,
+                    Activation::kGelu},
+                   0, 3);
+  EXPECT_EQ(std::memcmp(y.data(), linear.Run(kernels()).data(), y.size() * sizeof(float)), 0);
+}
+
+// NaN and infinities anywhere: no crash, no index out of range, canaries intact.
+TEST_P(KernelsTest, NonFiniteInputsAreHarmless) {
+  for (const float bad : {kNan, kInf, -kInf}) {
+    RouteCase route(9, 20, 5, 40, 14);
+    std::fill(route.x.begin(), route.x.end(), bad);
+    const std::string bytes = route.Run(kernels());
+    for (size_t t = 0; t < 9; ++t) {
+      EXPECT_EQ(bytes[9 * 5 * 4 + t], 0) << "no probability is a number";
+      int32_t cluster;
+      std::memcpy(&cluster, bytes.data() + 9 * 5 * 4 + 9 + t * 4, sizeof cluster);
+      EXPECT_EQ(cluster, 0);
+    }
+    for (const bool scar : {false, true}) {
+      AttentionCase attention(9, 70, 2, 20, 15, 1, scar);
+      attention.k[3] = attention.q[5] = attention.v[1] = bad;
+      attention.Run(kernels());
+    }
+    LinearCase linear(9, 17, 20, Activation::kGelu, true, true, 16);
+    linear.x[5] = bad;
+    linear.Run(kernels());
+    LayerNormCase norm(9, 20, 17);
+    norm.x[5] = bad;
+    norm.Run(kernels());
+  }
+}
+
+// --- the same bits -----------------------------------------------------------
+
+TEST_P(KernelsTest, GiveTheBitsOfScalarForAnySplit) {
+  const CpuKernels& scalar = *FindCpuKernels("scalar");
+  ForEachCase([&](const auto& test) {
+    const std::string expected = test.Run(scalar);
+    for (const uint32_t parts : {1u, 2u, 3u, 7u, 1000u}) {
+      EXPECT_TRUE(test.Run(kernels(), parts) == expected) << parts << " parts";
+    }
+  });
+}
+
+// The bits of fixed inputs, the same constants on every architecture.
+TEST_P(KernelsTest, GiveTheGoldenBits) {
+  const float scale = 0.176776695f;
+  const auto hash = [&](auto... cases) {
+    uint64_t value = Fnv(nullptr, 0);
+    ((value = Fnv(cases.Run(kernels()).data(), cases.Run(kernels()).size(), value)), ...);
+    return value;
+  };
+  EXPECT_EQ(hash(LinearCase(13, 77, 129, Activation::kNone, true, true, 1),
+                 LinearCase(1, 312, 64, Activation::kNone, false, false, 2)),
+            0xae50b330ecdbd50eu);
+  EXPECT_EQ(hash(LinearCase(13, 77, 129, Activation::kGelu, true, false, 3),
+                 LinearCase(3, 39, 128, Activation::kTanh, true, true, 4)),
+            0xc8986f86d05b02efu);
+  EXPECT_EQ(hash(LayerNormCase(6, 128, 5), LayerNormCase(5, 313, 6, 10)), 0x42805fe45a29284eu);
+  EXPECT_EQ(hash(ActivationCase(4, 500, Activation::kGelu, 7)), 0x3974dbe9656dd736u);
+  EXPECT_EQ(hash(ActivationCase(4, 500, Activation::kTanh, 8)), 0x260b93e407265666u);
+  EXPECT_EQ(hash(AttentionCase(70, 70, 4, 32, 9, scale), AttentionCase(1, 200, 2, 26, 10, scale)),
+            0xcf30992e6d109512u);
+  EXPECT_EQ(hash(AttentionCase(70, 70, 4, 32, 11, scale, true),
+                 AttentionCase(3, 200, 2, 26, 12, scale, true, ScarPredicate::kSameCluster, 100)),
+            0xaaf7b8cfd12baa5au);
+  EXPECT_EQ(hash(RouteCase(17, 128, 39, 64, 13, 0.3f), RouteCase(3, 77, 300, 33, 14, 0.3f)),
+            0xc2aee4f2a0d19494u);
+}
+
+// --- fma without fma ---------------------------------------------------------
+
+void CheckFma(float a, float b, float c) {
+  const float expected = std::fma(a, b, c);
+  const float scalar = kernels_test::SoftFma(a, b, c);
+  const float vector = kernels_test::FmaScalar(a, b, c);
+  if (std::isnan(expected)) {
+    ASSERT_TRUE(std::isnan(scalar) && std::isnan(vector)) << a << " " << b << " " << c;
+    return;
+  }
+  ASSERT_EQ(std::memcmp(&scalar, &expected, sizeof expected), 0)
+      << std::hexfloat << a << " * " << b << " + " << c << " = " << expected << ", not " << scalar;
+  ASSERT_EQ(std::memcmp(&vector, &expected, sizeof expected), 0)
+      << std::hexfloat << a << " * " << b << " + " << c << " = " << expected << ", not " << vector;
+}
+
+TEST(SoftFma, IsExactForSpecialOperands) {
+  std::vector<float> values = {0, 1, 1.5f, 3, 0x1p-1f, 0x1.fffffep127f, 0x1p127f, 0x1p-126f,
+                               0x1.fffffcp-127f, 0x1p-149f, 0x1.8p-148f, 0x1.000002p0f,
+                               0x1.fffffep-1f, 0x1p64f, 0x1p-64f, 0x1.555556p-75f, 0x1p23f,
+                               0x1.000002p24f, kInf, kNan};
+  for (size_t i = 0, count = values.size(); i < count; ++i) values.push_back(-values[i]);
+  for (const float a : values) {
+    for (const float b : values) {
+      for (const float c : values) ASSERT_NO_FATAL_FAILURE(CheckFma(a, b, c));
+    }
+  }
+}
+
+TEST(SoftFma, IsExactForRandomOperands) {
+  Random random(18);
+  for (int i = 0; i < 300000; ++i) {  // any bits
+    ASSERT_NO_FATAL_FAILURE(
+        CheckFma(FromBits(random.Bits()), FromBits(random.Bits()), FromBits(random.Bits())));
+  }
+  for (int i = 0; i < 300000; ++i) {  // exponents so near that the sum cancels or rounds
+    const float a = random.Float(1), b = random.Float(1);
+    const float c = std::ldexp(random.Float(1), static_cast<int>(random.Below(60)) - 30);
+    ASSERT_NO_FATAL_FAILURE(CheckFma(a, b, c));
+    ASSERT_NO_FATAL_FAILURE(CheckFma(a, b, -(a * b)));
+  }
+  for (int i = 0; i < 300000; ++i) {  // results around and below the smallest normal number
+    const float a = std::ldexp(random.Float(1), -60 - static_cast<int>(random.Below(20)));
+    const float b = std::ldexp(random.Float(1), -60 - static_cast<int>(random.Below(20)));
+    ASSERT_NO_FATAL_FAILURE(CheckFma(a, b, FromBits(random.Bits() & 0x80ffffff)));
+  }
+  for (int i = 0; i < 300000; ++i) {  // just beside the middle between two f32
+    const float c = FromBits((random.Bits() & 0x007fffff) | 0x4b800000);  // [2^24, 2^25): ulp 2
+    const float tiny = std::ldexp(random.Float(1), -static_cast<int>(random.Below(120)));
+    ASSERT_NO_FATAL_FAILURE(CheckFma(1 + std::ldexp(1.0f, -23), 1 - std::ldexp(1.0f, -24), c));
+    ASSERT_NO_FATAL_FAILURE(CheckFma(1, i % 2 == 0 ? 1 : 3, c));
+    ASSERT_NO_FATAL_FAILURE(CheckFma(tiny, tiny, c + 1));
+    ASSERT_NO_FATAL_FAILURE(CheckFma(tiny, 0x1p20f, c));
+  }
+}
+
+// --- exp, erf, tanh ----------------------------------------------------------
+
+// Asserts that function(x) is within `bound` ulp of reference(x) for every
+// `stride`-th f32.
+template <class Function>
+void CheckUlps(Function function, double (*reference)(double), double bound) {
+  constexpr uint32_t kStride = 1021;
+  double worst = 0;
+  float worst_at = 0;
+  for (uint64_t bits = 0; bits <= 0xffffffffu; bits += 16 * uint64_t{kStride}) {
+    float x[16], y[16];
+    for (uint32_t i = 0; i < 16; ++i) x[i] = FromBits(static_cast<uint32_t>(bits + i * kStride));
+    kernels_test::Store(y, function(kernels_test::Load(x)));
+    for (int i = 0; i < 16; ++i) {
+      const double expected = reference(x[i]);
+      if (std::isnan(expected)) {
+        ASSERT_TRUE(std::isnan(y[i])) << x[i];
+      } else if (std::fabs(expected) > std::numeric_limits<float>::max()) {
+        ASSERT_EQ(y[i], std::copysign(kInf, expected)) << x[i];
+      } else if (std::fabs(expected) > 0x1p-120) {
+        const double ulp = std::ldexp(1.0, std::ilogb(expected) - 23);
+        const double error = std::fabs(y[i] - expected) / ulp;
+        if (error > worst) worst = error, worst_at = x[i];
+      } else {
+        ASSERT_LE(std::fabs(y[i] - expected), 0x1p-126 + bound * 0x1p-149) << x[i];
+      }
+    }
+  }
+  EXPECT_LE(worst, bound) << "at " << std::hexfloat << worst_at;
+  EXPECT_GT(worst, 0.5) << "an error of at most half an ulp: the bound can be tightened";
+}
+
+TEST(Math, ExpIsWithinItsBound) {
+  CheckUlps([](auto x) { return kernels_test::Exp(x); }, std::exp, 1.0);
+}
+TEST(Math, ErfIsWithinItsBound) {
+  CheckUlps([](auto x) { return kernels_test::Erf(x); }, std::erf, 1.07);
+}
+TEST(Math, TanhIsWithinItsBound) {
+  CheckUlps([](auto x) { return kernels_test::Tanh(x); }, std::tanh, 1.31);
+}
+
+template <class Function>
+void CheckPoints(Function function, std::initializer_list<std::pair<float, float>> points) {
+  for (const auto& [x, expected] : points) {
+    float y[16];
+    kernels_test::Store(y, function(kernels_test::Splat(x)));
+    EXPECT_EQ(std::memcmp(&y[0], &expected, sizeof expected), 0)
+        << "at " << x << ": " << y[0] << ", not " << expected;
+  }
+}
+
+TEST(Math, SpecialValues) {
+  CheckPoints([](auto x) { return kernels_test::Exp(x); },
+              {{0, 1}, {-0.0f, 1}, {-kInf, 0}, {-1e30f, 0}, {-87.34f, 0}, {kInf, kInf},
+               {89, kInf}, {1e30f, kInf}, {0x1p-149f, 1}});
+  CheckPoints([](auto x) { return kernels_test::Erf(x); },
+              {{0, 0}, {-0.0f, -0.0f}, {4, 1}, {-4, -1}, {kInf, 1}, {-kInf, -1}});
+  CheckPoints([](auto x) { return kernels_test::Tanh(x); },
+              {{0, 0}, {-0.0f, -0.0f}, {10, 1}, {-10, -1}, {kInf, 1}, {-kInf, -1}});
+  CheckPoints([](auto x) { return kernels_test::Gelu(x); }, {{0, 0}, {10, 10}, {-10, 0}});
+}
+
+}  // namespace
+}  // namespace gem

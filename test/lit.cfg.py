@@ -28,6 +28,8 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.gem_build_dir, "test")
 
 llvm_config.with_system_environment(["HOME", "TMP", "TEMP", "TMPDIR"])
+# Scripts of tests start the tools by name.
+llvm_config.with_environment("PATH", config.gem_tools_dir, append_path=True)
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.use_default_substitutions()
 config.environment["FILECHECK_OPTS"] = (

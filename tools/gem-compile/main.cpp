@@ -8,6 +8,8 @@
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
@@ -58,6 +60,9 @@ int fail(const std::string &message, int code = tools::kExitFailed) {
 
 /// Hands the --mlir-... arguments to MLIR.
 bool readMlirArguments(const Options &options) {
+  // Before the options: --mlir-print-ir-after=PASS knows the passes registered by then.
+  gem::registerGemPasses();
+  mlir::registerCSEPass();
   mlir::registerAsmPrinterCLOptions();
   mlir::registerPassManagerCLOptions();
   std::vector<const char *> arguments{kTool};
@@ -75,7 +80,8 @@ bool readMlirArguments(const Options &options) {
     return true;
   llvm::StringRef line = llvm::StringRef(errors).split('\n').first;
   line.consume_front("gem-compile: ");
-  tools::Error(kTool, line.str());
+  if (!line.empty()) // LLVM has printed some itself
+    tools::Error(kTool, line.str());
   return false;
 }
 

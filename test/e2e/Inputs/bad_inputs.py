@@ -1,0 +1,211 @@
+"""Feeds the tools what they must refuse.
+
+usage: bad_inputs.py EXAMPLE_FOLDER WORK_FOLDER
+
+Every case must end with the exit code it names (see tools/common/ExitCodes.h), one error
+on standard error that says what the case expects, no stack trace, and no output file.
+"""
+import json
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+
+example, work = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+shutil.rmtree(work, ignore_errors=True)
+os.makedirs(work)
+os.chdir(work)
+problems, count = [], 0
+
+
+def expect(name, command, code, *needles, output="out.gemb", **keywords):
+    global count
+    count += 1
+    before = set(os.listdir("."))
+    run = subprocess.run(command, capture_output=True, timeout=120, **keywords)
+    stderr = run.stderr.decode("utf-8", "replace")
+    def fail(why):
+        problems.append(f"{name}: {why}\n  {' '.join(map(str, command))}\n  {stderr.strip()[:600]}")
+    if run.returncode != code:
+        return fail(f"expected exit code {code}, but got {run.returncode}")
+    if code == 0:
+        return
+    for needle in needles:
+        if needle not in stderr:
+            return fail(f"expected an error with '{needle}'")
+    tool = os.path.basename(str(command[0]))
+    first = stderr.split("\n")[0]
+    if not first.startswith(f"{tool}: error: "):
+        return fail("expected the first line to be the error")
+    for line in stderr.strip().split("\n")[1:]:
+        if not line.startswith(("  ", f"{tool}: ")):
+            return fail(f"expected further lines to list further problems, but got '{line}'")
+    for trace in ("Stack dump", "PLEASE submit", "terminate called", "AddressSanitizer", "Traceback"):
+        if trace in stderr:
+            return fail("a trace was printed")
+    left = set(os.listdir(".")) - before
+    if left:
+        fail(f"expected no output, but got {sorted(left)}")
+
+
+def variant(name, config=None, tensors=None, keep=("vocab.txt", "labels.json")):
+    """A copy of the example with changes, and its folder."""
+    folder = os.path.join(work, name)
+    os.makedirs(folder)
+    for file in keep:
+        shutil.copy(os.path.join(example, file), folder)
+    with open(os.path.join(example, "config.json")) as file:
+        values = json.load(file)
+    (config or (lambda c: None))(values)
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(values, file)
+    with open(os.path.join(example, "model.safetensors"), "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header, data = json.loads(file.read(size)), bytearray(file.read())
+    if tensors:
+        header, data = tensors(header, data)
+    text = json.dumps(header).encode()
+    with open(os.path.join(folder, "model.safetensors"), "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + bytes(data))
+    return folder
+
+
+def compile_(model, *options):
+    return ["gem-compile", model, "-o", "out.gemb", "--sequence", "16", *options]
+
+
+# --- checkpoints -------------------------------------------------------------------------
+expect("no such model", compile_("nothing-here"), 3, "nothing-here")
+expect("empty folder", compile_(os.makedirs("empty") or "empty"), 3, "empty")
+for name, content in {
+    "html.safetensors": b"<!DOCTYPE html><html>Not found</html>",
+    "lfs.safetensors": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+    "empty.safetensors": b"",
+    "zeros.safetensors": bytes(64),
+    "huge-header.safetensors": struct.pack("<Q", 1 << 62) + b"{}",
+}.items():
+    with open(name, "wb") as file:
+        file.write(content)
+    expect(name, compile_(name), 3, name)
+with open(os.path.join(example, "model.safetensors"), "rb") as file:
+    whole = file.read()
+for length in (1, 7, 8, 100, 4000, len(whole) // 2, len(whole) - 1):
+    name = f"cut-{length}.safetensors"
+    with open(name, "wb") as file:
+        file.write(whole[:length])
+    expect(name, compile_(name), 3, name)
+pickle = b"\x80\x02cos\nsystem\nX\x09\x00\x00\x00touch pwn\x85R."
+import zipfile  # noqa: E402  (only these cases need it)
+with zipfile.ZipFile("evil.pth", "w", zipfile.ZIP_STORED) as archive:
+    archive.writestr("archive/data.pkl", pickle)
+    archive.writestr("archive/byteorder", "little")
+    archive.writestr("archive/version", "3\n")
+expect("a pickle that calls os.system", compile_("evil.pth"), 3, "os.system")
+if os.path.exists("pwn"):
+    problems.append("the pickle was executed")
+
+# --- configurations ----------------------------------------------------------------------
+def setting(key, value):
+    return lambda config: config.__setitem__(key, value)
+
+for name, change, needle in [
+    ("heads-do-not-divide", setting("num_attention_heads", 3), "num_attention_heads"),
+    ("nan-threshold", setting("threshold", float("nan")), "threshold"),
+    ("threshold-out-of-range", setting("threshold", 1.5), "threshold"),
+    ("layers-that-are-not-there", setting("num_hidden_layers", 3), "num_hidden_layers"),
+    ("other-hidden-size", setting("hidden_size", 256), "hidden_size"),
+    ("other-vocabulary", setting("vocab_size", 1000), "vocab_size"),
+    ("unknown-activation", setting("hidden_act", "swish"), "hidden_act"),
+    ("no-heads", lambda config: config.pop("num_attention_heads"), "num_attention_heads"),
+    ("labels-with-a-gap", lambda config: config["id2label"].pop("5"), "label"),
+]:
+    expect(name, compile_(variant(name, change)), 3, needle)
+with open(os.path.join(variant("broken-config"), "config.json"), "w") as file:
+    file.write("{\"hidden_size\": ")
+expect("broken-config", compile_("broken-config"), 3, "config.json")
+
+# --- tensors -----------------------------------------------------------------------------
+def poke(name, value):
+    def change(header, data):
+        begin = header[name]["data_offsets"][0]
+        data[begin:begin + 4] = struct.pack("<f", value)
+        return header, data
+    return change
+
+def rename(old, new):
+    def change(header, data):
+        return {new if key == old else key: info for key, info in header.items()}, data
+    return change
+
+def reshape(name, shape):
+    def change(header, data):
+        header[name]["shape"] = shape
+        return header, data
+    return change
+
+expect("nan-weight", compile_(variant("nan-weight", tensors=poke("scar.out.weight", float("nan")))),
+       3, "scar.out.weight", "NaN")
+expect("infinite-weight",
+       compile_(variant("infinite-weight", tensors=poke("classifier.bias", float("inf")))),
+       3, "classifier.bias", "infinity")
+expect("missing-tensor",
+       compile_(variant("missing-tensor", tensors=rename("scar.out.bias", "scar.out.bais"))),
+       3, "scar.out.bias", "scar.out.bais")
+expect("wrong-shape", compile_(variant("wrong-shape", tensors=reshape("router.W_r", [128, 39]))),
+       3, "router.W_r")
+
+# --- options and files -------------------------------------------------------------------
+expect("no output", ["gem-compile", example], 2, "-o OUT")
+expect("no model", ["gem-compile", "-o", "out.gemb"], 2, "MODEL")
+expect("unknown flag", compile_(example, "--sequense", "4"), 2, "--sequense", "--sequence")
+expect("unknown device", compile_(example, "--device", "toaster"), 3, "toaster", "raspberry-pi-4")
+expect("unknown format", compile_(example, "--quantize", "int9"), 2, "int9", "f32")
+expect("unknown setting", compile_(example, "--set", "num_heads=2"), 2, "num_heads",
+       "num_attention_heads")
+expect("pad without sequence", ["gem-compile", example, "-o", "out.gemb", "--pad"], 3, "--sequence")
+expect("unknown report", compile_(example, "--report", "report.pdf"), 2, "report.pdf", ".json")
+expect("no calibration file", compile_(variant("fit", tensors=lambda h, d: (
+    {k: v for k, v in h.items() if k != "router.centroids"} | {"router.centroids_": h["router.centroids"]}, d))),
+       3, "router.centroids_")
+expect("no such directory", ["gem-compile", example, "-o", "nowhere/out.gemb", "--sequence", "16"],
+       1, "nowhere")
+expect("a directory as output", ["gem-compile", example, "-o", "empty", "--sequence", "16"], 1, "empty")
+expect("a full device", ["gem-compile", example, "-o", "/dev/full", "--sequence", "16"], 1, "/dev/full")
+
+def limit_file_size():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+expect("a disk that fills up", compile_(example), 1, "out.gemb", preexec_fn=limit_file_size)
+
+# --- bundles and their inputs ------------------------------------------------------------
+subprocess.run(["gem-compile", example, "-o", "good.gemb", "--sequence", "16", "--quiet"], check=True)
+with open("good.gemb", "rb") as file:
+    bundle = file.read()
+for length in (0, 1, 63, 64, 1000, 20000, len(bundle) // 2, len(bundle) - 1):
+    with open("cut.gemb", "wb") as file:
+        file.write(bundle[:length])
+    expect(f"bundle cut to {length}", ["gem-run", "cut.gemb", "--text", "x"], 3, "cut.gemb")
+for offset in list(range(64)) + list(range(64, 12000, 191)):
+    with open("flipped.gemb", "wb") as file:
+        file.write(bundle[:offset] + bytes([bundle[offset] ^ 0x10]) + bundle[offset + 1:])
+    expect(f"bundle flipped at {offset}", ["gem-run", "flipped.gemb", "--text", "x"], 3, "flipped.gemb")
+with open("texts.jsonl", "w") as file:
+    file.write('{"text": "fine"}\n{"text": 5}\n')
+expect("a text that is a number", ["gem-run", "good.gemb", "--input", "texts.jsonl", "--json"], 3,
+       "texts.jsonl:2", "text")
+with open("texts.jsonl", "w") as file:
+    file.write('{"text": "fine"}\n\n{"text": "fi')
+expect("a line that is no JSON", ["gem-run", "good.gemb", "--input", "texts.jsonl", "--json"], 3,
+       "texts.jsonl:3")
+expect("an id out of the vocabulary", ["gem-run", "good.gemb", "--ids", "2 9999 3"], 3, "9999")
+expect("no kernels of that name", ["gem-run", "good.gemb", "--text", "x", "--cpu", "z80"], 2, "z80")
+expect("a checkpoint instead of a bundle",
+       ["gem-run", os.path.join(example, "model.safetensors"), "--text", "x"], 3, "model.safetensors")
+
+print("\n".join(problems))
+print(f"{count - len(problems)} of {count} cases refused as they should be")
+sys.exit(1 if problems else 0)

@@ -34,6 +34,10 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   # libstdc++ 12 deprecates what its own std::stable_sort uses; clang reports it.
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-deprecated-declarations>)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # Reports std::string operations that are right (GCC bug 105651).
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
 if(GEM_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -66,7 +66,8 @@ if os.path.exists(gem_run_aarch64) and qemu:
     config.substitutions.append(
         (
             "%gem_run_aarch64",
-            f"{qemu} -cpu cortex-a72 -L /usr/aarch64-linux-gnu {gem_run_aarch64}",
+            f"{qemu} -cpu cortex-a72 -L /usr/aarch64-linux-gnu "
+            f"-E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib {gem_run_aarch64}",
         )
     )
 else:

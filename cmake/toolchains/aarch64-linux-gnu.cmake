@@ -17,5 +17,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(CMAKE_SYSTEM_LIBRARY_PATH /usr/lib/aarch64-linux-gnu)
 set(CMAKE_IGNORE_PATH /usr/lib/x86_64-linux-gnu /lib/x86_64-linux-gnu)
 
-# The CPU is chosen by the environment variable QEMU_CPU.
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)
+# Where libc6:arm64 is installed too, qemu takes its loader from -L and the loader
+# takes libc from the host's folders: another version, on which threads hang. So
+# both are told to come from the cross package. The CPU is chosen by the
+# environment variable QEMU_CPU.
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu
+                                  -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib)

@@ -228,8 +228,18 @@ absl::Status ModelLoader::recognise() {
     if (found)
       break;
   }
-  bool isGem = any("router.") || any("scar.");
-  if (!found && !isGem) {
+  // What config.json says decides when the tensors leave room: so a GEM without
+  // its router is an incomplete GEM, not a BERT.
+  auto configSays = [&](const char *key, std::string_view wanted) {
+    const JsonValue *value = settings->configValue(key);
+    if (value && value->asArray() && !value->asArray()->empty())
+      value = &value->asArray()->front();
+    return value && value->asString() && *value->asString() == wanted;
+  };
+  bool isGem = any("router.") || any("scar.") || configSays("model_type", "gem");
+  bool isClassifier =
+      any("classifier.") || configSays("architectures", "BertForSequenceClassification");
+  if (!found && !any("router.") && !any("scar.")) {
     std::string first;
     for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i)
       absl::StrAppend(&first, i ? ", " : "", quote(names[i], 60));
@@ -239,9 +249,9 @@ absl::Status ModelLoader::recognise() {
         "'embeddings.*' and 'encoder.layer.*'), found ", names.size(), " tensors",
         first.empty() ? "" : ": ", first, names.size() > 3 ? ", ..." : ""));
   }
-  source.architecture = isGem                ? Architecture::Gem
-                        : any("classifier.") ? Architecture::BertClassifier
-                                             : Architecture::BertEncoder;
+  source.architecture = isGem          ? Architecture::Gem
+                        : isClassifier ? Architecture::BertClassifier
+                                       : Architecture::BertEncoder;
   return absl::OkStatus();
 }
 
@@ -270,7 +280,7 @@ void ModelLoader::nameTensors() {
     const std::string &name = names[i];
     std::string canonical = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
     if (const char *reason = dropReason(name, canonical)) {
-      source.dropped.push_back({tensor.name, tensor.byteLength(), reason});
+      source.dropped.push_back({printable(tensor.name), tensor.byteLength(), reason});
       continue;
     }
     for (auto [old, current] : {std::pair("LayerNorm.gamma", "LayerNorm.weight"),

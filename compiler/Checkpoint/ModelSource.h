@@ -59,7 +59,7 @@ const char *toString(Architecture architecture);
 
 /// A tensor of the checkpoint that the model does not use.
 struct DroppedTensor {
-  std::string name; // as in the checkpoint
+  std::string name; // as in the checkpoint, control characters escaped
   size_t bytes = 0;
   std::string reason;
 };

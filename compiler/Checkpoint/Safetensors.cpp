@@ -250,6 +250,11 @@ absl::Status readShardedSafetensors(std::shared_ptr<FileMapping> index,
                                 tensorNames.size(), " tensors)"));
       continue;
     }
+    if ((*file)->bytes().starts_with("PK")) {
+      problems.add(absl::StrCat(path, ": is a shard that torch.save wrote; only safetensors "
+                                      "checkpoints may be sharded"));
+      continue;
+    }
     absl::StatusOr<std::vector<Tensor>> tensors = readSafetensors(*file);
     if (!tensors.ok()) {
       problems.add(std::string(tensors.status().message()));

@@ -115,10 +115,13 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .table td small { display: block; }
 }
 @media print {
-  body { max-width: none; padding: 0; font-size: 10pt; }
-  .card, figure, .stack, tr, h2 { break-inside: avoid; }
-  h2 { break-after: avoid; margin-top: 1.5rem; }
-  thead { display: table-header-group; }
+  html { font-size: 9.5pt; }
+  body { max-width: none; padding: 0; }
+  .card, figure, .stack, .bars, tr, h2 { break-inside: avoid; }
+  h2, h2 + p, .stack { break-after: avoid; }
+  h2 { margin-top: 1.75rem; }
+  .table td { padding: 0.2rem 0.5rem; }
+  .map .plot span { font-size: 0.65rem; }
   .stack, .stack i, .bar i, .dot, .map rect, .map .plot, .card { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .cards { grid-template-columns: repeat(5, 1fr); }
   .map { grid-template-rows: 16rem auto; }

@@ -30,9 +30,8 @@ static LogicalResult expectAttribute(Operation *op, NamedAttribute attribute, bo
                                      StringRef what) {
   if (ok)
     return success();
-  return op->emitOpError("expected attribute '")
-         << attribute.getName().getValue() << "' to be " << what << ", but got "
-         << attribute.getValue();
+  return op->emitOpError("expected attribute '") << attribute.getName().getValue() << "' to be "
+                                                 << what << ", but got " << attribute.getValue();
 }
 
 LogicalResult GemDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
@@ -50,8 +49,7 @@ LogicalResult GemDialect::verifyOperationAttribute(Operation *op, NamedAttribute
   }
   if (name == kLabelsAttr) {
     auto labels = dyn_cast<ArrayAttr>(value);
-    return expect(labels && llvm::all_of(labels, llvm::IsaPred<StringAttr>),
-                  "an array of strings");
+    return expect(labels && llvm::all_of(labels, llvm::IsaPred<StringAttr>), "an array of strings");
   }
   if (name == kProvenanceAttr) {
     auto provenance = dyn_cast<DictionaryAttr>(value);
@@ -119,7 +117,7 @@ LogicalResult DimsAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
   // dims_c1
   auto dynamic = llvm::count_if(shape, ShapedType::isDynamic);
   if (dynamic != static_cast<int64_t>(getSymbols().size()))
-    return emitError() << "expected #gem.dims to name " << dynamic
-                       << " dynamic extent(s), but got " << getSymbols().size();
+    return emitError() << "expected #gem.dims to name " << dynamic << " dynamic extent(s), but got "
+                       << getSymbols().size();
   return success();
 }

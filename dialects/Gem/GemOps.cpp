@@ -62,9 +62,8 @@ LogicalResult verifyExtent(Operation *op, StringRef what, Value value, unsigned 
   RankedTensorType type = typeOf(value), otherType = typeOf(other);
   if (isSameExtent(type, dim, otherType, otherDim))
     return success();
-  return op->emitOpError("expected ")
-         << what << " to be " << extentName(otherType, otherDim) << ", " << otherWhat
-         << ", but got " << extentName(type, dim);
+  return op->emitOpError("expected ") << what << " to be " << extentName(otherType, otherDim)
+                                      << ", " << otherWhat << ", but got " << extentName(type, dim);
 }
 
 /// Whether a parameter is finite as the f32 that a kernel gets.
@@ -86,9 +85,8 @@ LogicalResult verifyAttentionShape(Operation *op, Value q, Value k, Value v, Val
     width = std::numeric_limits<int64_t>::max();
   for (auto [name, value] : {std::pair<StringRef, Value>{"q", q}, {"k", k}, {"v", v}})
     if (typeOf(value).getDimSize(1) != width)
-      return op->emitOpError("expected ")
-             << name << " to be heads * head_dim = " << width << " wide, but got "
-             << extentName(typeOf(value), 1);
+      return op->emitOpError("expected ") << name << " to be heads * head_dim = " << width
+                                          << " wide, but got " << extentName(typeOf(value), 1);
   // attention_c2
   if (failed(verifyExtent(op, "the rows of v", v, 0, "the rows of k", k, 0)))
     return failure();
@@ -117,9 +115,7 @@ int64_t attentionMacs(Value q, Value k, int64_t width, const SymbolSizes &sizes)
   return 2 * getExtent(typeOf(q), 0, sizes) * getExtent(typeOf(k), 0, sizes) * width;
 }
 
-int64_t floatPrecision(Type type) {
-  return cast<FloatType>(type).getFPMantissaWidth();
-}
+int64_t floatPrecision(Type type) { return cast<FloatType>(type).getFPMantissaWidth(); }
 
 } // namespace
 
@@ -253,10 +249,12 @@ SmallVector<unsigned> AddOp::getTokenwiseOperands() { return {0, 1}; }
 
 LogicalResult LinearOp::verify() {
   // linear_c1
-  if (failed(verifyExtent(*this, "the width of the weight", getWeight(), 1, "that of x", getX(), 1)))
+  if (failed(
+          verifyExtent(*this, "the width of the weight", getWeight(), 1, "that of x", getX(), 1)))
     return failure();
   // linear_c2
-  if (failed(verifyExtent(*this, "the rows of the result", getResult(), 0, "those of x", getX(), 0)) ||
+  if (failed(
+          verifyExtent(*this, "the rows of the result", getResult(), 0, "those of x", getX(), 0)) ||
       failed(verifyExtent(*this, "the width of the result", getResult(), 1,
                           "the rows of the weight", getWeight(), 0)))
     return failure();
@@ -288,7 +286,8 @@ SmallVector<unsigned> LinearOp::getTokenwiseOperands() {
 
 LogicalResult LayerNormOp::verify() {
   // layer_norm_c1
-  if (failed(verifyExtent(*this, "the length of gamma", getGamma(), 0, "the width of x", getX(), 1)) ||
+  if (failed(
+          verifyExtent(*this, "the length of gamma", getGamma(), 0, "the width of x", getX(), 1)) ||
       failed(verifyExtent(*this, "the length of beta", getBeta(), 0, "the width of x", getX(), 1)))
     return failure();
   // layer_norm_c2
@@ -342,16 +341,19 @@ LogicalResult RouteTokensOp::verify() {
                             getX(), 1)))
       return failure();
     if (typeOf(getCentroids()).getDimSize(0) != numClusters)
-      return emitOpError("expected ") << numClusters << " centroids, but got "
-                                      << extentName(typeOf(getCentroids()), 0);
+      return emitOpError("expected ")
+             << numClusters << " centroids, but got " << extentName(typeOf(getCentroids()), 0);
   }
   // route_tokens_c3
   if (failed(verifyExtent(*this, "the rows of probs", getProbs(), 0, "those of x", getX(), 0)) ||
-      failed(verifyExtent(*this, "the width of probs", getProbs(), 1, "the rows of w_r", getWR(), 0)))
+      failed(
+          verifyExtent(*this, "the width of probs", getProbs(), 1, "the rows of w_r", getWR(), 0)))
     return failure();
   // route_tokens_c4
-  if (failed(verifyExtent(*this, "the length of routed", getRouted(), 0, "the rows of x", getX(), 0)) ||
-      failed(verifyExtent(*this, "the length of cluster", getCluster(), 0, "the rows of x", getX(), 0)))
+  if (failed(verifyExtent(*this, "the length of routed", getRouted(), 0, "the rows of x", getX(),
+                          0)) ||
+      failed(verifyExtent(*this, "the length of cluster", getCluster(), 0, "the rows of x", getX(),
+                          0)))
     return failure();
   // route_tokens_c5
   double threshold = getThreshold().convertToDouble();
@@ -382,8 +384,10 @@ LogicalResult ScarAttentionOp::verify() {
                                   getHeadDim(), getScale(), getFirstQuery())))
     return failure();
   // scar_attention_c6
-  if (failed(verifyExtent(*this, "the length of routed", getRouted(), 0, "the rows of k", getK(), 0)) ||
-      failed(verifyExtent(*this, "the length of cluster", getCluster(), 0, "the rows of k", getK(), 0)))
+  if (failed(verifyExtent(*this, "the length of routed", getRouted(), 0, "the rows of k", getK(),
+                          0)) ||
+      failed(verifyExtent(*this, "the length of cluster", getCluster(), 0, "the rows of k", getK(),
+                          0)))
     return failure();
   return success();
 }
@@ -410,8 +414,7 @@ LogicalResult SelectOp::verify() {
   // select_c2
   int64_t row = getRow();
   if (row < 0 || (!x.isDynamicDim(0) && row >= x.getDimSize(0)))
-    return emitOpError("expected a row of x's ")
-           << extentName(x, 0) << ", but got row " << row;
+    return emitOpError("expected a row of x's ") << extentName(x, 0) << ", but got row " << row;
   return success();
 }
 
@@ -425,7 +428,8 @@ LogicalResult ClassifyOp::verify() {
   // classify_c1
   if (typeOf(getX()).getDimSize(0) != 1)
     return emitOpError("expected x to have one row, but got ") << extentName(typeOf(getX()), 0);
-  if (failed(verifyExtent(*this, "the width of the weight", getWeight(), 1, "that of x", getX(), 1)))
+  if (failed(
+          verifyExtent(*this, "the width of the weight", getWeight(), 1, "that of x", getX(), 1)))
     return failure();
   // classify_c2
   if (getBias() && failed(verifyExtent(*this, "the length of the bias", getBias(), 0,

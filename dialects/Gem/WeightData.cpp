@@ -37,8 +37,8 @@ LogicalResult gem::verifyWeightData(Operation *op, ElementsAttr value) {
   AsmResourceBlob *blob = resource ? resource.getRawHandle().getBlob() : nullptr;
   int64_t expected = elements * (type.getElementTypeBitWidth() / 8);
   if (blob && static_cast<int64_t>(blob->getData().size()) != expected)
-    return op->emitOpError("expected ") << expected << " bytes of data for " << type
-                                        << ", but got " << blob->getData().size();
+    return op->emitOpError("expected ")
+           << expected << " bytes of data for " << type << ", but got " << blob->getData().size();
   return success();
 }
 
@@ -88,11 +88,10 @@ DenseResourceElementsAttr gem::makeResource(RankedTensorType type, StringRef nam
                                             std::shared_ptr<const void> owner) {
   // The alignment promised is an element's: a checkpoint's tensors have no more.
   size_t alignment = std::max(1u, type.getElementTypeBitWidth() / 8);
-  AsmResourceBlob blob(data, alignment,
-                       [owner = std::move(owner)](void *, size_t, size_t) mutable {
-                         owner.reset();
-                       },
-                       /*dataIsMutable=*/false);
+  AsmResourceBlob blob(
+      data, alignment,
+      [owner = std::move(owner)](void *, size_t, size_t) mutable { owner.reset(); },
+      /*dataIsMutable=*/false);
   auto &manager = DenseResourceElementsHandle::getManagerInterface(type.getContext());
   return DenseResourceElementsAttr::get(type, manager.insert(name, std::move(blob)));
 }

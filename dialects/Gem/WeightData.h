@@ -40,8 +40,8 @@ mlir::DenseResourceElementsAttr makeResource(mlir::RankedTensorType type, llvm::
 
 /// A resource attribute over a copy of `values` (f32, row-major).
 mlir::DenseResourceElementsAttr makeF32Resource(mlir::MLIRContext *context,
-                                                llvm::ArrayRef<int64_t> shape,
-                                                llvm::StringRef name, std::vector<float> values);
+                                                llvm::ArrayRef<int64_t> shape, llvm::StringRef name,
+                                                std::vector<float> values);
 
 } // namespace gem
 

@@ -164,8 +164,7 @@ LogicalResult ConstantType::verify(function_ref<InFlightDiagnostic()> emitError,
 int64_t ConstantType::getByteSize() const {
   int64_t bytes = getElementType().getIntOrFloatBitWidth() / 8;
   for (auto [index, extent] : llvm::enumerate(getShape()))
-    bytes = multiplySizes(bytes, index == 0 && getLayout() == Layout::Panel16
-                                     ? (extent + 15) / 16 * 16
-                                     : extent);
+    bytes = multiplySizes(
+        bytes, index == 0 && getLayout() == Layout::Panel16 ? (extent + 15) / 16 * 16 : extent);
   return bytes;
 }

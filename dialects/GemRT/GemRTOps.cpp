@@ -55,8 +55,7 @@ LogicalResult ConstantOp::verify() {
   if (failed(verifyWeightData(*this, getValue())))
     return failure();
   if (getValue().getShapedType().getShape() != type.getShape())
-    return emitOpError("expected the extents of ")
-           << getValue().getType() << ", but got " << type;
+    return emitOpError("expected the extents of ") << getValue().getType() << ", but got " << type;
   // constant_c2
   auto segment = SymbolTable::lookupNearestSymbolFrom<SegmentOp>(*this, getSegmentAttr());
   if (!segment || segment.getKind() != SegmentKind::Weights)
@@ -111,8 +110,7 @@ LogicalResult InputOp::verify() {
     return emitOpError("expected a range for an i32 input, and for no other");
   if (isInteger && static_cast<int32_t>(*getMinimum()) > static_cast<int32_t>(*getMaximum()))
     return emitOpError("expected minimum <= maximum, but got ")
-           << static_cast<int32_t>(*getMinimum()) << " and "
-           << static_cast<int32_t>(*getMaximum());
+           << static_cast<int32_t>(*getMinimum()) << " and " << static_cast<int32_t>(*getMaximum());
   return success();
 }
 
@@ -126,15 +124,15 @@ LogicalResult OutputOp::verify() {
 }
 
 LogicalResult CallOp::verify() {
-  // call_c1
-  if (failed(getKernel().verifyCall(getInputs().getTypes(), getOutputs().getTypes(),
-                                    [&] { return emitOpError(); })))
-    return failure();
   // call_c2
   for (auto [index, output] : llvm::enumerate(getOutputs()))
     if (isa<BufferType>(output.getType()) &&
         llvm::is_contained(getOutputs().drop_front(index + 1), output))
       return emitOpError("expected each output to be written once");
+  // call_c1
+  if (failed(getKernel().verifyCall(getInputs().getTypes(), getOutputs().getTypes(),
+                                    [&] { return emitOpError(); })))
+    return failure();
   // call_c3
   for (auto [index, output] : llvm::enumerate(getOutputs())) {
     if (!isa<BufferType>(output.getType()))
@@ -142,9 +140,8 @@ LogicalResult CallOp::verify() {
     SmallVector<unsigned> inPlace = getKernel().getInPlaceInputs(index);
     for (auto [inputIndex, input] : llvm::enumerate(getInputs()))
       if (input == output && !llvm::is_contained(inPlace, inputIndex))
-        return emitOpError("expected output #")
-               << index << " not to be input #" << inputIndex
-               << ", on which the kernel cannot work in place";
+        return emitOpError("expected output #") << index << " not to be input #" << inputIndex
+                                                << ", on which the kernel cannot work in place";
   }
   return success();
 }

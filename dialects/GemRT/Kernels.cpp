@@ -117,8 +117,8 @@ private:
                              << " to be 1, but got " << type;
         continue;
       }
-      Binding &binding = letters.try_emplace(letter, Binding{extents[index], spec.name})
-                             .first->second;
+      Binding &binding =
+          letters.try_emplace(letter, Binding{extents[index], spec.name}).first->second;
       if (binding.extent != extents[index])
         return emitError() << "expected extent " << index << " of " << spec.name << " to be "
                            << spell(binding.extent) << ", as " << binding.source
@@ -160,8 +160,8 @@ LogicalResult verifyAttentionParams(EmitError emitError, int64_t heads, int64_t 
   // The product is compared with an extent, which has 31 bits.
   constexpr int64_t kMaximum = std::numeric_limits<int32_t>::max();
   if (heads < 1 || headDim < 1 || heads > kMaximum || headDim > kMaximum)
-    return emitError() << "expected at least one head of at least one dimension, but got "
-                       << heads << " heads of " << headDim;
+    return emitError() << "expected at least one head of at least one dimension, but got " << heads
+                       << " heads of " << headDim;
   if (firstQuery < 0)
     return emitError() << "expected first_query not to be negative, but got " << firstQuery;
   return verifyF32(emitError, "scale", scale);
@@ -169,8 +169,7 @@ LogicalResult verifyAttentionParams(EmitError emitError, int64_t heads, int64_t 
 
 /// Attention of either kind: q, k and v, and then `rest`.
 LogicalResult verifyAttention(MLIRContext *context, int64_t width, TypeRange inputs,
-                              ArrayRef<OperandSpec> rest, TypeRange outputs,
-                              EmitError emitError) {
+                              ArrayRef<OperandSpec> rest, TypeRange outputs, EmitError emitError) {
   SmallVector<OperandSpec> specs{
       {"q", Buffer, "mA", 'f'}, {"k", Buffer, "nA", 'f'}, {"v", Buffer, "nA", 'f'}};
   specs.append(rest.begin(), rest.end());
@@ -221,11 +220,10 @@ LogicalResult LayerNormKernelAttr::verify(EmitError emitError, FloatAttr epsilon
 }
 LogicalResult LayerNormKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
                                               EmitError emitError) const {
-  return verifyBoth(inputs,
-                    {{"x", Buffer, "nH", 'f'},
-                     {"gamma", Constant, "H", 'f'},
-                     {"beta", Constant, "H", 'f'}},
-                    outputs, {{"y", Buffer, "nH", 'f'}}, emitError);
+  return verifyBoth(
+      inputs,
+      {{"x", Buffer, "nH", 'f'}, {"gamma", Constant, "H", 'f'}, {"beta", Constant, "H", 'f'}},
+      outputs, {{"y", Buffer, "nH", 'f'}}, emitError);
 }
 SmallVector<unsigned> LayerNormKernelAttr::getInPlaceInputs(unsigned) const { return {0}; }
 
@@ -256,15 +254,14 @@ LogicalResult RouteTokensKernelAttr::verify(EmitError emitError, FloatAttr thres
 }
 LogicalResult RouteTokensKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
                                                 EmitError emitError) const {
-  return verifyBoth(inputs,
-                    {{"x", Buffer, "nH", 'f'},
-                     {"w_r", Constant, "CH", 'f'},
-                     {"centroids", Constant, "KH", 'f'}},
-                    outputs,
-                    {{"probs", Buffer | Optional, "nC", 'f'},
-                     {"routed", Buffer, "n", 'u'},
-                     {"cluster", Buffer, "n", 'i'}},
-                    emitError);
+  return verifyBoth(
+      inputs,
+      {{"x", Buffer, "nH", 'f'}, {"w_r", Constant, "CH", 'f'}, {"centroids", Constant, "KH", 'f'}},
+      outputs,
+      {{"probs", Buffer | Optional, "nC", 'f'},
+       {"routed", Buffer, "n", 'u'},
+       {"cluster", Buffer, "n", 'i'}},
+      emitError);
 }
 
 LogicalResult ScarAttentionKernelAttr::verify(EmitError emitError, int64_t heads, int64_t headDim,

@@ -82,8 +82,8 @@ public:
 
   LogicalResult run() {
     OpBuilder builder = OpBuilder::atBlockEnd(&program.getBody().front());
-    auto entry = builder.create<rt::EntryOp>(function.getLoc(), function.getSymName(), IntegerAttr(),
-                                             IntegerAttr());
+    auto entry = builder.create<rt::EntryOp>(function.getLoc(), function.getSymName(),
+                                             IntegerAttr(), IntegerAttr());
     declarations.setInsertionPointToEnd(&entry.getBody().emplaceBlock());
     auto submit = declarations.create<rt::SubmitOp>(function.getLoc(), rt::Driver::Cpu);
     calls.setInsertionPointToEnd(&submit.getBody().emplaceBlock());
@@ -115,8 +115,7 @@ public:
   Value allocate(Value result, bool isOptional) override {
     if (isOptional && result.use_empty())
       return lookup(Value());
-    rt::BufferType type =
-        convertType(result.getType(), [&] { return emitError(result.getLoc()); });
+    rt::BufferType type = convertType(result.getType(), [&] { return emitError(result.getLoc()); });
     Value buffer = declarations.create<rt::AllocOp>(result.getLoc(), type, IntegerAttr());
     values[result] = buffer;
     return buffer;
@@ -206,7 +205,8 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
         op.emitOpError("is no part of a model in the gem dialect");
         return signalPassFailure();
       }
-      if (auto function = dyn_cast<func::FuncOp>(op); function && failed(verifyConvertible(function)))
+      if (auto function = dyn_cast<func::FuncOp>(op);
+          function && failed(verifyConvertible(function)))
         return signalPassFailure();
     }
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
@@ -245,9 +245,9 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
       if (!type.getElementType().isF32())
         return weight.emitOpError("expected to be stored in f32, but got ")
                << type << ": run gem-assign-weight-formats first";
-      auto constant = rt::ConstantType::getChecked([&] { return weight.emitOpError(); },
-                                                   &getContext(), type.getShape(),
-                                                   type.getElementType(), weight.getLayout());
+      auto constant =
+          rt::ConstantType::getChecked([&] { return weight.emitOpError(); }, &getContext(),
+                                       type.getShape(), type.getElementType(), weight.getLayout());
       if (!constant)
         return failure();
       builder.create<rt::ConstantOp>(weight.getLoc(), weight.getSymName(), segment,

@@ -50,12 +50,10 @@ LogicalResult lowerClassify(ClassifyOp op, LoweringContext &context) {
 }
 
 LogicalResult lowerLayerNorm(LayerNormOp op, LoweringContext &context) {
-  context.call(op,
-               rt::LayerNormKernelAttr::get(op.getContext(),
-                                            toF32(op.getContext(), op.getEpsilon())),
-               {context.lookup(op.getX()), context.lookup(op.getGamma()),
-                context.lookup(op.getBeta())},
-               {context.allocate(op.getResult())});
+  context.call(
+      op, rt::LayerNormKernelAttr::get(op.getContext(), toF32(op.getContext(), op.getEpsilon())),
+      {context.lookup(op.getX()), context.lookup(op.getGamma()), context.lookup(op.getBeta())},
+      {context.allocate(op.getResult())});
   return success();
 }
 
@@ -73,20 +71,18 @@ LogicalResult lowerAttention(AttentionOp op, LoweringContext &context) {
 LogicalResult lowerRouteTokens(RouteTokensOp op, LoweringContext &context) {
   if (!op.getCentroids())
     return op.emitOpError("has no centroids: run gem-fit-router-centroids first");
-  context.call(op,
-               rt::RouteTokensKernelAttr::get(op.getContext(),
-                                              toF32(op.getContext(), op.getThreshold())),
-               {context.lookup(op.getX()), context.lookup(op.getWR()),
-                context.lookup(op.getCentroids())},
-               {context.allocate(op.getProbs(), /*isOptional=*/true),
-                context.allocate(op.getRouted()), context.allocate(op.getCluster())});
+  context.call(
+      op,
+      rt::RouteTokensKernelAttr::get(op.getContext(), toF32(op.getContext(), op.getThreshold())),
+      {context.lookup(op.getX()), context.lookup(op.getWR()), context.lookup(op.getCentroids())},
+      {context.allocate(op.getProbs(), /*isOptional=*/true), context.allocate(op.getRouted()),
+       context.allocate(op.getCluster())});
   return success();
 }
 
 LogicalResult lowerScarAttention(ScarAttentionOp op, LoweringContext &context) {
   context.call(op,
-               rt::ScarAttentionKernelAttr::get(op.getContext(), op.getNumHeads(),
-                                                op.getHeadDim(),
+               rt::ScarAttentionKernelAttr::get(op.getContext(), op.getNumHeads(), op.getHeadDim(),
                                                 toF32(op.getContext(), op.getScale()),
                                                 op.getFirstQuery(), op.getPredicate()),
                {context.lookup(op.getQ()), context.lookup(op.getK()), context.lookup(op.getV()),

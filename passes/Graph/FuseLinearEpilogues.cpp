@@ -47,8 +47,9 @@ struct FuseResidual : OpRewritePattern<AddOp> {
       auto linear = value.getDefiningOp<LinearOp>();
       if (!linear || !linear->hasOneUse() || linear.getResidual() || value == residual)
         continue;
-      rewriter.replaceOpWithNewOp<LinearOp>(op, op.getType(), linear.getX(), linear.getWeight(),
-                                            linear.getBias(), residual, linear.getActivation())
+      rewriter
+          .replaceOpWithNewOp<LinearOp>(op, op.getType(), linear.getX(), linear.getWeight(),
+                                        linear.getBias(), residual, linear.getActivation())
           ->setLoc(linear.getLoc());
       rewriter.eraseOp(linear);
       ++fused;

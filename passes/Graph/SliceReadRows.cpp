@@ -44,8 +44,8 @@ struct SliceTokenwise : OpRewritePattern<SelectOp> {
       if (mapping.contains(operand))
         continue;
       auto type = cast<RankedTensorType>(operand.getType());
-      mapping.map(operand, rewriter.create<SelectOp>(select.getLoc(), getRowType(type), operand,
-                                                     row));
+      mapping.map(operand,
+                  rewriter.create<SelectOp>(select.getLoc(), getRowType(type), operand, row));
     }
     // An operand that is read both by row and whole (k of an attention that is its own
     // query) must stay whole where it is read whole.

@@ -78,9 +78,8 @@ ArenaPlan gem::planArena(llvm::ArrayRef<ArenaRequest> requests) {
   ArenaPlan best;
   for (const Before &before : orders) {
     auto order = llvm::to_vector(llvm::seq<size_t>(0, requests.size()));
-    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-      return before(a, b) || (!before(b, a) && a < b);
-    });
+    std::sort(order.begin(), order.end(),
+              [&](size_t a, size_t b) { return before(a, b) || (!before(b, a) && a < b); });
     ArenaPlan plan = placeInOrder(requests, order);
     if (best.offsets.empty() || plan.size < best.size)
       best = std::move(plan);

@@ -94,8 +94,8 @@ struct PlanMemory : gem::impl::PlanMemoryPassBase<PlanMemory> {
       if (life.home != buffer)
         continue;
       // A buffer that nothing touches still has an address.
-      requests.push_back({life.size, std::max<int64_t>(life.first, 0),
-                          std::max<int64_t>(life.last, 0)});
+      requests.push_back(
+          {life.size, std::max<int64_t>(life.first, 0), std::max<int64_t>(life.last, 0)});
       placed.push_back(buffer);
     }
     ArenaPlan plan = planArena(requests);

@@ -77,8 +77,8 @@ struct PlanSegments : gem::impl::PlanSegmentsPassBase<PlanSegments> {
       last = constant;
     }
     for (auto segment : llvm::make_early_inc_range(program.getOps<SegmentOp>()))
-      if (segment.getKind() == SegmentKind::Weights && !ends.count(FlatSymbolRefAttr::get(
-                                                           segment.getSymNameAttr())))
+      if (segment.getKind() == SegmentKind::Weights &&
+          !ends.count(FlatSymbolRefAttr::get(segment.getSymNameAttr())))
         segment.erase();
   }
 };

@@ -92,10 +92,10 @@ struct FitRouterCentroids : gem::impl::FitRouterCentroidsPassBase<FitRouterCentr
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
     OpBuilder builder(module.getBodyRegion());
-    auto weight = builder.create<WeightOp>(
-        router.getLoc(), "router.centroids",
-        makeF32Resource(&getContext(), {fitted, width}, "router.centroids",
-                        std::move(result.centroids)));
+    auto weight =
+        builder.create<WeightOp>(router.getLoc(), "router.centroids",
+                                 makeF32Resource(&getContext(), {fitted, width}, "router.centroids",
+                                                 std::move(result.centroids)));
     symbols.insert(weight); // makes the name unique when there are several routers
     builder.setInsertionPoint(router);
     auto centroids =

@@ -236,8 +236,8 @@ private:
       readAsF32(weight.getValue(), first, count, block.data());
       for (int64_t i = 0; i < count; ++i)
         if (!std::isfinite(block[i])) {
-          fail(weight, "expected finite values, but got ", std::isnan(block[i]) ? "NaN" : "infinity",
-               " at element ", first + i);
+          fail(weight, "expected finite values, but got ",
+               std::isnan(block[i]) ? "NaN" : "infinity", " at element ", first + i);
           return;
         }
     }

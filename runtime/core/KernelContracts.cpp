@@ -73,36 +73,49 @@ bool CheckLayerNorm(const CommandView& view, ParameterError* error) {
   return Refuse(error, "epsilon", epsilon, "a finite number of at least 0");
 }
 
-template <typename Params>
-bool CheckAttentionParams(const CommandView& view, const Params& params, ParameterError* error) {
+// What the two kinds of attention share.
+struct AttentionParameters {
+  uint32_t num_heads, head_dim, first_query;
+  float scale;
+
+  template <typename Table>
+  explicit AttentionParameters(const Table* table)
+      : num_heads(table->num_heads()),
+        head_dim(table->head_dim()),
+        first_query(table->first_query()),
+        scale(table->scale()) {}
+};
+
+bool CheckAttentionParams(const CommandView& view, const AttentionParameters& params,
+                          ParameterError* error) {
   const schema::Dim& queries = view.inputs[0].dims[0];
   const schema::Dim& width = view.inputs[0].dims[1];
   const schema::Dim& tokens = view.inputs[1].dims[0];
-  if (params.head_dim() < 1 || params.head_dim() > kMaxHeadDim) {
-    return Refuse(error, "head_dim", params.head_dim(), "1 to %u", kMaxHeadDim);
+  if (params.head_dim < 1 || params.head_dim > kMaxHeadDim) {
+    return Refuse(error, "head_dim", params.head_dim, "1 to %u", kMaxHeadDim);
   }
   if (width.kind() != schema::DimKind::CONSTANT ||
-      uint64_t{params.num_heads()} * params.head_dim() != width.value()) {
-    return Refuse(error, "num_heads", params.num_heads(),
-                  "num_heads * head_dim (%u) to be input 0 (q) extent 1 (%s%u)", params.head_dim(),
+      uint64_t{params.num_heads} * params.head_dim != width.value()) {
+    return Refuse(error, "num_heads", params.num_heads,
+                  "num_heads * head_dim (%u) to be input 0 (q) extent 1 (%s%u)", params.head_dim,
                   width.kind() == schema::DimKind::CONSTANT ? "" : "symbol ", width.value());
   }
   // Units are counted in 32 bits.
-  if (uint64_t{params.num_heads()} * view.Maximum(queries) > std::numeric_limits<uint32_t>::max()) {
-    return Refuse(error, "num_heads", params.num_heads(),
+  if (uint64_t{params.num_heads} * view.Maximum(queries) > std::numeric_limits<uint32_t>::max()) {
+    return Refuse(error, "num_heads", params.num_heads,
                   "num_heads * queries (up to %u) to fit in 32 bits", view.Maximum(queries));
   }
-  if (!CheckFinite(params.scale(), "scale", error)) return false;
+  if (!CheckFinite(params.scale, "scale", error)) return false;
   const bool same_symbol = queries.kind() == schema::DimKind::SYMBOL &&
                            tokens.kind() == schema::DimKind::SYMBOL &&
                            queries.value() == tokens.value();
   if (same_symbol) {
-    if (params.first_query() == 0) return true;
-    return Refuse(error, "first_query", params.first_query(),
+    if (params.first_query == 0) return true;
+    return Refuse(error, "first_query", params.first_query,
                   "0, since q and k have the same number of rows");
   }
-  if (uint64_t{params.first_query()} + view.Maximum(queries) > view.Minimum(tokens)) {
-    return Refuse(error, "first_query", params.first_query(),
+  if (uint64_t{params.first_query} + view.Maximum(queries) > view.Minimum(tokens)) {
+    return Refuse(error, "first_query", params.first_query,
                   "first_query + queries (up to %u) within the tokens (at least %u)",
                   view.Maximum(queries), view.Minimum(tokens));
   }
@@ -110,14 +123,15 @@ bool CheckAttentionParams(const CommandView& view, const Params& params, Paramet
 }
 
 bool CheckAttention(const CommandView& view, ParameterError* error) {
-  return CheckAttentionParams(view, *view.command.params_as_AttentionParams(), error);
+  return CheckAttentionParams(view, AttentionParameters(view.command.params_as_AttentionParams()),
+                              error);
 }
 
 bool CheckScarAttention(const CommandView& view, ParameterError* error) {
-  const auto& params = *view.command.params_as_ScarAttentionParams();
-  if (!CheckAttentionParams(view, params, error)) return false;
-  if (params.predicate() <= schema::ScarPredicate::MAX) return true;
-  return Refuse(error, "predicate", static_cast<double>(params.predicate()),
+  const schema::ScarAttentionParams* params = view.command.params_as_ScarAttentionParams();
+  if (!CheckAttentionParams(view, AttentionParameters(params), error)) return false;
+  if (params->predicate() <= schema::ScarPredicate::MAX) return true;
+  return Refuse(error, "predicate", static_cast<double>(params->predicate()),
                 "0 (EITHER), 1 (SAME_CLUSTER) or 2 (SAME_ROUTE)");
 }
 

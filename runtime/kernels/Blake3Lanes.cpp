@@ -11,7 +11,6 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are loaded as th
 namespace gem::GEM_ISA {
 namespace {
 
-typedef uint32_t U __attribute__((vector_size(kVectorBytes)));
 typedef uint16_t U16 __attribute__((vector_size(kVectorBytes)));
 typedef uint8_t U8 __attribute__((vector_size(kVectorBytes)));
 
@@ -136,8 +135,7 @@ GEM_INLINE void HashInputs(const uint8_t* input, size_t count, U counter_low, U 
     U m[16];
     Unroll<16 / kLanes>([&](auto g) GEM_LAMBDA {
       Unroll<kLanes>([&](auto i) GEM_LAMBDA {
-        m[g * kLanes + i] =
-            LoadAs<U>(inputs[i] + block * kBlake3BlockSize + g * kVectorBytes);
+        m[g * kLanes + i] = LoadAs<U>(inputs[i] + block * kBlake3BlockSize + g * kVectorBytes);
       });
       Transpose(m + g * kLanes);
     });

@@ -10,10 +10,10 @@
 // X(name, whether this CPU has it), best first. To add an ISA: a line here, one
 // in CMakeLists.txt, and its vectors in Simd.h.
 #if defined(__x86_64__)
-#define GEM_CPU_ISAS(X)                                                                       \
-  X(avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&        \
-                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))     \
-  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))                    \
+#define GEM_CPU_ISAS(X)                                                                   \
+  X(avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&    \
+                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) \
+  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))                \
   X(scalar, true)
 #elif defined(__aarch64__)
 #define GEM_CPU_ISAS(X) X(neon, true) X(scalar, true)
@@ -23,12 +23,12 @@
 
 namespace gem {
 
-#define GEM_DECLARE(isa, condition)                      \
-  namespace isa {                                        \
-  extern const CpuKernels kCpuKernels;                   \
-  extern const Blake3Lanes kBlake3Lanes;                 \
-  bool Supported();                                      \
-  bool Supported() { return condition; }                 \
+#define GEM_DECLARE(isa, condition)      \
+  namespace isa {                        \
+  extern const CpuKernels kCpuKernels;   \
+  extern const Blake3Lanes kBlake3Lanes; \
+  bool Supported();                      \
+  bool Supported() { return condition; } \
   }
 GEM_CPU_ISAS(GEM_DECLARE)
 #undef GEM_DECLARE

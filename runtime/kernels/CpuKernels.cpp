@@ -56,16 +56,14 @@ void Add(const AddArgs& args, uint32_t begin, uint32_t end) {
   const float* const x = args.x + begin * width;
   const float* const table = args.table + begin * width;
   float* const y = args.y + begin * width;
-  ForEach16((end - begin) * width, [&](size_t i, auto load, auto store) GEM_LAMBDA {
-    store(y + i, load(x + i) + load(table + i));
-  });
+  ForEach16((end - begin) * width, [&](size_t i, auto load, auto store)
+                                       GEM_LAMBDA { store(y + i, load(x + i) + load(table + i)); });
 }
 
 template <Activation kActivation>
 GEM_NOINLINE void ActivateRange(const float* x, float* y, size_t count) {
-  ForEach16(count, [&](size_t i, auto load, auto store) GEM_LAMBDA {
-    store(y + i, Activate(load(x + i), kActivation));
-  });
+  ForEach16(count, [&](size_t i, auto load, auto store)
+                       GEM_LAMBDA { store(y + i, Activate(load(x + i), kActivation)); });
 }
 
 // y = activation(x); `x` == `y` is allowed.
@@ -92,7 +90,8 @@ void ActivationKernel(const ActivationArgs& args, uint32_t begin, uint32_t end) 
 // kRows tokens times kPanels panels of 16 outputs. `bias` and `tile` hold
 // kPanels * 16 floats a row.
 template <int kRows, int kPanels>
-GEM_NOINLINE void LinearTile(const float* x, size_t k_count, const float* w, const float* bias, float* tile) {
+GEM_NOINLINE void LinearTile(const float* x, size_t k_count, const float* w, const float* bias,
+                             float* tile) {
   constexpr int kVectors = kPanels * kParts;
   F sum[kRows][kVectors];
   Unroll<kVectors>([&](auto v) GEM_LAMBDA {
@@ -116,8 +115,8 @@ GEM_NOINLINE void LinearTile(const float* x, size_t k_count, const float* w, con
       Unroll<kVectors>([&](auto v) GEM_LAMBDA { weight[v] = weights(v, k + s); });
       Unroll<kRows>([&](auto r) GEM_LAMBDA {
         if constexpr (kStep == 1) step[r] = LoadStep(x + r * k_count + k);
-        Unroll<kVectors>(
-            [&](auto v) GEM_LAMBDA { sum[r][v] = FmaStep<s>(weight[v], step[r], sum[r][v]); });
+        Unroll<kVectors>([&](auto v)
+                             GEM_LAMBDA { sum[r][v] = FmaStep<s>(weight[v], step[r], sum[r][v]); });
       });
     });
   }
@@ -146,31 +145,34 @@ constexpr int PanelsFor(int rows) {
 
 using LinearTileFunction = void (*)(const float*, size_t, const float*, const float*, float*);
 
-// Tiles for rows = index + 1: of one panel, of as many as fit, and of as many as
-// fit with one more row.
+// Tiles of index + 1 rows: of as many panels as fit, of half of them, of as many
+// as fit with one more row, and of one.
 struct LinearTiles {
-  LinearTileFunction one, many, fewer;
+  LinearTileFunction many, half, fewer, one;
+};
+template <int kRows>
+constexpr LinearTiles MakeLinearTiles() {
+  constexpr int kMany = PanelsFor(kRows);
+  constexpr int kFewer = PanelsFor(kRows < kLinearRows ? kRows + 1 : kRows);
+  return {LinearTile<kRows, kMany>, LinearTile<kRows, (kMany + 1) / 2>, LinearTile<kRows, kFewer>,
+          LinearTile<kRows, 1>};
+}
+struct LinearTileTable {
+  LinearTiles of[kLinearRows];
 };
 template <int... kIndices>
-constexpr auto MakeLinearTiles(Indices<kIndices...>) {
-  struct Table {
-    LinearTiles of[kLinearRows];
-  };
-  return Table{{LinearTiles{LinearTile<kIndices + 1, 1>,
-                            LinearTile<kIndices + 1, PanelsFor(kIndices + 1)>,
-                            LinearTile<kIndices + 1, PanelsFor(kIndices + 2 < kLinearRows ? kIndices + 2
-                                                                       : kLinearRows)>}...}};
+constexpr LinearTileTable MakeLinearTileTable(Indices<kIndices...>) {
+  return {{MakeLinearTiles<kIndices + 1>()...}};
 }
-constexpr auto kLinearTiles = MakeLinearTiles(MakeIndices<kLinearRows>{});
+constexpr LinearTileTable kLinearTiles = MakeLinearTileTable(MakeIndices<kLinearRows>{});
 
 // y = activation(tile) + residual for one row of a tile.
 void FinishLinear(float* tile, const float* residual, float* y, size_t count,
                   Activation activation) {
   if (activation != Activation::kNone) ActivateAny(tile, tile, count, activation);
   if (residual != nullptr) {
-    ForEach16(count, [&](size_t i, auto load, auto store) GEM_LAMBDA {
-      store(y + i, load(tile + i) + load(residual + i));
-    });
+    ForEach16(count, [&](size_t i, auto load, auto store)
+                         GEM_LAMBDA { store(y + i, load(tile + i) + load(residual + i)); });
   } else {
     ForEach16(count,
               [&](size_t i, auto load, auto store) GEM_LAMBDA { store(y + i, load(tile + i)); });
@@ -187,8 +189,11 @@ void Linear(const LinearArgs& args, uint32_t begin, uint32_t end) {
   const uint32_t tiles = (args.rows - 1) / kLinearRows + 1;
   const uint32_t tall = (args.rows - 1) / tiles + 1;
   const uint32_t tall_tiles = args.rows - (tall - 1) * tiles;
+  const uint32_t many = static_cast<uint32_t>(PanelsFor(static_cast<int>(tall)));
   for (uint32_t panel = begin; panel < end;) {
-    uint32_t panels = static_cast<uint32_t>(PanelsFor(static_cast<int>(tall)));
+    uint32_t panels = many;
+    // Half of them only where there is one tile: the table has no others.
+    if (end - panel < panels) panels = tiles == 1 ? (many + 1) / 2 : 1;
     if (end - panel < panels) panels = 1;
     const size_t column = size_t{panel} * 16;
     const size_t columns = column + panels * 16 <= n ? panels * 16 : n - column;
@@ -200,8 +205,9 @@ void Linear(const LinearArgs& args, uint32_t begin, uint32_t end) {
     for (uint32_t t = 0; t < tiles; ++t) {
       const uint32_t rows = t < tall_tiles ? tall : tall - 1;
       const LinearTiles& choice = kLinearTiles.of[rows - 1];
-      (panels == 1 ? choice.one : rows == tall ? choice.many : choice.fewer)(
-          args.x + row * k, k, w, bias, tile);
+      LinearTileFunction compute = rows == tall ? choice.many : choice.fewer;
+      if (panels != many) compute = panels == 1 ? choice.one : choice.half;
+      compute(args.x + row * k, k, w, bias, tile);
       for (uint32_t r = 0; r < rows; ++r, ++row) {
         const size_t at = row * n + column;
         FinishLinear(tile + size_t{r} * panels * 16,
@@ -242,8 +248,8 @@ void NormalizeRows(const LayerNormArgs& args, size_t row) {
     const uint32_t rest = static_cast<uint32_t>(width - full);
     const I16 inside = SplatInt(static_cast<int32_t>(rest)) > Iota();
     Unroll<kRows>([&](auto r) GEM_LAMBDA {
-      const V16 centred = Select(
-          inside, LoadPartial(x + r * width + full, rest) - Splat(mean[r]), Splat(0.0f));
+      const V16 centred =
+          Select(inside, LoadPartial(x + r * width + full, rest) - Splat(mean[r]), Splat(0.0f));
       sum[r] = Fma(centred, centred, sum[r]);
     });
   }
@@ -293,8 +299,8 @@ GEM_INLINE void SumTile(const float* a, size_t a_stride, const float* const* b, 
     Unroll<kColumns>([&](auto c) GEM_LAMBDA { column[c] = load(a + c * a_stride + i); });
     Unroll<kRows>([&](auto r) GEM_LAMBDA {
       const V16 value = load(b[r] + i);
-      Unroll<kColumns>(
-          [&](auto c) GEM_LAMBDA { sum[c][r] = Op::Add(column[c], value, sum[c][r]); });
+      Unroll<kColumns>([&](auto c)
+                           GEM_LAMBDA { sum[c][r] = Op::Add(column[c], value, sum[c][r]); });
     });
   });
   Unroll<kColumns>([&](auto c) GEM_LAMBDA {
@@ -305,8 +311,8 @@ GEM_INLINE void SumTile(const float* a, size_t a_stride, const float* const* b, 
 // sums[c], lane r = the sum of column a[c] with row b[r], for the `rows` (1 to
 // 16) rows that there are; other lanes are finite or belong to a row there is.
 template <class Op, int kColumns>
-GEM_NOINLINE void Sums(const float* a, size_t a_stride, const float* b, size_t b_stride, uint32_t rows,
-          uint32_t width, V16* sums) {
+GEM_NOINLINE void Sums(const float* a, size_t a_stride, const float* b, size_t b_stride,
+                       uint32_t rows, uint32_t width, V16* sums) {
   F folded[kColumns][16];
   for (uint32_t row = 0; row < 16; row += kDotRows) {
     if (row >= rows) {
@@ -333,8 +339,9 @@ GEM_INLINE void SumsOfColumns(const float* a, size_t a_stride, uint32_t columns,
   uint32_t c = 0;
   for (; c + kDotColumns <= columns; c += kDotColumns) {
     Sums<Op, kDotColumns>(a + c * a_stride, a_stride, b, b_stride, rows, width, sums);
-    Unroll<kDotColumns>(
-        [&](auto i) GEM_LAMBDA { Store(out + (c + static_cast<uint32_t>(i)) * out_stride, sums[i]); });
+    Unroll<kDotColumns>([&](auto i) GEM_LAMBDA {
+      Store(out + (c + static_cast<uint32_t>(i)) * out_stride, sums[i]);
+    });
   }
   for (; c < columns; ++c) {
     Sums<Op, 1>(a + c * a_stride, a_stride, b, b_stride, rows, width, sums);
@@ -366,16 +373,15 @@ GEM_NOINLINE void AccumulateTile(const float* v, size_t v_stride, uint32_t rows,
                                  float (*value)[kMaxHeadDim], uint32_t d, uint32_t last) {
   V16 sum[kQueries][kChunks];
   Unroll<kQueries>([&](auto q) GEM_LAMBDA {
-    Unroll<kChunks>([&](auto c) GEM_LAMBDA {
-      sum[q][c] = Load(value[q] + d + c * 16) * Splat(correction[q]);
-    });
+    Unroll<kChunks>(
+        [&](auto c) GEM_LAMBDA { sum[q][c] = Load(value[q] + d + c * 16) * Splat(correction[q]); });
   });
   const float* row = v + d;
   for (uint32_t j = 0; j < rows; ++j, row += v_stride) {
     V16 chunk[kChunks];
     Unroll<kChunks>([&](auto c) GEM_LAMBDA {
-      chunk[c] = kPartial && c == kChunks - 1 ? LoadPartial(row + c * 16, last)
-                                              : Load(row + c * 16);
+      chunk[c] =
+          kPartial && c == kChunks - 1 ? LoadPartial(row + c * 16, last) : Load(row + c * 16);
     });
     Unroll<kQueries>([&](auto q) GEM_LAMBDA {
       const V16 w = Splat(weight[q][j]);
@@ -407,18 +413,22 @@ GEM_INLINE void Accumulate(const float* v, size_t v_stride, uint32_t rows, uint3
 // from `first` on. `permitted` has a mask per query and key, or is null: all of
 // them.
 template <int kQueries>
-GEM_NOINLINE void AttendBlock(const AttentionArgs& args, const float* q, const float* k, const float* v,
-                 uint32_t rows, const int32_t (*permitted)[kBlock], AttentionState& state,
-                 uint32_t first) {
+GEM_NOINLINE void AttendBlock(const AttentionArgs& args, const float* q, const float* k,
+                              const float* v, uint32_t rows, const int32_t (*permitted)[kBlock],
+                              AttentionState& state, uint32_t first) {
   const size_t stride = size_t{args.heads} * args.head_dim;
   alignas(64) float weight[kQueries][kBlock];
   alignas(64) float difference[16] = {};
   alignas(64) float correction[16];
-  for (uint32_t j = 0; j < rows; j += 16) {
-    SumsOfColumns<Product>(q, stride, kQueries, k + j * stride, stride, Min(16, rows - j),
-                           args.head_dim, &weight[0][j], kBlock);
+  for (uint32_t j = 0; j < kBlock; j += 16) {
+    if (j < rows) {
+      SumsOfColumns<Product>(q, stride, kQueries, k + j * stride, stride, Min(16, rows - j),
+                             args.head_dim, &weight[0][j], kBlock);
+    } else {
+      Unroll<kQueries>([&](auto query) GEM_LAMBDA { Store(&weight[query][j], Splat(0.0f)); });
+    }
   }
-  const V16 infinity = Splat(__builtin_inff());
+  const V16 lowest = Splat(-__builtin_inff());
   const auto mask = [&](int query, int part) GEM_LAMBDA {
     const I16 inside = SplatInt(static_cast<int32_t>(rows) - part * 16) > Iota();
     return permitted == nullptr ? inside : inside & LoadInts(permitted[query] + part * 16);
@@ -426,11 +436,10 @@ GEM_NOINLINE void AttendBlock(const AttentionArgs& args, const float* q, const f
   float* const maximum = state.maximum + first;
   float* const sum = state.sum + first;
   for (int query = 0; query < kQueries; ++query) {
-    V16 largest = Splat(0.0f) - infinity;
+    V16 largest = lowest;
     Unroll<kBlock / 16>([&](auto part) GEM_LAMBDA {
       float* const at = weight[query] + part * 16;
-      const V16 score = Select(mask(query, part), Load(at) * Splat(args.scale),
-                               Splat(0.0f) - infinity);
+      const V16 score = Select(mask(query, part), Load(at) * Splat(args.scale), lowest);
       Store(at, score);
       largest = Max(score, largest);
     });
@@ -479,23 +488,21 @@ GEM_INLINE void Attend(const AttentionArgs& args, uint32_t begin, uint32_t end, 
       const float* const v = args.v + j * stride + column;
       block(
           query, count, j, rows,
-          [&](const int32_t (*masks)[kBlock]) GEM_LAMBDA {
+          [&](const int32_t(*masks)[kBlock]) GEM_LAMBDA {
             if (count == kGroup) {
               AttendBlock<kGroup>(args, q, k, v, rows, masks, state, 0);
             } else {
               AttendBlock<1>(args, q, k, v, rows, masks, state, 0);
             }
           },
-          [&](uint32_t i, const int32_t (*mask)[kBlock]) GEM_LAMBDA {
-            AttendBlock<1>(args, q + i * stride, k, v, rows, mask, state, i);
-          });
+          [&](uint32_t i, const int32_t(*mask)[kBlock])
+              GEM_LAMBDA { AttendBlock<1>(args, q + i * stride, k, v, rows, mask, state, i); });
     }
     for (uint32_t i = 0; i < count; ++i) {
       float* const y = args.y + (query + i) * stride + column;
       const V16 sum = Splat(state.sum[i]);
-      ForEach16(args.head_dim, [&](size_t d, auto, auto store) GEM_LAMBDA {
-        store(y + d, Load(state.value[i] + d) / sum);
-      });
+      ForEach16(args.head_dim, [&](size_t d, auto, auto store)
+                                   GEM_LAMBDA { store(y + d, Load(state.value[i] + d) / sum); });
     }
     unit += count;
   }
@@ -509,8 +516,8 @@ void Attention(const AttentionArgs& args, uint32_t begin, uint32_t end) {
 
 // mask[0 .. 63] = which of `rows` keys `token` may attend to (0 past the last);
 // returns whether there is one.
-bool PermittedKeys(const ScarAttentionArgs& args, uint32_t token, uint32_t first_key,
-                   uint32_t rows, int32_t* mask) {
+bool PermittedKeys(const ScarAttentionArgs& args, uint32_t token, uint32_t first_key, uint32_t rows,
+                   int32_t* mask) {
   alignas(64) int32_t clusters[kBlock] = {};
   alignas(64) int32_t routes[kBlock] = {};
   for (uint32_t j = 0; j < rows; ++j) {
@@ -602,9 +609,8 @@ GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32
     args.routed[token + t] = 1.0f / sum > args.threshold;  // the largest e is e^0 = 1
     if (args.probs == nullptr) continue;
     float* const probs = args.probs + (token + t) * classes;
-    ForEach16(classes, [&](size_t c, auto load, auto store) GEM_LAMBDA {
-      store(probs + c, load(probs + c) / Splat(sum));
-    });
+    ForEach16(classes, [&](size_t c, auto load, auto store)
+                           GEM_LAMBDA { store(probs + c, load(probs + c) / Splat(sum)); });
   }
 }
 

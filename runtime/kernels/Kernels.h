@@ -95,7 +95,8 @@ struct AttentionArgs {
 
 // The dynamic token router: p = softmax_c(x[i] . w_r[c]); routed[i] = max(p) >
 // threshold; cluster[i] = the k of the nearest centroid, the lowest of equals (0
-// when no distance is a number). Unit: a token. `w_r` and `centroids` are row-major. `probs` may be null.
+// when no distance is a number). Unit: a token. `w_r` and `centroids` are
+// row-major. `probs` may be null.
 struct RouteTokensArgs {
   const float* x;          // [tokens, width]
   const float* w_r;        // [classes, width]

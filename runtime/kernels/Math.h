@@ -19,9 +19,8 @@ namespace {
 template <size_t kTerms>
 GEM_INLINE V16 Polynomial(V16 x, const float (&coefficients)[kTerms]) {
   V16 sum = Splat(coefficients[kTerms - 1]);
-  Unroll<kTerms - 1>([&](auto i) GEM_LAMBDA {
-    sum = Fma(sum, x, Splat(coefficients[kTerms - 2 - i]));
-  });
+  Unroll<kTerms - 1>([&](auto i)
+                         GEM_LAMBDA { sum = Fma(sum, x, Splat(coefficients[kTerms - 2 - i])); });
   return sum;
 }
 
@@ -31,9 +30,8 @@ GEM_INLINE V16 Abs(V16 x) {
 
 // `magnitude`, which is not negative, with the sign of `sign`.
 GEM_INLINE V16 CopySign(V16 magnitude, V16 sign) {
-  return MapParts([&](auto i) GEM_LAMBDA {
-    return (F)((I)magnitude.part[i] | ((I)sign.part[i] & INT32_MIN));
-  });
+  return MapParts(
+      [&](auto i) GEM_LAMBDA { return (F)((I)magnitude.part[i] | ((I)sign.part[i] & INT32_MIN)); });
 }
 
 // e^x. exp(0) is exactly 1; exp(x) is exactly 0 below ln(2^-126) = -87.336 (-inf
@@ -59,11 +57,12 @@ GEM_INLINE V16 Exp(V16 x) {
   V16 r = Fma(n, Splat(-kLn2High), x);
   r = Fma(n, Splat(-kLn2Low), r);
   const V16 p = Fma(r * r, Polynomial(r, kQ), r) + Splat(1.0f);
-  // 2^n in two factors, since n can be 128 and more.
+  // 2^n in two factors, since n can be 128 and more. Unsigned, since of a NaN n is
+  // anything.
   const V16 result = MapParts([&](auto i) GEM_LAMBDA {
-    const I exponent = (I)rounded.part[i] - BitsAs<int32_t>(kRound);
-    const I half = exponent >> 1;
-    const I rest = exponent - half;
+    const U exponent = (U)rounded.part[i] - BitsAs<uint32_t>(kRound);
+    const U half = (U)((I)exponent >> 1);
+    const U rest = exponent - half;
     return p.part[i] * (F)((half + 127) << 23) * (F)((rest + 127) << 23);
   });
   return Select(below, Splat(0.0f), result);
@@ -72,11 +71,11 @@ GEM_INLINE V16 Exp(V16 x) {
 // The error function. Exactly 1 from |x| = 4 on.
 GEM_INLINE V16 Erf(V16 x) {
   static constexpr float kSmall[] = {
-      0.128379166f,   -0.376126289f,   0.11283616f,    -0.0268549118f,
+      0.128379166f,   -0.376126289f,    0.11283616f,    -0.0268549118f,
       0.00519012567f, -0.000802396389f, 7.8939891e-05f,
   };
   static constexpr float kLarge[] = {
-      -0.000353719515f, -1.12704003f,    -0.638225675f,  -0.103037417f,
+      -0.000353719515f, -1.12704003f,    -0.638225675f,   -0.103037417f,
       0.0218053851f,    -0.00293964241f, 0.000185580502f,
   };
   const V16 magnitude = Abs(x);

@@ -78,6 +78,7 @@ constexpr int kParts = 16 / kLanes;       // native vectors in a virtual one
 
 typedef float F __attribute__((vector_size(kVectorBytes)));
 typedef int32_t I __attribute__((vector_size(kVectorBytes)));
+typedef uint32_t U __attribute__((vector_size(kVectorBytes)));
 
 // How kernels tile, by what the registers hold. Nothing here changes a result.
 #if defined(GEM_ISA_AVX512)  // 32 registers of 1 panel width
@@ -279,8 +280,7 @@ GEM_INLINE V16 Select(I16 mask, V16 a, V16 b) {
 }
 // a > b ? a : b, thus b where one is NaN.
 GEM_INLINE V16 Max(V16 a, V16 b) {
-  return MapParts(
-      [&](auto i) GEM_LAMBDA { return a.part[i] > b.part[i] ? a.part[i] : b.part[i]; });
+  return MapParts([&](auto i) GEM_LAMBDA { return a.part[i] > b.part[i] ? a.part[i] : b.part[i]; });
 }
 
 GEM_INLINE V16 Splat(float x) {
@@ -294,9 +294,8 @@ GEM_INLINE V16 Load(const float* p) {
   return MapParts([&](auto i) GEM_LAMBDA { return LoadAs<F>(p + i * kLanes); });
 }
 GEM_INLINE void Store(float* p, V16 x) {
-  Unroll<kParts>([&](auto i) GEM_LAMBDA {
-    __builtin_memcpy(p + i * kLanes, &x.part[i], sizeof(F));
-  });
+  Unroll<kParts>([&](auto i)
+                     GEM_LAMBDA { __builtin_memcpy(p + i * kLanes, &x.part[i], sizeof(F)); });
 }
 GEM_INLINE I16 LoadInts(const int32_t* p) {
   return MapMaskParts([&](auto i) GEM_LAMBDA { return LoadAs<I>(p + i * kLanes); });
@@ -308,9 +307,8 @@ GEM_INLINE I16 Iota() {
 }
 
 GEM_INLINE void StoreInts(int32_t* p, I16 x) {
-  Unroll<kParts>([&](auto i) GEM_LAMBDA {
-    __builtin_memcpy(p + i * kLanes, &x.part[i], sizeof(I));
-  });
+  Unroll<kParts>([&](auto i)
+                     GEM_LAMBDA { __builtin_memcpy(p + i * kLanes, &x.part[i], sizeof(I)); });
 }
 
 // The first `count` (1 to 16) lanes from memory, the others 0.
@@ -377,9 +375,8 @@ GEM_INLINE F CombineSums(const F* x) {
   if constexpr (kCount == 1) {
     return x[0];
   } else {
-    return CombineStep<2 * kLanes / kCount>(CombineSums<kCount / 2>(x),
-                                            CombineSums<kCount / 2>(x + kCount / 2),
-                                            MakeIndices<kLanes>{});
+    return CombineStep<2 * kLanes / kCount>(
+        CombineSums<kCount / 2>(x), CombineSums<kCount / 2>(x + kCount / 2), MakeIndices<kLanes>{});
   }
 }
 

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/loader/EntryVerifier.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
 #include "runtime/loader/Verifier.h"
 #include "runtime/schema/Preamble.h"
 

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/loader/Verifier.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
 #include "runtime/loader/EntryVerifier.h"
 #include "runtime/loader/VerifierBase.h"
 #include "runtime/schema/Preamble.h"
@@ -92,8 +96,8 @@ bool Verifier::VerifySegments(uint64_t program_end, uint64_t file_size) {
 bool Verifier::VerifyModel() {
   if (!VerifyString(bundle_.producer(), false, "producer")) return false;
   const schema::Model& model = *bundle_.model();
-  if (!VerifyString(model.name(), false, "model: name")) return false;
-  if (!VerifyString(model.architecture(), false, "model: architecture")) return false;
+  if (!VerifyString(model.name(), true, "model: name")) return false;
+  if (!VerifyString(model.architecture(), true, "model: architecture")) return false;
   for (uint32_t i = 0; i < SizeOf(model.labels()); ++i) {
     char field[48];
     snprintf(field, sizeof(field), "model: label %u", i);

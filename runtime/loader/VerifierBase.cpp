@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/loader/VerifierBase.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
 namespace gem {
 
 using schema::DimKind;
@@ -90,6 +94,24 @@ bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const c
                     byte, i);
     }
     i += length;
+  }
+  return true;
+}
+
+// Sorts rather than compares all pairs: a hostile bundle has many names.
+bool VerifierBase::VerifyUniqueNames(Array<const String*>* names, const char* what) {
+  for (size_t i = 0; i < names->size(); ++i) {
+    char field[64];
+    snprintf(field, sizeof(field), "%s %zu: name", what, i);
+    if (!VerifyString((*names)[i], false, field)) return false;
+  }
+  auto less = [](const String* a, const String* b) { return strcmp(a->c_str(), b->c_str()) < 0; };
+  std::sort(names->begin(), names->end(), less);
+  for (size_t i = 1; i < names->size(); ++i) {
+    if (strcmp((*names)[i - 1]->c_str(), (*names)[i]->c_str()) == 0) {
+      return Refuse("%s names: expected unique names, but got '%.48s' twice", what,
+                    (*names)[i]->c_str());
+    }
   }
   return true;
 }

@@ -5,10 +5,8 @@
 #ifndef GEM_RUNTIME_LOADER_VERIFIERBASE_H
 #define GEM_RUNTIME_LOADER_VERIFIERBASE_H
 
-#include <algorithm>
 #include <cstdarg>
-#include <cstdio>
-#include <cstring>
+#include <cstdint>
 
 #include "runtime/core/KernelContracts.h"
 #include "runtime/core/Memory.h"
@@ -42,9 +40,15 @@ class VerifierBase {
   static const String* NameOf(const T& item) {
     return item.name();
   }
-  // Sorts rather than compares all pairs: a hostile bundle has many names.
   template <typename T>
-  bool VerifyUniqueNames(const Tables<T>& items, const String* (*name)(const T&), const char* what);
+  bool VerifyUniqueNames(const Tables<T>& items, const String* (*name)(const T&),
+                         const char* what) {
+    Array<const String*> names;
+    if (!names.Allocate(memory_, items.size())) return OutOfMemory();
+    for (uint32_t i = 0; i < items.size(); ++i) names[i] = name(*items.Get(i));
+    return VerifyUniqueNames(&names, what);
+  }
+  bool VerifyUniqueNames(Array<const String*>* names, const char* what);
 
   template <typename T>
   static uint32_t SizeOf(const flatbuffers::Vector<T>* vector) {
@@ -77,28 +81,6 @@ class VerifierBase {
  private:
   bool RefuseV(gem_status_t status, const char* format, va_list arguments);
 };
-
-template <typename T>
-bool VerifierBase::VerifyUniqueNames(const Tables<T>& items, const String* (*name)(const T&),
-                                     const char* what) {
-  Array<const String*> names;
-  if (!names.Allocate(memory_, items.size())) return OutOfMemory();
-  for (uint32_t i = 0; i < items.size(); ++i) {
-    char field[64];
-    snprintf(field, sizeof(field), "%s %u: name", what, i);
-    names[i] = name(*items.Get(i));
-    if (!VerifyString(names[i], false, field)) return false;
-  }
-  auto less = [](const String* a, const String* b) { return strcmp(a->c_str(), b->c_str()) < 0; };
-  std::sort(names.begin(), names.end(), less);
-  for (uint32_t i = 1; i < items.size(); ++i) {
-    if (strcmp(names[i - 1]->c_str(), names[i]->c_str()) == 0) {
-      return Refuse("%s names: expected unique names, but got '%.48s' twice", what,
-                    names[i]->c_str());
-    }
-  }
-  return true;
-}
 
 }  // namespace gem
 

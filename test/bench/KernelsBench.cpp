@@ -3,8 +3,8 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One thread. Names are kernel/isa/shape. Counters: GFLOP/s counts an fma as
-// two; `of_peak` is that over the fma rate of the ISA from registers alone, measured
+// One thread. Names are kernel/isa/shape. Counters: GFLOP/s counts an fma as two;
+// `of_peak` is that over the fma rate of the ISA from registers alone, measured
 // for 50 ms just before, so that it holds on a busy or a throttled host too.
 #include <benchmark/benchmark.h>
 #include <time.h>
@@ -84,6 +84,13 @@ double Peak128() {
 }
 #endif
 
+// The time that this thread was on the CPU.
+double CpuSeconds() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 // Flop/s, or 0 for an ISA without an fma instruction.
 double MeasurePeak(const std::string& isa) {
   double (*loop)() = nullptr;
@@ -94,29 +101,28 @@ double MeasurePeak(const std::string& isa) {
   loop = Peak128;
 #endif
   if (loop == nullptr) return 0;
-  // The time on the CPU, as the benchmarks' own.
-  const auto now = [] {
-    timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-  };
   double flops = 0;
-  const double start = now();
+  const double start = CpuSeconds();
   double seconds = 0;
   while (seconds < 0.05) {
     flops += loop();
-    seconds = now() - start;
+    seconds = CpuSeconds() - start;
   }
   return flops / seconds;
 }
 
-void CountFlops(benchmark::State& state, double flops, double peak) {
-  state.counters["FLOP/s"] =
-      benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
-  if (peak > 0) {
-    state.counters["of_peak"] =
-        benchmark::Counter(flops / peak, benchmark::Counter::kIsIterationInvariantRate);
+// Runs `work`, which takes `flops`, and counts them.
+template <class Work>
+void Measure(benchmark::State& state, const CpuKernels& kernels, double flops, Work work) {
+  const double peak = MeasurePeak(kernels.name);
+  const double start = CpuSeconds();
+  for (auto _ : state) {
+    work();
+    benchmark::ClobberMemory();
   }
+  const double rate = flops * static_cast<double>(state.iterations()) / (CpuSeconds() - start);
+  state.counters["GFLOP/s"] = rate * 1e-9;
+  if (peak > 0) state.counters["of_peak"] = rate / peak;
 }
 
 // --- inputs ------------------------------------------------------------------
@@ -141,14 +147,9 @@ struct Floats {
 void BenchLinear(benchmark::State& state, const CpuKernels& kernels, uint32_t rows, uint32_t n,
                  uint32_t k, Activation activation) {
   Floats x(size_t{rows} * k), w(size_t{(n + 15) / 16} * 16 * k), bias(n), y(size_t{rows} * n);
-  const LinearArgs args = {x.data(), w.data(), bias.data(), nullptr, y.data(), rows, n, k,
-                           activation};
-  const double peak = MeasurePeak(kernels.name);
-  for (auto _ : state) {
-    kernels.linear(args, 0, (n + 15) / 16);
-    benchmark::ClobberMemory();
-  }
-  CountFlops(state, 2.0 * rows * n * k, peak);
+  const LinearArgs args = {x.data(), w.data(), bias.data(), nullptr,   y.data(),
+                           rows,     n,        k,           activation};
+  Measure(state, kernels, 2.0 * rows * n * k, [&] { kernels.linear(args, 0, (n + 15) / 16); });
 }
 
 void BenchAttention(benchmark::State& state, const CpuKernels& kernels, uint32_t queries,
@@ -161,19 +162,19 @@ void BenchAttention(benchmark::State& state, const CpuKernels& kernels, uint32_t
     routed[i] = i % 2;
     cluster[i] = static_cast<int32_t>(i % 7);
   }
-  const ScarAttentionArgs args = {{q.data(), k.data(), v.data(), y.data(), queries, keys, heads,
-                                   head_dim, 0.125f},
-                                  routed.data(), cluster.data(), 0, ScarPredicate::kEither};
-  const double peak = MeasurePeak(kernels.name);
-  for (auto _ : state) {
+  const ScarAttentionArgs args = {
+      {q.data(), k.data(), v.data(), y.data(), queries, keys, heads, head_dim, 0.125f},
+      routed.data(),
+      cluster.data(),
+      0,
+      ScarPredicate::kEither};
+  Measure(state, kernels, 4.0 * queries * keys * static_cast<double>(width), [&] {
     if (scar) {
       kernels.scar_attention(args, 0, heads * queries);
     } else {
       kernels.attention(args.attention, 0, heads * queries);
     }
-    benchmark::ClobberMemory();
-  }
-  CountFlops(state, 4.0 * queries * keys * static_cast<double>(width), peak);
+  });
 }
 
 void BenchLayerNorm(benchmark::State& state, const CpuKernels& kernels, uint32_t rows,
@@ -228,16 +229,11 @@ void BenchRouteTokens(benchmark::State& state, const CpuKernels& kernels, uint32
       centroids(size_t{clusters} * width, 3);
   std::vector<uint8_t> routed(tokens);
   std::vector<int32_t> cluster(tokens);
-  const RouteTokensArgs args = {x.data(),       w.data(), centroids.data(), nullptr, routed.data(),
+  const RouteTokensArgs args = {x.data(),       w.data(), centroids.data(), nullptr,  routed.data(),
                                 cluster.data(), width,    classes,          clusters, 0.65f};
-  const double peak = MeasurePeak(kernels.name);
-  for (auto _ : state) {
-    kernels.route_tokens(args, 0, tokens);
-    benchmark::ClobberMemory();
-  }
   // A distance costs a subtraction more than an fma.
-  CountFlops(state,
-             static_cast<double>(tokens) * width * (2.0 * classes + 3.0 * clusters), peak);
+  Measure(state, kernels, static_cast<double>(tokens) * width * (2.0 * classes + 3.0 * clusters),
+          [&] { kernels.route_tokens(args, 0, tokens); });
 }
 
 void BenchBlake3(benchmark::State& state) {
@@ -275,9 +271,9 @@ void Register() {
     struct Shape {
       uint32_t rows, n, k;
     };
-    for (const Shape s : {Shape{128, 768, 768}, Shape{128, 3072, 768}, Shape{128, 768, 3072},
-                          Shape{32, 768, 768}, Shape{9, 768, 768}, Shape{4, 768, 768},
-                          Shape{1, 768, 768}, Shape{20, 312, 312}}) {
+    for (const Shape s :
+         {Shape{128, 768, 768}, Shape{128, 3072, 768}, Shape{128, 768, 3072}, Shape{32, 768, 768},
+          Shape{9, 768, 768}, Shape{4, 768, 768}, Shape{1, 768, 768}, Shape{20, 312, 312}}) {
       add("linear" + isa + std::to_string(s.rows) + "x" + std::to_string(s.n) + "x" +
               std::to_string(s.k),
           [&kernels, s](benchmark::State& state) {
@@ -299,9 +295,8 @@ void Register() {
     add("attention" + isa + "1x128x12x64", [&kernels](benchmark::State& state) {
       BenchAttention(state, kernels, 1, 128, 12, 64, false);
     });
-    add("layer_norm" + isa + "128x768", [&kernels](benchmark::State& state) {
-      BenchLayerNorm(state, kernels, 128, 768);
-    });
+    add("layer_norm" + isa + "128x768",
+        [&kernels](benchmark::State& state) { BenchLayerNorm(state, kernels, 128, 768); });
     add("gelu" + isa + "128x3072", [&kernels](benchmark::State& state) {
       BenchActivation(state, kernels, 128, 3072, Activation::kGelu);
     });
@@ -322,9 +317,8 @@ void Register() {
   const Blake3Lanes* const* all_lanes = AllBlake3Lanes(&count);
   for (size_t i = 0; i < count; ++i) {
     if (!all[i]->supported()) continue;
-    add(std::string("blake3_chunks/") + all[i]->name, [lanes = all_lanes[i]](benchmark::State& s) {
-      BenchBlake3Chunks(s, *lanes);
-    });
+    add(std::string("blake3_chunks/") + all[i]->name,
+        [lanes = all_lanes[i]](benchmark::State& s) { BenchBlake3Chunks(s, *lanes); });
   }
 }
 

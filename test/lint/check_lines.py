@@ -8,7 +8,7 @@ import re
 
 from tree import lines
 
-COMMENT = r"(?://|#|;)\s*"
+COMMENT = r"(?:^\s*|(?://|#|;)\s*)"
 RUN = re.compile(r"RUN:\s*(.*)")
 DIRECTIVE = re.compile(
     COMMENT + r"([A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*?)"
@@ -93,8 +93,10 @@ SELF_TESTS = [
      ["is none"]),
     ({"test/a.mlir": "// RUN: gem-opt %s\n// expected-error @below {{x}}\n"},
      ["--verify-diagnostics"]),
+    ({"test/a.test": "RUN: gem-run %s\nCHECK: x\n"}, ["no FileCheck looks for CHECK"]),
     ({"test/a.mlir": "func.func @f()\n"}, ["no RUN line"]),
     ({"test/a.test": "# RUN: gem-run %s \\\n# RUN:   | FileCheck %s --check-prefixes=A,B\n"
                      "# A-LABEL: x\n# B-COUNT-2: y\n",
+      "test/c.test": "Tests that x: y.\n\nRUN: gem-run %s | FileCheck %s\nCHECK: x\n",
       "test/Inputs/b.mlir": "func.func @f()\n"}, []),
 ]

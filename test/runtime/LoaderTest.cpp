@@ -502,10 +502,8 @@ TEST(StatusTest, Names) {
   EXPECT_STREQ(gem_status_name(GEM_STATUS_OUT_OF_MEMORY), "OUT_OF_MEMORY");
   EXPECT_STREQ(gem_status_name(GEM_STATUS_OUT_OF_RANGE), "OUT_OF_RANGE");
   EXPECT_STREQ(gem_status_name(GEM_STATUS_CANCELLED), "CANCELLED");
-  gem_status_t unknown;
-  const int number = 77;
-  memcpy(&unknown, &number, sizeof(number));
-  EXPECT_STREQ(gem_status_name(unknown), "UNKNOWN");
+  // The largest that C++ lets this enum hold.
+  EXPECT_STREQ(gem_status_name(static_cast<gem_status_t>(15)), "UNKNOWN");
   EXPECT_THAT(gem_version(), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
 }
 

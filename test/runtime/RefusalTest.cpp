@@ -47,10 +47,8 @@ const Refusal kRefusals[] = {
     // --- strings
     {"EmptyProducer", "producer: expected at least one byte",
      [](BundleBuilder& b) { b.bundle().producer = ""; }},
-    {"EmptyModelName", "model: name: expected at least one byte",
-     [](BundleBuilder& b) { b.bundle().model->name = ""; }},
-    {"EmptyArchitecture", "model: architecture: expected",
-     [](BundleBuilder& b) { b.bundle().model->architecture = ""; }},
+    {"ControlCharacterInArchitecture", "model: architecture: expected no control characters",
+     [](BundleBuilder& b) { b.bundle().model->architecture = "\n"; }},
     {"ControlCharacterInName", "model: name: expected no control characters, but got 0x0a",
      [](BundleBuilder& b) { b.bundle().model->name = "a\nb"; }},
     {"NulInName", "model: name: expected no control characters, but got 0x00 at position 1",

@@ -180,9 +180,10 @@ TEST(ArenaTest, TooLarge) {
   const gem_allocator_t small = {
       nullptr,
       [](void*, size_t size, size_t alignment) -> void* {
-        return size > (1 << 20) ? nullptr
-                                : aligned_alloc(std::max<size_t>(alignment, 16),
-                                                (size + alignment) & ~(alignment - 1));
+        void* pointer = nullptr;
+        const bool ok = size <= (1 << 20) &&
+                        posix_memalign(&pointer, std::max(alignment, sizeof(void*)), size) == 0;
+        return ok ? pointer : nullptr;
       },
       [](void*, void* pointer, size_t) { free(pointer); }};
   gem_session_options_t options;

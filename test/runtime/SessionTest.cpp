@@ -367,9 +367,7 @@ TEST_F(InputTest, DescribesInputsAndOutputs) {
   EXPECT_EQ(gem_session_output_by_role(session_.get(), GEM_ROLE_CLS, &tensor, &error_),
             GEM_STATUS_NOT_FOUND);
   EXPECT_STREQ(error_.message, "entry 'main' has no output with role 7 CLS");
-  gem_role_t unknown;
-  const int number = 99;
-  memcpy(&unknown, &number, sizeof(number));
+  const auto unknown = static_cast<gem_role_t>(15);
   EXPECT_EQ(gem_session_output_by_role(session_.get(), unknown, &tensor, &error_),
             GEM_STATUS_NOT_FOUND);
 

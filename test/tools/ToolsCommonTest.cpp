@@ -599,6 +599,7 @@ Parsed Parse(std::vector<std::string> arguments) {
 
 Ended ParseInChild(const std::vector<std::string>& arguments) {
   return RunInChild([&] {
+    unsetenv("COLUMNS");
     const Parsed parsed = Parse(arguments);
     _exit(parsed.code ? *parsed.code : 50);
   });

@@ -92,28 +92,61 @@ std::optional<Difference> CompareTensors(const gem_tensor_t& a, const gem_tensor
   return difference;
 }
 
-// All outputs that differ, in the order of the program.
+// Where in the flow of data an output lies, so that the first that differs is
+// nearest to the cause.
+int Stage(gem_role_t role) {
+  switch (role) {
+    case GEM_ROLE_ACTIVATION:
+      return 0;
+    case GEM_ROLE_HIDDEN_STATES:
+      return 1;
+    case GEM_ROLE_CLS:
+      return 2;
+    case GEM_ROLE_ROUTED:
+      return 3;
+    case GEM_ROLE_CLUSTER:
+      return 4;
+    case GEM_ROLE_LOGITS:
+      return 6;
+    default:
+      return 5;
+  }
+}
+
+std::vector<gem_tensor_t> OutputsOf(Model& model) {
+  std::vector<gem_tensor_t> outputs;
+  gem_tensor_t tensor;
+  for (uint32_t i = 0; gem_session_output(model.session(), i, &tensor, nullptr) == GEM_STATUS_OK;
+       ++i) {
+    outputs.push_back(tensor);
+  }
+  std::stable_sort(
+      outputs.begin(), outputs.end(),
+      [](const gem_tensor_t& a, const gem_tensor_t& b) { return Stage(a.role) < Stage(b.role); });
+  return outputs;
+}
+
+// All outputs that differ, from the model's start to its end.
 std::vector<Difference> CompareOutputs(Model& a, Model& b) {
   std::vector<Difference> differences;
-  for (uint32_t i = 0;; ++i) {
-    gem_tensor_t tensor_a, tensor_b;
-    const bool has_a = gem_session_output(a.session(), i, &tensor_a, nullptr) == GEM_STATUS_OK;
-    const bool has_b = gem_session_output(b.session(), i, &tensor_b, nullptr) == GEM_STATUS_OK;
-    if (!has_a && !has_b) return differences;
-    if (has_a != has_b || std::strcmp(tensor_a.name, tensor_b.name) != 0) {
+  const std::vector<gem_tensor_t> outputs_a = OutputsOf(a), outputs_b = OutputsOf(b);
+  for (size_t i = 0; i < std::max(outputs_a.size(), outputs_b.size()); ++i) {
+    const bool has_a = i < outputs_a.size(), has_b = i < outputs_b.size();
+    if (!has_a || !has_b || std::strcmp(outputs_a[i].name, outputs_b[i].name) != 0) {
       Difference difference;
-      difference.output = has_a ? tensor_a.name : tensor_b.name;
+      difference.output = has_a ? outputs_a[i].name : outputs_b[i].name;
       difference.what = has_a && has_b
-                            ? Format("the second bundle has '%s' in its place", tensor_b.name)
+                            ? Format("the second bundle has '%s' in its place", outputs_b[i].name)
                             : Format("only the %s bundle has it", has_a ? "first" : "second");
       difference.max_abs = std::numeric_limits<double>::infinity();
       differences.push_back(std::move(difference));
-      return differences;
+      break;
     }
-    if (auto difference = CompareTensors(tensor_a, tensor_b)) {
+    if (auto difference = CompareTensors(outputs_a[i], outputs_b[i])) {
       differences.push_back(std::move(*difference));
     }
   }
+  return differences;
 }
 
 std::string IndexText(const std::vector<uint32_t>& at) {

@@ -11,7 +11,7 @@
 namespace gem::run {
 
 // Runs both of options.bundles on every item and compares every output, bit by
-// bit, in the order in which the program gives them. Returns the exit code: 0
+// bit, from the model's start to its end. Returns the exit code: 0
 // when all bits are the same, 1 when some differ.
 int Compare(const Options& options, Input* input);
 

@@ -183,7 +183,9 @@ class JsonLines : public Input {
   // Says what is wrong with the line, or nothing.
   static std::string Parse(const std::string& line, Item* item) {
     // Ill-formed UTF-8 is replaced here as the tokenizer would.
-    item->json = tools::ReplaceIllFormedUtf8(line);
+    const size_t begin = line.find_first_not_of(" \t");
+    const size_t end = line.find_last_not_of(" \t") + 1;
+    item->json = tools::ReplaceIllFormedUtf8(std::string_view(line).substr(begin, end - begin));
     nlohmann::json object;
     try {
       object = nlohmann::json::parse(item->json);

@@ -106,7 +106,10 @@ std::string Printer::Summary() const {
 std::string Printer::PrintHuman(const Item& item, const Result& result) {
   std::string out = first_ ? "" : "\n";
   first_ = false;
-  out += tools::Paint(color_, tools::kBold, ShowText(item, width_)) + "\n";
+  const std::string text = ShowText(item, width_);
+  out += text.empty() ? tools::Paint(color_, tools::kDim, "(empty text)")
+                      : tools::Paint(color_, tools::kBold, text);
+  out += "\n";
 
   if (result.logits) {
     std::vector<uint32_t> classes(result.probabilities.size());

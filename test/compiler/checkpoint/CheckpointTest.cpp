@@ -2,6 +2,8 @@
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Checkpoint/Pickle.h"
+#include "compiler/Checkpoint/Zip.h"
 #include "test/compiler/checkpoint/CheckpointSupport.h"
 
 #include <cmath>
@@ -302,6 +304,39 @@ TEST(DamagedFiles, NoFlippedByteCrashes) {
       }
       file.write(at, bytes.substr(at, 1));
     }
+  }
+}
+
+/// In a whole file the CRC would keep damaged pickles from the interpreter.
+TEST(DamagedFiles, NoDamagedPickleCrashes) {
+  std::string folder = std::string(GEM_CHECKPOINT_TORCH_FILES) + "/";
+  for (const std::string &path : {folder + "odd.pth", fixture("small.pth")}) {
+    SCOPED_TRACE(path);
+    absl::StatusOr<std::shared_ptr<FileMapping>> file = FileMapping::open(path);
+    ASSERT_TRUE(file.ok());
+    absl::StatusOr<std::vector<ZipEntry>> entries = readZipDirectory(**file);
+    ASSERT_TRUE(entries.ok()) << entries.status();
+    std::string pickle;
+    for (const ZipEntry &entry : *entries)
+      if (entry.name.ends_with("/data.pkl"))
+        pickle = entry.bytes(**file);
+    ASSERT_TRUE(runPickle(pickle, "x").ok());
+    for (size_t size = 0; size < pickle.size(); ++size)
+      EXPECT_FALSE(runPickle(pickle.substr(0, size), "x").ok()) << size;
+    size_t refused = 0;
+    for (size_t at = 0; at < pickle.size(); ++at)
+      for (int change : {0x01, 0x08, 0x40, 0xFF}) {
+        std::string damaged = pickle;
+        damaged[at] = static_cast<char>(damaged[at] ^ change);
+        absl::StatusOr<PickledData> data = runPickle(damaged, "x");
+        refused += !data.ok();
+        if (!data.ok())
+          continue;
+        for (const PickledTensor &tensor : data->tensors)
+          EXPECT_LE(tensor.offset, tensor.storageElements);
+      }
+    // Many flips only change a name; those of opcodes and sizes must be seen.
+    EXPECT_GT(refused, pickle.size());
   }
 }
 

@@ -5,6 +5,7 @@
 #include "compiler/Checkpoint/ModelSource.h"
 #include "test/compiler/checkpoint/CheckpointSupport.h"
 
+#include <filesystem>
 #include <set>
 
 namespace gem::checkpoint {
@@ -208,7 +209,7 @@ TEST(ModelSource, NoFlippedHeaderByteCrashes) {
   LoadOptions options;
   options.overrides = {{"config", fixture("gem/config.json")}, {"tokenizer", "none"}};
   size_t accepted = 0;
-  for (size_t at = 0; at < 8 + header; at += 3)
+  for (size_t at = 0; at < 8 + header; at += 7)
     for (int change : {0x01, 0x10}) {
       std::string flipped = bytes;
       flipped[at] = static_cast<char>(flipped[at] ^ change);
@@ -216,7 +217,7 @@ TEST(ModelSource, NoFlippedHeaderByteCrashes) {
       accepted += loadModelSource(path, options).ok();
     }
   // Flips inside "__metadata__" and JSON's white space are harmless.
-  EXPECT_LT(accepted, 40u);
+  EXPECT_LT(accepted, 20u);
   std::remove(path.c_str());
 }
 
@@ -265,6 +266,65 @@ TEST(ModelSource, ContentDoesNotDependOnTheContainer) {
   overrides["threshold"] = "0.25";
   EXPECT_NE(content, contentOf(load(fixture("gem.pth"), overrides)));
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+#define GEM_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GEM_SANITIZED 1
+#endif
+#endif
+
+#ifndef GEM_SANITIZED
+/// A value of /proc/self/status in MB (10^6 bytes).
+double processMemory(const std::string &key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(key + ":"))
+      return std::stod(line.substr(key.size() + 1)) * 1024 / 1e6;
+  return 0;
+}
+
+TEST(ModelSource, LargeModelsCostLittleMemory) {
+  // 0.4 GB of zeros that take no space on disk.
+  nlohmann::json header;
+  uint64_t end = 0;
+  for (const auto &[name, tensor] : load(fixture("encoder")).tensors) {
+    std::vector<int64_t> shape = tensor.shape;
+    for (int64_t &dimension : shape)
+      dimension = dimension == 4 ? 1024 : dimension == 8 ? 4096 : dimension;
+    if (name == "embeddings.word_embeddings.weight")
+      shape[0] = 90'000;
+    uint64_t size = 4;
+    for (int64_t dimension : shape)
+      size *= static_cast<uint64_t>(dimension);
+    header[name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {end, end + size}}};
+    end += size;
+  }
+  std::string text = header.dump(), path = testing::TempDir() + "gem-large.safetensors";
+  {
+    std::ofstream file(path, std::ios::binary);
+    uint64_t length = text.size();
+    file.write(reinterpret_cast<const char *>(&length), 8) << text;
+  }
+  std::filesystem::resize_file(path, 8 + text.size() + end);
+  EXPECT_GT(end, 400'000'000u);
+
+  // Forgets the peak so far.
+  std::ofstream("/proc/self/clear_refs") << "5";
+  double before = processMemory("VmHWM");
+  {
+    ModelSource source = load(path, {{"num_attention_heads", "16"}});
+    EXPECT_LT(processMemory("VmHWM") - before, 10);
+    EXPECT_TRUE(checkFinite(source).ok());
+    size_t total = 0;
+    visitContent(source, [&](const char *, size_t size) { total += size; });
+    EXPECT_GT(total, end);
+    EXPECT_LT(processMemory("VmHWM") - before, 100);
+  }
+  std::filesystem::remove(path);
+}
+#endif
 
 TEST(Vocabulary, ReadsLineEndingsAndTokenizerConfig) {
   ModelSource source = load(fixture("gem-crlf"));

@@ -387,6 +387,9 @@ def good_models():
         "'router.W_r': not found in 'model-00001-of-00002.safetensors'",
         "'router.W_r': found in 'model-00002-of-00002.safetensors', which the index does not say",
         "model-00003-of-00003.safetensors: no such file")
+    write("bad/torch-shards/pytorch_model-1.bin", torch_file({}))
+    bad("bad/torch-shards/pytorch_model.bin.index.json",
+        '{"weight_map": {"a": "pytorch_model-1.bin"}}', "pytorch_model-1.bin: is a shard that torch.save")
     broken["weight_map"]["absent"] = "../secret"
     bad("bad/escape/model.safetensors.index.json", dumps(broken),
         "'absent': found the file name '../secret', expected a plain name")
@@ -724,7 +727,13 @@ def bad_models():
     bad_model("tokens", bert("bert.", classes=3), "architectures: found 'BertForTokenClassification'",
               config={"architectures": ["BertForTokenClassification"], "num_attention_heads": 2})
     bad_model("no-pooler", without(bert("bert.", classes=3), "bert.pooler.dense.weight"),
-              "not a valid BERT classifier", "'bert.pooler.dense.weight': not found, expected [4,4]")
+              "not a valid BERT classifier", "'bert.pooler.dense.weight': not found, expected [4,4]",
+              config={"model_type": "bert", "num_attention_heads": 2})
+    bad_model("gem-without-router", {"bert." + n: t for n, t in bert("bert.").items()},
+              "not a valid GEM (7 problems)", "'router.W_r': not found, expected [3,4]")
+    bad_model("classifier-without-head", bert("bert."), "not a valid BERT classifier (2 problems)",
+              "'classifier.weight': not found, expected [?,4]",
+              config={"architectures": ["BertForSequenceClassification"], "num_attention_heads": 2})
     bad_model("roberta", {"roberta." + n: t for n, t in bert().items()},
               "is no model that can be compiled (its names are those of a RoBERTa)", config=None)
     bad_model("no-tensors", {}, "is no model that can be compiled", "found 0 tensors", config=None)

@@ -265,7 +265,8 @@ def PlanSegmentsPass : Pass<"gemrt-plan-segments", "::gem::rt::ProgramOp"> {
   let description = [{
     Drops constants that nothing uses, keeps one of several with the same data and type,
     and gives each of the rest an offset, 64-byte aligned, in the order of the calls that
-    read them: a run walks through the file once, front to back.
+    read them: a run walks through the file once, front to back. In an entry, what the calls
+    use is declared in the order of its first use.
 
     Goes in: `gemrt.constant @w in @weights dense_resource<w> : ... as ...`
     Comes out: `gemrt.constant @w in @weights at(1024) dense_resource<w> : ... as ...`

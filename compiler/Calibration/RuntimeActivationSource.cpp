@@ -28,8 +28,7 @@ template <typename T, void (*close)(T *)> struct Closer {
 };
 using BundlePtr = std::unique_ptr<gem_bundle_t, Closer<gem_bundle_t, gem_bundle_close>>;
 using SessionPtr = std::unique_ptr<gem_session_t, Closer<gem_session_t, gem_session_close>>;
-using TokenizerPtr =
-    std::unique_ptr<gem_tokenizer_t, Closer<gem_tokenizer_t, gem_tokenizer_close>>;
+using TokenizerPtr = std::unique_ptr<gem_tokenizer_t, Closer<gem_tokenizer_t, gem_tokenizer_close>>;
 
 absl::Status toStatus(gem_status_t status, const gem_error_t &error) {
   if (status == GEM_STATUS_OK)
@@ -58,12 +57,11 @@ OwningOpRef<ModuleOp> cloneForValues(ArrayRef<Value> values) {
     results.push_back(mapping.lookup(value));
     attributes.push_back(builder.getDictionaryAttr(
         {builder.getNamedAttr(kNameAttr, builder.getStringAttr(absl::StrCat("value", index))),
-         builder.getNamedAttr(kRoleAttr,
-                              RoleAttr::get(builder.getContext(), Role::Activation))}));
+         builder.getNamedAttr(kRoleAttr, RoleAttr::get(builder.getContext(), Role::Activation))}));
   }
   terminator->setOperands(results);
-  copy.setFunctionType(builder.getFunctionType(copy.getFunctionType().getInputs(),
-                                               ValueRange(results).getTypes()));
+  copy.setFunctionType(
+      builder.getFunctionType(copy.getFunctionType().getInputs(), ValueRange(results).getTypes()));
   copy.setAllResultAttrs(attributes);
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(copy.getBody().front())))
     if (isOpTriviallyDead(&op))
@@ -106,8 +104,8 @@ public:
     session.reset(sessionPtr);
     gem_tokenizer_t *tokenizerPtr = nullptr;
     if (gem_tokenizer_create(bundlePtr, nullptr, &tokenizerPtr, &error) != GEM_STATUS_OK)
-      return absl::FailedPreconditionError(absl::StrCat(
-          "calibration texts need the model's tokenizer: ", error.message));
+      return absl::FailedPreconditionError(
+          absl::StrCat("calibration texts need the model's tokenizer: ", error.message));
     tokenizer.reset(tokenizerPtr);
     gem_bundle_info_t info{};
     info.struct_size = sizeof(info);

@@ -57,9 +57,9 @@ public:
   absl::StatusOr<OwningOpRef<ModuleOp>> run() {
     sequence = options.sequence ? options.sequence : source.maxPositions;
     if (sequence < 2 || sequence > source.maxPositions)
-      return absl::InvalidArgumentError(absl::StrCat(
-          "expected a sequence of 2 to ", source.maxPositions,
-          " tokens (the model's positions), but got ", sequence));
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected a sequence of 2 to ", source.maxPositions,
+                       " tokens (the model's positions), but got ", sequence));
     builder.setInsertionPointToEnd(module->getBody());
     if (absl::Status status = addModuleFacts(); !status.ok())
       return status;
@@ -79,8 +79,8 @@ private:
         kModelAttr,
         builder.getDictionaryAttr(
             {builder.getNamedAttr("name", builder.getStringAttr(options.name)),
-             builder.getNamedAttr("architecture", builder.getStringAttr(
-                                                      architectureName(source.architecture))),
+             builder.getNamedAttr("architecture",
+                                  builder.getStringAttr(architectureName(source.architecture))),
              builder.getNamedAttr("parameters", builder.getI64IntegerAttr(source.parameters))}));
     if (!source.labels.empty()) {
       SmallVector<StringRef> labels(source.labels.begin(), source.labels.end());
@@ -89,9 +89,8 @@ private:
     if (options.pad)
       module->getOperation()->setAttr(kPaddedAttr, builder.getUnitAttr());
     module->getOperation()->setAttr(
-        kProvenanceAttr,
-        builder.getDictionaryAttr({builder.getNamedAttr(
-            "model.hash", builder.getStringAttr(contentHash(source)))}));
+        kProvenanceAttr, builder.getDictionaryAttr({builder.getNamedAttr(
+                             "model.hash", builder.getStringAttr(contentHash(source)))}));
     if (!options.pad)
       builder.create<gem::SymbolOp>(loc("n"), "n", 1, sequence);
     if (!source.tokenizer)
@@ -103,12 +102,12 @@ private:
     auto type = RankedTensorType::get({static_cast<int64_t>(owner->size())},
                                       builder.getIntegerType(8, /*isSigned=*/false));
     const auto &pieces = source.tokenizer->pieces;
-    int64_t padId = std::find(pieces.begin(), pieces.end(), source.tokenizer->padToken) -
-                    pieces.begin();
-    builder.create<TokenizerOp>(loc("tokenizer"), "tokenizer",
-                                makeResource(type, "tokenizer", {owner->data(), owner->size()},
-                                             owner),
-                                pieces.size(), source.padTokenId.value_or(padId), sequence);
+    int64_t padId =
+        std::find(pieces.begin(), pieces.end(), source.tokenizer->padToken) - pieces.begin();
+    builder.create<TokenizerOp>(
+        loc("tokenizer"), "tokenizer",
+        makeResource(type, "tokenizer", {owner->data(), owner->size()}, owner), pieces.size(),
+        source.padTokenId.value_or(padId), sequence);
     return absl::OkStatus();
   }
 
@@ -122,8 +121,7 @@ private:
   /// under the name `rename`.
   Value weight(const std::string &name, int64_t first = 0, int64_t rows = 0,
                const std::string &rename = "") {
-    absl::StatusOr<checkpoint::Tensor> tensor =
-        checkpoint::materialize(source.tensor(name));
+    absl::StatusOr<checkpoint::Tensor> tensor = checkpoint::materialize(source.tensor(name));
     if (!tensor.ok()) {
       error = tensor.status();
       // A weight of the right type keeps the module well formed until the error is seen.
@@ -172,8 +170,8 @@ private:
     SmallVector<int64_t> shape(type.getShape());
     shape.back() = cast<RankedTensorType>(w.getType()).getDimSize(0);
     return builder.create<LinearOp>(
-        loc(name), RankedTensorType::get(shape, type.getElementType(), type.getEncoding()), x, w,
-        b, Value(), Activation::None);
+        loc(name), RankedTensorType::get(shape, type.getElementType(), type.getEncoding()), x, w, b,
+        Value(), Activation::None);
   }
 
   Value linear(Value x, const std::string &name) {
@@ -257,8 +255,7 @@ private:
     Value x = builder.create<EmbeddingOp>(loc("embeddings.word_embeddings"),
                                           tokens(source.hiddenSize), ids, words);
     Value types = weight("embeddings.token_type_embeddings.weight");
-    x = builder.create<AddRowOp>(loc("embeddings.token_type_embeddings"), x.getType(), x, types,
-                                 0);
+    x = builder.create<AddRowOp>(loc("embeddings.token_type_embeddings"), x.getType(), x, types, 0);
     Value positions = weight("embeddings.position_embeddings.weight");
     x = builder.create<AddPositionOp>(loc("embeddings.position_embeddings"), x.getType(), x,
                                       positions);
@@ -269,8 +266,7 @@ private:
       Value k = linear(x, prefix + "attention.self.key");
       Value v = linear(x, prefix + "attention.self.value");
       Value y = builder.create<AttentionOp>(loc(prefix + "attention.self"), q.getType(), q, k, v,
-                                            count, source.numHeads, headDim(),
-                                            APFloat(scale()));
+                                            count, source.numHeads, headDim(), APFloat(scale()));
       y = linear(y, prefix + "attention.output.dense");
       x = layerNorm(add(y, x, prefix + "attention.output"), prefix + "attention.output.LayerNorm");
       y = linear(x, prefix + "intermediate.dense");
@@ -303,8 +299,7 @@ private:
     }
     Value y = builder.create<ScarAttentionOp>(
         loc("scar"), parts[0].getType(), parts[0], parts[1], parts[2], router.getRouted(),
-        router.getCluster(), source.numHeads, headDim(), APFloat(scale()),
-        ScarPredicate::Either);
+        router.getCluster(), source.numHeads, headDim(), APFloat(scale()), ScarPredicate::Either);
     y = linear(y, "scar.out");
     give(classify(select(y)), "logits", Role::Logits);
     give(router.getRouted(), "routed", Role::Routed);
@@ -324,9 +319,8 @@ private:
 
 } // namespace
 
-absl::StatusOr<OwningOpRef<ModuleOp>> gem::importModel(MLIRContext &context,
-                                                       const ModelSource &source,
-                                                       const ImportOptions &options) {
+absl::StatusOr<OwningOpRef<ModuleOp>>
+gem::importModel(MLIRContext &context, const ModelSource &source, const ImportOptions &options) {
   context.loadDialect<GemDialect>();
   return Importer(context, source, options).run();
 }

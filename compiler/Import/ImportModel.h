@@ -34,9 +34,9 @@ struct ImportOptions {
 ///
 /// Errors: a sequence longer than the model's positions, or too short for a text; a
 /// vocabulary that no tokenizer can be built of.
-absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
-importModel(mlir::MLIRContext &context, const checkpoint::ModelSource &source,
-            const ImportOptions &options);
+absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>> importModel(mlir::MLIRContext &context,
+                                                              const checkpoint::ModelSource &source,
+                                                              const ImportOptions &options);
 
 } // namespace gem
 

@@ -42,10 +42,15 @@ public:
           if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
             stream << file.getFilename().getValue() << ":" << file.getLine() << ":"
                    << file.getColumn() << ": ";
-          else if (auto name = diagnostic.getLocation()->findInstanceOf<NameLoc>())
+          std::string message = diagnostic.str();
+          if (auto name = diagnostic.getLocation()->findInstanceOf<NameLoc>();
+              name && text.empty()) {
+            // A user knows the tensor's name, not the operation that holds it.
             stream << name.getName().getValue() << ": ";
-          stream << diagnostic;
-          errors.push_back(stream.str());
+            if (size_t end = message.find("' op "); message.front() == '\'' && end != message.npos)
+              message.erase(0, end + 5);
+          }
+          errors.push_back(text + message);
           return success();
         }) {}
 
@@ -79,8 +84,8 @@ bool isModuleFile(const std::string &path) {
       break;
     content = content.drop_until([](char c) { return c == '\n'; });
   }
-  for (StringRef start : {"module", "gem.", "gemrt.", "func.func", "#", "!", "\"builtin.module\"",
-                          "{-#"})
+  for (StringRef start :
+       {"module", "gem.", "gemrt.", "func.func", "#", "!", "\"builtin.module\"", "{-#"})
     if (content.starts_with(start))
       return true;
   return false;
@@ -206,16 +211,16 @@ absl::Status Compiler::importCheckpoint() {
   if (!source->tokenizerNote.empty())
     report.notes.push_back(source->tokenizerNote);
   for (const checkpoint::DroppedTensor &dropped : source->dropped)
-    report.dropped.push_back(
-        {dropped.name, static_cast<int64_t>(dropped.bytes), dropped.reason});
+    report.dropped.push_back({dropped.name, static_cast<int64_t>(dropped.bytes), dropped.reason});
   return absl::OkStatus();
 }
 
 absl::Status Compiler::parseModule() {
   if (options.sequence || options.pad || !options.overrides.empty() || !options.name.empty())
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", options.model, "' is a module, which says its name, sequence and hyper-parameters "
-        "itself: --name, --sequence, --pad and --set do not go with it"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", options.model,
+                     "' is a module, which says its name, sequence and hyper-parameters "
+                     "itself: --name, --sequence, --pad and --set do not go with it"));
   inputFiles = {options.model};
   ErrorCollector errors(&context);
   module = parseSourceFile<ModuleOp>(options.model, &context);
@@ -223,7 +228,8 @@ absl::Status Compiler::parseModule() {
     return errors.toStatus(absl::StrCat("'", options.model, "' cannot be parsed"));
   if (!(*module)->hasAttr(kModelAttr))
     return absl::InvalidArgumentError(
-        absl::StrCat("'", options.model, "' has no attribute gem.model: expected a module in the "
+        absl::StrCat("'", options.model,
+                     "' has no attribute gem.model: expected a module in the "
                      "gem dialect, as --emit=gem writes it"));
   if (module->getOps<func::FuncOp>().empty())
     return absl::InvalidArgumentError(

@@ -16,8 +16,7 @@ absl::StatusOr<ReportKind> reportKindOf(const std::string &path) {
   size_t slash = path.find_last_of('/');
   std::string file = slash == std::string::npos ? path : path.substr(slash + 1);
   size_t dot = file.find_last_of('.');
-  std::string extension =
-      dot == std::string::npos ? "" : absl::AsciiStrToLower(file.substr(dot));
+  std::string extension = dot == std::string::npos ? "" : absl::AsciiStrToLower(file.substr(dot));
   if (extension == ".txt")
     return ReportKind::Text;
   if (extension == ".md")

@@ -147,8 +147,9 @@ std::string printable(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     size_t length = characterLength(text.substr(i));
     unsigned char first = text[i];
-    bool isControl = first < 0x20 || first == 0x7F ||
-                     (first == 0xC2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
+    bool isControl =
+        first < 0x20 || first == 0x7F ||
+        (first == 0xC2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
     if (length == 0 || isControl)
       out += kReplacement;
     else
@@ -230,21 +231,20 @@ std::vector<Fact> factsOf(const CompileReport &report) {
   if (!report.modelPath.empty())
     add("Source", absl::StrCat(report.modelPath, " (", report.sourceFormat, ")"));
   std::string device = report.device;
-  if (!report.deviceIsa.empty())
+  if (!report.deviceIsa.empty() && report.deviceIsa != report.device)
     absl::StrAppend(&device, ", ", report.deviceIsa);
   if (report.deviceMemoryLimit)
     absl::StrAppend(&device, ", ", formatBytes(report.deviceMemoryLimit), " for an application");
   add("Device", device);
-  add("Input", report.padded
-                   ? absl::StrCat("padded to ", report.sequence, " tokens")
-                   : absl::StrCat("at most ", formatPlural(report.sequence, "token")));
+  add("Input", report.padded ? absl::StrCat("padded to ", report.sequence, " tokens")
+                             : absl::StrCat("at most ", formatPlural(report.sequence, "token")));
   add("Weights", absl::StrCat(report.quantize, ", ", formatFixed(report.bitsPerWeight(), 2),
                               " bits per parameter of the source"));
   if (report.fileBytes)
-    add("File", absl::StrCat(formatBytes(report.fileBytes), ": weights ",
-                             formatBytes(report.weightBytes), ", tokenizer ",
-                             formatBytes(report.tokenizerBytes), ", program ",
-                             formatBytes(otherBytes(report))));
+    add("File",
+        absl::StrCat(formatBytes(report.fileBytes), ": weights ", formatBytes(report.weightBytes),
+                     ", tokenizer ", formatBytes(report.tokenizerBytes), ", program ",
+                     formatBytes(otherBytes(report))));
   const MemoryReport &memory = report.memory;
   add("Arena", absl::StrCat(formatBytes(memory.arenaBytes), ", ", formatFixed(memory.ratio(), 2),
                             " × the lower bound of ", formatBytes(memory.lowerBoundBytes), ", ",
@@ -254,20 +254,19 @@ std::vector<Fact> factsOf(const CompileReport &report) {
   for (const MacsShare &share : macsShares(report))
     if (share.macs)
       shares.push_back(absl::StrCat(
-          share.name, " ",
-          formatPercent(static_cast<double>(share.macs) / report.macs.total())));
+          share.name, " ", formatPercent(static_cast<double>(share.macs) / report.macs.total())));
   add("Work", absl::StrCat(formatMagnitude(report.macs.total()), " multiply-accumulates at ",
-                           formatPlural(report.sequence, "token"),
-                           shares.empty() ? "" : ": ", absl::StrJoin(shares, ", ")));
+                           formatPlural(report.sequence, "token"), shares.empty() ? "" : ": ",
+                           absl::StrJoin(shares, ", ")));
   if (report.calibrationTexts)
-    add("Centroids", absl::StrCat("fitted on ", formatPlural(report.calibrationTexts, "text"),
-                                  ", ", formatPlural(report.calibrationTokens, "token")));
+    add("Centroids", absl::StrCat("fitted on ", formatPlural(report.calibrationTexts, "text"), ", ",
+                                  formatPlural(report.calibrationTokens, "token")));
   if (!report.dropped.empty()) {
     int64_t bytes = 0;
     for (const DroppedReport &tensor : report.dropped)
       bytes += tensor.bytes;
-    add("Dropped", absl::StrCat(formatPlural(report.dropped.size(), "tensor"), ", ",
-                                formatBytes(bytes)));
+    add("Dropped",
+        absl::StrCat(formatPlural(report.dropped.size(), "tensor"), ", ", formatBytes(bytes)));
   }
   double seconds = 0;
   for (const StageReport &stage : report.stages)

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 
 #include <algorithm>
 
@@ -81,14 +82,13 @@ private:
   template <typename... T> void put(const T &...pieces) { absl::StrAppend(&out, pieces...); }
 
   void head() {
-    std::string title =
-        absl::StrCat(escape(report.modelName), " for ", escape(report.device));
+    std::string title = absl::StrCat(escape(report.modelName), " for ", escape(report.device));
     put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
         "<meta name=\"color-scheme\" content=\"light dark\">\n<title>", title, "</title>\n<style>",
         kHtmlStyle, "</style>\n</head>\n<body>\n<header>\n<h1>", title, "</h1>\n",
-        "<div class=\"lead\">", escape(report.architecture), " &middot; ",
-        escape(report.quantize), " &middot; ", report.padded ? "padded to " : "at most ",
+        "<div class=\"lead\">", escape(report.architecture), " &middot; ", escape(report.quantize),
+        " &middot; ", report.padded ? "padded to " : "at most ",
         formatPlural(report.sequence, "token"), "</div>\n</header>\n");
   }
 
@@ -107,9 +107,9 @@ private:
          absl::StrCat(formatFixed(memory.ratio(), 2), " × the lower bound"));
     card("Work", formatMagnitude(report.macs.total()),
          absl::StrCat("multiply-accumulates at ", formatPlural(report.sequence, "token")));
-    card("Parameters", formatMagnitude(report.parameters),
-         absl::StrCat(formatPlural(report.numLayers, "layer"), ", hidden size ",
-                      report.hiddenSize));
+    card(
+        "Parameters", formatMagnitude(report.parameters),
+        absl::StrCat(formatPlural(report.numLayers, "layer"), ", hidden size ", report.hiddenSize));
     if (report.deviceMemoryLimit) {
       double share = static_cast<double>(report.fileBytes + memory.arenaBytes) /
                      static_cast<double>(report.deviceMemoryLimit);
@@ -144,7 +144,8 @@ private:
     put("</div>\n<table class=\"bars\">\n<tbody>\n");
     for (const Bar &bar : bars)
       put("<tr><th scope=\"row\"><div class=\"key\"><span class=\"dot\" style=\"background:var(--c",
-          bar.color, ")\"></span><span>", escape(bar.name), "</span></div></th><td class=\"bar\"><i style=\"width:",
+          bar.color, ")\"></span><span>", escape(bar.name),
+          "</span></div></th><td class=\"bar\"><i style=\"width:",
           percent(static_cast<double>(bar.value) / largest), ";background:var(--c", bar.color,
           ")\"></i></td><td class=\"num\">", format(bar.value),
           "</td><td class=\"num soft share\">",
@@ -199,11 +200,31 @@ private:
     return absl::StrReplaceAll(escape(name), {{".", ".<wbr>"}, {"_", "_<wbr>"}});
   }
 
-  /// A buffer's name without what its colour says, to be broken at its dots.
-  static std::string labelOf(const std::string &name) {
+  /// A buffer's name without what its colour says.
+  static std::string shortName(const std::string &name) {
     static constexpr char kPrefix[] = "encoder.layer.";
     bool hasPrefix = name.compare(0, sizeof(kPrefix) - 1, kPrefix) == 0;
-    return breakable(hasPrefix ? name.substr(sizeof(kPrefix) - 1) : name);
+    return hasPrefix ? name.substr(sizeof(kPrefix) - 1) : name;
+  }
+  static std::string labelOf(const std::string &name) { return breakable(shortName(name)); }
+
+  /// Whether a label fits a box of these shares of the map, as wide and high as it is on a
+  /// desk, when it is broken at dots and underscores. Lengths in pixels.
+  static bool labelFits(const std::string &name, double width, double height) {
+    constexpr double kMapWidth = 880, kMapHeight = 352, kCharacter = 6.6, kLine = 15, kMargin = 10;
+    double room = width * kMapWidth - kMargin, used = 0;
+    int lines = 1;
+    for (absl::string_view piece : absl::StrSplit(shortName(name), absl::ByAnyChar("._"))) {
+      double length = (piece.size() + 1) * kCharacter;
+      if (length > room)
+        return false;
+      if (used + length > room) {
+        ++lines;
+        used = 0;
+      }
+      used += length;
+    }
+    return lines * kLine <= height * kMapHeight;
   }
 
   void memoryMap() {
@@ -232,19 +253,21 @@ private:
       put(absl::StrFormat("<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" ", 1000 * x,
                           1000 * y, 1000 * w, 1000 * h),
           h < 0.02 ? "class=\"thin\" " : "", "style=\"color:var(--c", static_cast<int>(part),
-          ")\"><title>", escape(buffer.name), ": ",
-          formatBytes(buffer.bytes), " at ", formatCount(buffer.offset), ", calls ", buffer.first,
-          " to ", buffer.last, "</title></rect>\n");
-      if (w >= 0.06 && h >= 0.07)
-        absl::StrAppend(&labels, "<span", w < 0.2 ? " class=\"fine\"" : "", " style=\"left:",
-                        percent(x), ";top:", percent(y), ";width:", percent(w), ";height:",
-                        percent(h), "\">", labelOf(buffer.name), "</span>\n");
+          ")\"><title>", escape(buffer.name), ": ", formatBytes(buffer.bytes), " at ",
+          formatCount(buffer.offset), ", calls ", buffer.first, " to ", buffer.last,
+          "</title></rect>\n");
+      // Where the next buffer takes this one's memory over, their boxes overlap.
+      double free = std::max<int64_t>(buffer.last - buffer.first, 1) / width;
+      if (labelFits(buffer.name, free, h))
+        absl::StrAppend(&labels, "<span", free < 0.2 ? " class=\"fine\"" : "",
+                        " style=\"left:", percent(x), ";top:", percent(y), ";width:", percent(free),
+                        ";height:", percent(h), "\">", labelOf(buffer.name), "</span>\n");
     }
     bool hasLine = memory.lowerBoundBytes > 0 && memory.lowerBoundBytes < memory.arenaBytes;
     if (hasLine) {
       std::string y = absl::StrFormat("%.2f", 1000 * (1 - memory.lowerBoundBytes / height));
-      put("<line x1=\"0\" x2=\"1000\" y1=\"", y, "\" y2=\"", y, "\"><title>Lower bound: ",
-          formatBytes(memory.lowerBoundBytes), "</title></line>\n");
+      put("<line x1=\"0\" x2=\"1000\" y1=\"", y, "\" y2=\"", y,
+          "\"><title>Lower bound: ", formatBytes(memory.lowerBoundBytes), "</title></line>\n");
     }
     put("</svg>\n", labels, "</div>\n<div class=\"x\"><span>inputs</span><span>",
         formatPlural(memory.numCalls, "call"), " &rarr;</span></div>\n</div>\n",
@@ -252,8 +275,7 @@ private:
     for (size_t i = 0; i < seen.size(); ++i)
       if (seen[i])
         put("<span><span class=\"dot\" style=\"background:var(--c", i, ")\"></span>",
-            static_cast<Part>(i) == Part::Other ? "Inputs and other"
-                                                : nameOf(static_cast<Part>(i)),
+            static_cast<Part>(i) == Part::Other ? "Inputs and other" : nameOf(static_cast<Part>(i)),
             "</span>");
     if (hasLine)
       put("<span><span class=\"dash\"></span>Lower bound: the most bytes alive at once</span>");
@@ -273,7 +295,8 @@ private:
       if (!tensor.sourceType.empty() && tensor.sourceType != tensor.format)
         format = absl::StrCat(escape(tensor.sourceType), " &rarr; ", format);
       std::string layout = escape(tensor.layout);
-      put("<tr><td class=\"name\"><div class=\"key\"><span class=\"dot\" style=\"background:var(--c",
+      put("<tr><td class=\"name\"><div class=\"key\"><span class=\"dot\" "
+          "style=\"background:var(--c",
           static_cast<int>(partOf(tensor.name)), ")\"></span><span>", breakable(tensor.name),
           "<small>", format, ", ", layout, "</small></span></div></td><td class=\"num\">",
           escape(formatShape(tensor.shape)), "</td><td class=\"wide\">", format,

@@ -40,13 +40,12 @@ std::string renderJson(const CompileReport &report) {
   root["input"] = {{"maximum_tokens", report.sequence}, {"padded", report.padded}};
   root["quantize"] = report.quantize;
 
-  root["output"] = {
-      {"path", report.outputPath.empty() ? Json() : Json(report.outputPath)},
-      {"file_bytes", report.fileBytes},
-      {"weight_bytes", report.weightBytes},
-      {"tokenizer_bytes", report.tokenizerBytes},
-      {"other_bytes", report::otherBytes(report)},
-      {"bits_per_weight", report.bitsPerWeight()}};
+  root["output"] = {{"path", report.outputPath.empty() ? Json() : Json(report.outputPath)},
+                    {"file_bytes", report.fileBytes},
+                    {"weight_bytes", report.weightBytes},
+                    {"tokenizer_bytes", report.tokenizerBytes},
+                    {"other_bytes", report::otherBytes(report)},
+                    {"bits_per_weight", report.bitsPerWeight()}};
 
   Json &macs = root["macs"];
   for (const report::MacsShare &share : report::macsShares(report))
@@ -72,10 +71,9 @@ std::string renderJson(const CompileReport &report) {
                        {"first_call", buffer.first},
                        {"last_call", buffer.last}});
 
-  root["calibration"] = report.calibrationTexts == 0
-                            ? Json()
-                            : Json{{"texts", report.calibrationTexts},
-                                   {"tokens", report.calibrationTokens}};
+  root["calibration"] = report.calibrationTexts == 0 ? Json()
+                                                     : Json{{"texts", report.calibrationTexts},
+                                                            {"tokens", report.calibrationTokens}};
 
   Json &tensors = root["tensors"] = Json::array();
   for (const TensorReport &tensor : report.tensors)
@@ -87,8 +85,7 @@ std::string renderJson(const CompileReport &report) {
                        {"bytes", tensor.bytes}});
   Json &dropped = root["dropped"] = Json::array();
   for (const DroppedReport &tensor : report.dropped)
-    dropped.push_back(
-        {{"name", tensor.name}, {"bytes", tensor.bytes}, {"reason", tensor.reason}});
+    dropped.push_back({{"name", tensor.name}, {"bytes", tensor.bytes}, {"reason", tensor.reason}});
   root["notes"] = report.notes;
   Json &stages = root["stages"] = Json::array();
   for (const StageReport &stage : report.stages)

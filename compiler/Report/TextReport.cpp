@@ -52,9 +52,9 @@ private:
   void heading(const std::string &text) { absl::StrAppend(&out, "\n", paint(kBold, text), "\n"); }
 
   void title() {
-    std::string what = absl::StrCat(printable(report.modelName), " (",
-                                    printable(report.architecture), ") for ",
-                                    printable(report.device));
+    std::string what =
+        absl::StrCat(printable(report.modelName), " (", printable(report.architecture), ") for ",
+                     printable(report.device));
     absl::StrAppend(&out, paint(kBold, what));
     size_t used = displayWidth(what) + displayWidth(report.producer);
     absl::StrAppend(&out, used + 2 <= kWidth ? std::string(kWidth - used, ' ') : "\n",
@@ -102,8 +102,7 @@ private:
         continue;
       double share = static_cast<double>(sums[i]) / total;
       absl::StrAppend(&out, "  ", pad(nameOf(static_cast<Part>(i)), 20), " ",
-                      paint(kCyan, bar(share, kBar)), " ",
-                      pad(formatBytes(sums[i]), 8, true), " ",
+                      paint(kCyan, bar(share, kBar)), " ", pad(formatBytes(sums[i]), 8, true), " ",
                       pad(formatPercent(share), 8, true), "\n");
     }
   }
@@ -217,8 +216,8 @@ std::string renderText(const CompileReport &report, bool verbose, bool color) {
 }
 
 std::string renderMarkdown(const CompileReport &report, bool verbose) {
-  std::string out = absl::StrCat("# ", escaped(report.modelName), " for ",
-                                 escaped(report.device), "\n\n| | |\n| --- | --- |\n");
+  std::string out = absl::StrCat("# ", escaped(report.modelName), " for ", escaped(report.device),
+                                 "\n\n| | |\n| --- | --- |\n");
   for (const Fact &fact : factsOf(report))
     absl::StrAppend(&out, "| ", fact.name, " | ", escaped(fact.value), " |\n");
 
@@ -256,8 +255,7 @@ std::string renderMarkdown(const CompileReport &report, bool verbose) {
   if (verbose && !report.stages.empty()) {
     absl::StrAppend(&out, "\n## Time\n\n| stage | time |\n| --- | ---: |\n");
     for (const StageReport &stage : report.stages)
-      absl::StrAppend(&out, "| ", escaped(stage.name), " | ", formatSeconds(stage.seconds),
-                      " |\n");
+      absl::StrAppend(&out, "| ", escaped(stage.name), " | ", formatSeconds(stage.seconds), " |\n");
   }
   absl::StrAppend(&out, "\n", escaped(report.producer), "\n");
   return out;

@@ -80,6 +80,33 @@ struct PlanSegments : gem::impl::PlanSegmentsPassBase<PlanSegments> {
       if (segment.getKind() == SegmentKind::Weights &&
           !ends.count(FlatSymbolRefAttr::get(segment.getSymNameAttr())))
         segment.erase();
+    for (auto entry : program.getOps<EntryOp>())
+      sortDeclarations(entry);
+  }
+
+  /// Declares what the calls use in the order of its first use, each constant once: so one
+  /// program has one listing, whoever built it.
+  void sortDeclarations(EntryOp entry) {
+    llvm::DenseMap<Attribute, GetConstantOp> gets;
+    for (auto get : llvm::make_early_inc_range(entry.getOps<GetConstantOp>())) {
+      GetConstantOp &first = gets.try_emplace(get.getConstantAttr(), get).first->second;
+      if (first == get)
+        continue;
+      get.replaceAllUsesWith(first.getResult());
+      get.erase();
+    }
+    llvm::SmallPtrSet<Operation *, 32> placed;
+    for (auto input : entry.getOps<InputOp>())
+      placed.insert(input.getBuffer().getDefiningOp());
+    auto submits = entry.getOps<SubmitOp>();
+    if (submits.empty())
+      return;
+    Operation *end = *submits.begin();
+    entry.walk([&](CallOp call) {
+      for (Value operand : call->getOperands())
+        if (placed.insert(operand.getDefiningOp()).second)
+          operand.getDefiningOp()->moveBefore(end);
+    });
   }
 };
 

@@ -8,10 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "dialects/Gem/WeightData.h"
 #include "gem/gem.h"
-#include "llvm/Support/raw_ostream.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/Support/raw_ostream.h"
 #include <cstring>
 
 using namespace mlir;
@@ -62,8 +62,8 @@ absl::StatusOr<std::shared_ptr<const BundleFile>> BundleFile::open(const std::st
   // Nothing can be mapped of an empty file, and nothing useful of what is no file.
   bool isMappable = !error && info.type() == fs::file_type::regular_file && info.getSize() > 0;
   if (isMappable)
-    file->mapping = fs::mapped_file_region(*handle, fs::mapped_file_region::readonly,
-                                           info.getSize(), 0, error);
+    file->mapping =
+        fs::mapped_file_region(*handle, fs::mapped_file_region::readonly, info.getSize(), 0, error);
   fs::closeFile(*handle);
   if (error)
     return refuse(error);
@@ -82,8 +82,7 @@ absl::StatusOr<std::shared_ptr<const BundleFile>> BundleFile::open(const std::st
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a regular file"));
   auto *bytes = reinterpret_cast<const uint8_t *>(file->mapping.const_data());
   file->front = decodePreamble(bytes);
-  file->program.assign(bytes + kPreambleSize,
-                       bytes + kPreambleSize + file->front.program_size);
+  file->program.assign(bytes + kPreambleSize, bytes + kPreambleSize + file->front.program_size);
   return file;
 }
 
@@ -150,13 +149,13 @@ private:
 
   void addModelAttributes(ModuleOp module) {
     const schema::Model &model = *root.model();
-    module->setAttr(kModelAttr,
-                    builder.getDictionaryAttr(
-                        {builder.getNamedAttr("architecture",
-                                              builder.getStringAttr(toRef(model.architecture()))),
-                         builder.getNamedAttr("name", builder.getStringAttr(toRef(model.name()))),
-                         builder.getNamedAttr("parameters",
-                                              builder.getI64IntegerAttr(model.parameters()))}));
+    module->setAttr(
+        kModelAttr,
+        builder.getDictionaryAttr(
+            {builder.getNamedAttr("architecture",
+                                  builder.getStringAttr(toRef(model.architecture()))),
+             builder.getNamedAttr("name", builder.getStringAttr(toRef(model.name()))),
+             builder.getNamedAttr("parameters", builder.getI64IntegerAttr(model.parameters()))}));
     if (model.labels() && model.labels()->size() > 0) {
       SmallVector<Attribute> labels;
       for (const flatbuffers::String *label : *model.labels())
@@ -224,10 +223,9 @@ private:
         pad = builder.getI64IntegerAttr(root.text()->pad_id());
         maximum = builder.getI64IntegerAttr(root.text()->maximum_tokens());
       }
-      auto op = builder.create<rt::SegmentOp>(loc, toRef(segment.name()),
-                                              isTokenizer ? rt::SegmentKind::Tokenizer
-                                                          : rt::SegmentKind::Weights,
-                                              value, pad, maximum);
+      auto op = builder.create<rt::SegmentOp>(
+          loc, toRef(segment.name()),
+          isTokenizer ? rt::SegmentKind::Tokenizer : rt::SegmentKind::Weights, value, pad, maximum);
       segments[i] = names.insert(op, builder.getInsertionPoint());
     }
   }
@@ -267,9 +265,8 @@ private:
       return unknownElement(absl::StrCat("constant '", name.str(), "'"), constant.element_type());
     SmallVector<int64_t> shape(constant.shape()->begin(), constant.shape()->end());
     auto layout = static_cast<Layout>(constant.layout());
-    auto stored = rt::ConstantType::getChecked([&] { return emitError(loc); },
-                                               builder.getContext(), ArrayRef<int64_t>(shape),
-                                               element, layout);
+    auto stored = rt::ConstantType::getChecked([&] { return emitError(loc); }, builder.getContext(),
+                                               ArrayRef<int64_t>(shape), element, layout);
     if (!stored)
       return invalid(absl::StrCat("constant '", name.str(), "'"));
     auto type = RankedTensorType::get(shape, element);
@@ -279,10 +276,9 @@ private:
     } else {
       llvm::ArrayRef<char> bytes =
           file->segment(constant.segment()).slice(constant.offset(), constant.length());
-      value = layout == Layout::Panel16
-                  ? makeF32Resource(builder.getContext(), shape, name,
-                                    unpackPanels(bytes, shape[0], shape[1]))
-                  : makeResource(type, name, bytes, file);
+      value = layout == Layout::Panel16 ? makeF32Resource(builder.getContext(), shape, name,
+                                                          unpackPanels(bytes, shape[0], shape[1]))
+                                        : makeResource(type, name, bytes, file);
     }
     auto op = builder.create<rt::ConstantOp>(
         loc, builder.getStringAttr(name), FlatSymbolRefAttr::get(segments[constant.segment()]),
@@ -342,8 +338,8 @@ private:
       minimum = builder.getI32IntegerAttr(input.minimum());
       maximum = builder.getI32IntegerAttr(input.maximum());
     }
-    declarations.create<rt::InputOp>(loc, builder.getStringAttr(toRef(input.name())),
-                                     roleOf(input), buffer, minimum, maximum);
+    declarations.create<rt::InputOp>(loc, builder.getStringAttr(toRef(input.name())), roleOf(input),
+                                     buffer, minimum, maximum);
     return absl::OkStatus();
   }
 
@@ -364,8 +360,8 @@ private:
                                              ArrayRef<Attribute>(dims), element);
       if (!type)
         return invalid(absl::StrCat("buffer ", i));
-      buffers.push_back(declarations.create<rt::AllocOp>(
-          loc, type, builder.getI64IntegerAttr(buffer.offset())));
+      buffers.push_back(
+          declarations.create<rt::AllocOp>(loc, type, builder.getI64IntegerAttr(buffer.offset())));
     }
     return absl::OkStatus();
   }
@@ -384,8 +380,8 @@ private:
     Value &get = gets[operand.index()];
     if (!get) {
       rt::ConstantOp constant = constants[operand.index()];
-      get = declarations.create<rt::GetConstantOp>(
-          loc, cast<rt::ConstantType>(constant.getType()), constant.getSymName());
+      get = declarations.create<rt::GetConstantOp>(loc, cast<rt::ConstantType>(constant.getType()),
+                                                   constant.getSymName());
     }
     return get;
   }

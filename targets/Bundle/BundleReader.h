@@ -55,9 +55,9 @@ enum class BundleData {
 ///
 /// `context` must have the gemrt dialect loaded. The module keeps `file` alive where it
 /// refers to its bytes.
-absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
-readBundle(std::shared_ptr<const BundleFile> file, mlir::MLIRContext &context,
-           BundleData data = BundleData::Elided);
+absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>> readBundle(std::shared_ptr<const BundleFile> file,
+                                                             mlir::MLIRContext &context,
+                                                             BundleData data = BundleData::Elided);
 
 /// The kernel of `command` with its parameters: the inverse of packKernel.
 absl::StatusOr<rt::KernelAttrInterface> unpackKernel(const schema::Command &command,

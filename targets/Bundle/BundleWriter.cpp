@@ -7,11 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "dialects/Gem/WeightData.h"
 #include "gem/gem.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/BLAKE3.h"
 #include "runtime/schema/Preamble.h"
 #include "targets/Bundle/KernelParams.h"
 #include "targets/Target.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
 #include <cstring>
 
 using namespace mlir;
@@ -89,9 +89,9 @@ public:
     if (program->size() != draft->size())
       return absl::InternalError("the program's size changed while it was written");
     if (program->size() > kMaxProgramSize)
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "the program has ", program->size(), " bytes, more than the format's limit of ",
-          kMaxProgramSize));
+      return absl::ResourceExhaustedError(absl::StrCat("the program has ", program->size(),
+                                                       " bytes, more than the format's limit of ",
+                                                       kMaxProgramSize));
     if (absl::Status status = writeFront(*program, end); !status.ok())
       return status;
 
@@ -122,8 +122,7 @@ private:
                            "' has no offset: run gemrt-plan-segments first"));
         SegmentPlan &segment = segments[byName.lookup(constant.getSegmentAttr().getAttr())];
         segment.constants.push_back(constant);
-        segment.length =
-            std::max(segment.length, *constant.getOffset() + byteSize(constant));
+        segment.length = std::max(segment.length, *constant.getOffset() + byteSize(constant));
       }
     }
     if (segmentIndex.empty())
@@ -159,16 +158,14 @@ private:
     for (rt::ConstantOp constant : segment.constants) {
       uint64_t offset = *constant.getOffset();
       if (offset < at || offset - at >= zeros.size())
-        return absl::InternalError(absl::StrCat("constant '",
-                                                constant.getSymName().str(),
+        return absl::InternalError(absl::StrCat("constant '", constant.getSymName().str(),
                                                 "' does not follow the one before it"));
       if (absl::Status status = append(ArrayRef(zeros).take_front(offset - at)); !status.ok())
         return status;
       if (absl::Status status = target.packConstant(constant, append); !status.ok())
         return status;
       if (at != offset + byteSize(constant))
-        return absl::InternalError(absl::StrCat("constant '",
-                                                constant.getSymName().str(),
+        return absl::InternalError(absl::StrCat("constant '", constant.getSymName().str(),
                                                 "' was not packed to its size"));
     }
     auto hash = hasher.final<kHashSize>();
@@ -207,11 +204,11 @@ private:
     builder = flatbuffers::FlatBufferBuilder(64 * 1024);
     std::vector<flatbuffers::Offset<schema::Segment>> segmentTables;
     for (SegmentPlan &segment : segments)
-      segmentTables.push_back(schema::CreateSegment(
-          builder, string(segment.op.getSymName()),
-          static_cast<schema::SegmentKind>(segment.op.getKind()), segment.offset, segment.length,
-          schema::HashAlgorithm::BLAKE3,
-          builder.CreateVector(segment.hash.data(), segment.hash.size())));
+      segmentTables.push_back(
+          schema::CreateSegment(builder, string(segment.op.getSymName()),
+                                static_cast<schema::SegmentKind>(segment.op.getKind()),
+                                segment.offset, segment.length, schema::HashAlgorithm::BLAKE3,
+                                builder.CreateVector(segment.hash.data(), segment.hash.size())));
     std::vector<flatbuffers::Offset<schema::Variant>> variants;
     for (auto program : module.getOps<rt::ProgramOp>()) {
       absl::StatusOr<flatbuffers::Offset<schema::Variant>> variant = buildVariant(program);
@@ -243,8 +240,7 @@ private:
       for (auto name : names.getAsRange<StringAttr>())
         labels.push_back(string(name.getValue()));
     auto name = string(text("name")), architecture = string(text("architecture"));
-    return schema::CreateModel(builder, name, architecture,
-                               parameters ? parameters.getInt() : 0,
+    return schema::CreateModel(builder, name, architecture, parameters ? parameters.getInt() : 0,
                                labels.empty() ? 0 : builder.CreateVector(labels));
   }
 
@@ -336,9 +332,9 @@ private:
       std::vector<schema::Dim> shape;
       for (Attribute dim : alloc.getType().getDims())
         shape.push_back(packDim(dim));
-      bufferTables.push_back(schema::CreateBuffer(
-          builder, packElement(alloc.getType().getElementType()),
-          builder.CreateVectorOfStructs(shape), *alloc.getOffset()));
+      bufferTables.push_back(
+          schema::CreateBuffer(builder, packElement(alloc.getType().getElementType()),
+                               builder.CreateVectorOfStructs(shape), *alloc.getOffset()));
     }
     std::vector<flatbuffers::Offset<schema::Binding>> inputs, outputs;
     auto roleOf = [](std::optional<Role> role) {
@@ -367,8 +363,8 @@ private:
           return absl::UnimplementedError("the bundle format has no such kernel");
         auto inVector = builder.CreateVectorOfStructs(ins);
         auto outVector = builder.CreateVectorOfStructs(outs);
-        auto name = call.getName() ? string(*call.getName())
-                                   : flatbuffers::Offset<flatbuffers::String>();
+        auto name =
+            call.getName() ? string(*call.getName()) : flatbuffers::Offset<flatbuffers::String>();
         commands.push_back(schema::CreateCommand(builder, kernel.kernel, inVector, outVector,
                                                  kernel.paramsType, kernel.params, name));
       }

@@ -50,8 +50,9 @@ PackedKernel gem::packKernel(rt::KernelAttrInterface kernel,
             schema::CreateLinearParams(builder, pack(attr.getActivation())).Union()};
       })
       .Case([&](LayerNormKernelAttr attr) {
-        return PackedKernel{schema::Kernel::LAYER_NORM, schema::KernelParams::LayerNormParams,
-                            schema::CreateLayerNormParams(builder, pack(attr.getEpsilon())).Union()};
+        return PackedKernel{
+            schema::Kernel::LAYER_NORM, schema::KernelParams::LayerNormParams,
+            schema::CreateLayerNormParams(builder, pack(attr.getEpsilon())).Union()};
       })
       .Case([&](ActivationKernelAttr attr) {
         return PackedKernel{

@@ -63,6 +63,6 @@ absl::StatusOr<KernelAttrInterface> gem::unpackKernel(const schema::Command &com
   case schema::Kernel::INVALID:
     break;
   }
-  return absl::UnimplementedError(absl::StrCat(
-      "expected a kernel of this version, but got number ", static_cast<int>(command.kernel())));
+  return absl::UnimplementedError(absl::StrCat("expected a kernel of this version, but got number ",
+                                               static_cast<int>(command.kernel())));
 }

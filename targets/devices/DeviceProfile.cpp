@@ -23,8 +23,8 @@ absl::StatusOr<gem::DeviceProfile> parse(const BuiltinProfile &builtin) {
   gem::devices::DeviceProfile message;
   if (!google::protobuf::TextFormat::ParseFromString(builtin.text, &message) ||
       message.name() != builtin.name)
-    return absl::InternalError(absl::StrCat("the built-in profile '", builtin.name,
-                                            "' is no DeviceProfile of that name"));
+    return absl::InternalError(
+        absl::StrCat("the built-in profile '", builtin.name, "' is no DeviceProfile of that name"));
   return gem::DeviceProfile{message.name(), message.description(), message.isa(),
                             message.memory_limit()};
 }
@@ -38,8 +38,8 @@ absl::StatusOr<gem::DeviceProfile> gem::findDevice(const std::string &name) {
       return parse(builtin);
     names.push_back(builtin.name);
   }
-  return absl::NotFoundError(absl::StrCat("unknown device '", name, "'; there are ",
-                                          absl::StrJoin(names, ", ")));
+  return absl::NotFoundError(
+      absl::StrCat("unknown device '", name, "'; there are ", absl::StrJoin(names, ", ")));
 }
 
 std::vector<gem::DeviceProfile> gem::listDevices() {

@@ -426,8 +426,9 @@ const Refusal kRefusals[] = {
     {"EpsilonNegative", "(LAYER_NORM): epsilon: expected a finite number of at least 0|-1",
      [](BundleBuilder& b) { b.command(Gem::kLayerNorm).params.AsLayerNormParams()->epsilon = -1; }},
     {"EpsilonNan", "(LAYER_NORM): epsilon: expected a finite number",
-     [](BundleBuilder&
-            b) { b.command(Gem::kLayerNorm).params.AsLayerNormParams()->epsilon = kNan; }},
+     [](BundleBuilder& b) {
+       b.command(Gem::kLayerNorm).params.AsLayerNormParams()->epsilon = kNan;
+     }},
     {"HeadDimZero", "(ATTENTION): head_dim: expected 1 to 1024, but got 0",
      [](BundleBuilder& b) { Attention(b).head_dim = 0; }},
     {"HeadDimHuge", "(ATTENTION): head_dim: expected 1 to 1024, but got 1025",

@@ -43,8 +43,7 @@ static bool readOverrides(const std::vector<std::string> &settings, Options &opt
   return true;
 }
 
-std::optional<int> gem::compile::readOptions(int argc, const char *const *argv,
-                                             Options &options) {
+std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, Options &options) {
   // MLIR reads its own options with its own library.
   std::vector<const char *> arguments;
   for (int i = 0; i < argc; ++i) {
@@ -86,10 +85,10 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv,
       ->group("Output");
   app.add_option("--emit", options.emit,
                  "bundle (default), or the module before it: gem as imported, gemrt as planned")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Emit>{
-              {"gem", Emit::Gem}, {"gemrt", Emit::GemRT}, {"bundle", Emit::Bundle}},
-          CLI::ignore_case))
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Emit>{{"gem", Emit::Gem},
+                                                                      {"gemrt", Emit::GemRT},
+                                                                      {"bundle", Emit::Bundle}},
+                                          CLI::ignore_case))
       ->type_name("gem|gemrt|bundle")
       ->group("Output");
 
@@ -137,12 +136,11 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv,
   app.add_option("--seed", options.seed, "seed of the centroids' fit (default 0)")
       ->type_name("N")
       ->group("Advanced");
-  app.add_option("--mlir-...",
-                 "MLIR's own options, e.g. --mlir-print-ir-after-all, --mlir-timing")
+  app.add_option("--mlir-...", "MLIR's own options, e.g. --mlir-print-ir-after-all, --mlir-timing")
       ->group("Advanced: debugging");
 
-  if (std::optional<int> code = tools::ParseCommandLine(app, static_cast<int>(arguments.size()),
-                                                        arguments.data()))
+  if (std::optional<int> code =
+          tools::ParseCommandLine(app, static_cast<int>(arguments.size()), arguments.data()))
     return code;
   if (options.listDevices)
     return std::nullopt;

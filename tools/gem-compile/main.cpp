@@ -135,8 +135,7 @@ absl::Status writeBundleTo(Compiler &compiler, tools::OutputFile &file) {
 }
 
 /// The module as text without its data, as text with it, or as bytecode (.mlirbc).
-absl::Status writeModuleTo(mlir::ModuleOp module, const Options &options,
-                           tools::OutputFile &file) {
+absl::Status writeModuleTo(mlir::ModuleOp module, const Options &options, tools::OutputFile &file) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   if (llvm::StringRef(options.output).ends_with(".mlirbc")) {
@@ -264,9 +263,8 @@ int run(const Options &options) {
   report.outputPath = options.output;
   // The report and the depfile belong to the bundle: without them it is not there either.
   tools::OutputFile reportFile, depfile;
-  if (!options.report.empty() &&
-      (!reportFile.Open(options.report, &error) ||
-       !reportFile.Write(renderReport(report, reportKind), &error)))
+  if (!options.report.empty() && (!reportFile.Open(options.report, &error) ||
+                                  !reportFile.Write(renderReport(report, reportKind), &error)))
     return fail(error);
   if (!options.depfile.empty() && (!depfile.Open(options.depfile, &error) ||
                                    !depfile.Write(depfileOf(options, compiler), &error)))

@@ -26,8 +26,12 @@ public:
     const auto &segments = *file.root().segments();
     for (uint32_t i = 0; i < segments.size(); ++i) {
       fill(all, end, segments[i]->offset(), "padding");
-      BytePart part{segments[i]->offset(), segments[i]->length(), "segment",
-                    segments[i]->name()->str(), true, {}};
+      BytePart part{segments[i]->offset(),
+                    segments[i]->length(),
+                    "segment",
+                    segments[i]->name()->str(),
+                    true,
+                    {}};
       part.parts = listSegment(i);
       add(all, std::move(part));
       end = segments[i]->offset() + segments[i]->length();
@@ -37,9 +41,7 @@ public:
   }
 
 private:
-  static void add(std::vector<BytePart> &parts, BytePart part) {
-    parts.push_back(std::move(part));
-  }
+  static void add(std::vector<BytePart> &parts, BytePart part) { parts.push_back(std::move(part)); }
 
   /// The bytes [begin, end), if any.
   void fill(std::vector<BytePart> &parts, uint64_t begin, uint64_t end, const char *kind) {
@@ -79,8 +81,8 @@ private:
       fill(parts, segment.offset() + end, segment.offset() + gapEnd,
            isAlignment ? "padding" : "unused");
       if (offset + length > gapEnd)
-        add(parts, {segment.offset() + gapEnd, offset + length - gapEnd, "constant", name, true,
-                    {}});
+        add(parts,
+            {segment.offset() + gapEnd, offset + length - gapEnd, "constant", name, true, {}});
       end = std::max(gapEnd, offset + length);
     }
     fill(parts, segment.offset() + end, segment.offset() + segment.length(),

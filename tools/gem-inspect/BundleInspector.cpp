@@ -96,10 +96,9 @@ public:
 
   std::string everything() {
     const Preamble &preamble = file->preamble();
-    page.title(options.path,
-               tools::Format("a GEM bundle, format %u.%u, ", preamble.format_major,
-                             preamble.format_minor) +
-                   tools::FormatBytes(file->bytes().size()));
+    page.title(options.path, tools::Format("a GEM bundle, format %u.%u, ", preamble.format_major,
+                                           preamble.format_minor) +
+                                 tools::FormatBytes(file->bytes().size()));
     writeModel();
     writeProvenance();
     writeParts(/*detailed=*/false);
@@ -140,8 +139,7 @@ public:
     json["text"] = Json();
     if (const schema::Text *text = root.text())
       json["text"] = {
-          {"tokenizer_segment",
-           root.segments()->Get(text->tokenizer_segment())->name()->str()},
+          {"tokenizer_segment", root.segments()->Get(text->tokenizer_segment())->name()->str()},
           {"padded", text->padded()},
           {"maximum_tokens", text->maximum_tokens()},
           {"pad_id", text->pad_id()}};
@@ -152,12 +150,13 @@ public:
     Json &segments = json["segments"] = Json::array();
     for (uint32_t i = 0; i < root.segments()->size(); ++i) {
       const schema::Segment &segment = *root.segments()->Get(i);
-      Json item = {{"name", segment.name()->str()},
-                   {"kind", lower(schema::EnumNameSegmentKind(segment.kind()))},
-                   {"offset", segment.offset()},
-                   {"bytes", segment.length()},
-                   {"hash_algorithm", lower(schema::EnumNameHashAlgorithm(segment.hash_algorithm()))},
-                   {"hash", hexOf({segment.hash()->data(), segment.hash()->size()})}};
+      Json item = {
+          {"name", segment.name()->str()},
+          {"kind", lower(schema::EnumNameSegmentKind(segment.kind()))},
+          {"offset", segment.offset()},
+          {"bytes", segment.length()},
+          {"hash_algorithm", lower(schema::EnumNameHashAlgorithm(segment.hash_algorithm()))},
+          {"hash", hexOf({segment.hash()->data(), segment.hash()->size()})}};
       if (!checks.empty())
         item["hash_matches"] = checks[i + 1].matches();
       segments.push_back(std::move(item));
@@ -307,9 +306,9 @@ private:
 
   Json describe(const schema::Variant &variant) const {
     const schema::Program &program = *variant.program();
-    Json json = {{"device", variant.device()->str()},
-                 {"memory_limit_bytes",
-                  variant.memory_limit() ? Json(variant.memory_limit()) : Json()}};
+    Json json = {
+        {"device", variant.device()->str()},
+        {"memory_limit_bytes", variant.memory_limit() ? Json(variant.memory_limit()) : Json()}};
     Json &features = json["required_features"] = Json::array();
     if (variant.required_features())
       for (const flatbuffers::String *feature : *variant.required_features())
@@ -351,8 +350,8 @@ private:
     page.fact("architecture", model.architecture()->str());
     page.fact("parameters", tools::FormatCount(model.parameters()));
     if (std::vector<std::string> names = labels(); !names.empty())
-      page.fact("labels", std::to_string(names.size()) + ": " +
-                              abbreviate(names, options.common.verbose));
+      page.fact("labels",
+                std::to_string(names.size()) + ": " + abbreviate(names, options.common.verbose));
     if (const schema::Text *text = root.text()) {
       page.fact("tokenizer", tokenizerText());
       page.fact("texts", (text->padded() ? "padded to " : "at most ") +
@@ -397,17 +396,16 @@ private:
                      "  " + inner.kind + (inner.name.empty() ? "" : " " + inner.name) +
                          (inner.isZero ? "" : ", not zero")});
     }
-    rows.AddRow({"", page.strong(tools::FormatCount(totalLength(parts))),
-                 page.strong("the file's size")});
+    rows.AddRow(
+        {"", page.strong(tools::FormatCount(totalLength(parts))), page.strong("the file's size")});
     table(rows);
   }
 
   void writeVariant(const schema::Variant &variant) {
     const schema::Program &program = *variant.program();
     page.heading("Variant " + variant.device()->str());
-    page.fact("memory limit", variant.memory_limit()
-                                  ? tools::FormatBytes(variant.memory_limit())
-                                  : std::string("not known"));
+    page.fact("memory limit", variant.memory_limit() ? tools::FormatBytes(variant.memory_limit())
+                                                     : std::string("not known"));
     for (const schema::Symbol *symbol : *program.symbols())
       page.fact("symbol " + symbol->name()->str(),
                 std::to_string(symbol->minimum()) + " to " + std::to_string(symbol->maximum()));
@@ -435,8 +433,7 @@ private:
     if (binding.role() != schema::Role::NONE)
       text += ", " + lower(schema::EnumNameRole(binding.role()));
     if (binding.minimum() != 0 || binding.maximum() != 0)
-      text += ", " + std::to_string(binding.minimum()) + " to " +
-              std::to_string(binding.maximum());
+      text += ", " + std::to_string(binding.minimum()) + " to " + std::to_string(binding.maximum());
     page.fact(side + binding.name()->str(), text);
   }
 
@@ -476,18 +473,17 @@ private:
 
   void writeConstants(const schema::Program &program) {
     page.heading("Constants (" + tools::FormatCount(program.constants()->size()) + ")");
-    tools::Table rows({Align::kLeft, Align::kLeft, Align::kRight, Align::kLeft, Align::kRight,
-                       Align::kRight});
+    tools::Table rows(
+        {Align::kLeft, Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight});
     rows.AddRow({page.dim("name"), page.dim("type"), page.dim("shape"), page.dim("layout"),
                  page.dim("offset"), page.dim("bytes")});
     for (const schema::Constant *constant : *program.constants())
-      rows.AddRow({constant->name()->str(),
-                   lower(schema::EnumNameElementType(constant->element_type())),
-                   formatShape(shapeOf(*constant)),
-                   lower(schema::EnumNameLayout(constant->layout())),
-                   root.segments()->Get(constant->segment())->name()->str() + "+" +
-                       std::to_string(constant->offset()),
-                   tools::FormatCount(constant->length())});
+      rows.AddRow(
+          {constant->name()->str(), lower(schema::EnumNameElementType(constant->element_type())),
+           formatShape(shapeOf(*constant)), lower(schema::EnumNameLayout(constant->layout())),
+           root.segments()->Get(constant->segment())->name()->str() + "+" +
+               std::to_string(constant->offset()),
+           tools::FormatCount(constant->length())});
     table(rows);
   }
 
@@ -524,8 +520,8 @@ int extractSegment(const Options &options, const BundleFile &file) {
       bytes = file.segment(i);
   }
   if (bytes.empty()) {
-    tools::Error(kTool, "--extract: expected one of " + known + ", but got '" + options.extract +
-                            "'");
+    tools::Error(kTool,
+                 "--extract: expected one of " + known + ", but got '" + options.extract + "'");
     return tools::kExitUsage;
   }
   std::string error;
@@ -536,7 +532,8 @@ int extractSegment(const Options &options, const BundleFile &file) {
 }
 
 /// Of a file that the runtime refuses: what its first bytes say, unchecked.
-Json describeDamaged(const std::string &path, std::vector<std::pair<std::string, std::string>> &facts) {
+Json describeDamaged(const std::string &path,
+                     std::vector<std::pair<std::string, std::string>> &facts) {
   Json json = Json::object();
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
                                             /*RequiresNullTerminator=*/false);
@@ -605,8 +602,7 @@ int inspectDamaged(const Options &options, const absl::Status &status) {
 int gem::inspect::inspectBundle(const Options &options) {
   absl::StatusOr<std::shared_ptr<const BundleFile>> file = BundleFile::open(options.path);
   if (!file.ok())
-    return options.extract.empty() ? inspectDamaged(options, file.status())
-                                   : report(file.status());
+    return options.extract.empty() ? inspectDamaged(options, file.status()) : report(file.status());
   if (!options.extract.empty())
     return extractSegment(options, **file);
 
@@ -643,9 +639,9 @@ int gem::inspect::inspectBundle(const Options &options) {
   int code = print(out, tools::kExitOk);
   for (const HashCheck &check : checks)
     if (!check.matches() && code != tools::kExitFailed)
-      code = report(absl::DataLossError(
-          options.path + ": '" + check.what + "': expected the hash " + check.stated.substr(0, 16) +
-          "… that the file states, but its bytes have " + check.computed.substr(0, 16) +
-          "…; the file is damaged"));
+      code = report(absl::DataLossError(options.path + ": '" + check.what +
+                                        "': expected the hash " + check.stated.substr(0, 16) +
+                                        "… that the file states, but its bytes have " +
+                                        check.computed.substr(0, 16) + "…; the file is damaged"));
   return code;
 }

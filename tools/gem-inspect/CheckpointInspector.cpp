@@ -58,8 +58,8 @@ public:
       page.heading("Hyper-parameters");
       tools::Table table({tools::Table::Align::kLeft, tools::Table::Align::kRight});
       for (const HyperParameter &parameter : parameters)
-        table.AddRow({parameter.key, textOf(parameter.value),
-                      page.dim(tools::Printable(parameter.source))});
+        table.AddRow(
+            {parameter.key, textOf(parameter.value), page.dim(tools::Printable(parameter.source))});
       page.line(chomp(table.ToString(2)));
       writeLabelsAndTokenizer(page);
       writeNotes(page);
@@ -149,9 +149,9 @@ private:
     if (model.architecture == Architecture::Gem) {
       add("num_clusters", model.numClusters);
       add("threshold", model.threshold);
-      parameters.push_back({"router.centroids", model.hasCentroids() ? "present" : "absent",
-                            model.hasCentroids() ? "the checkpoint"
-                                                 : "to be fitted with gem-compile --calibrate"});
+      parameters.push_back(
+          {"router.centroids", model.hasCentroids() ? "present" : "absent",
+           model.hasCentroids() ? "the checkpoint" : "to be fitted with gem-compile --calibrate"});
     }
     if (model.padTokenId)
       add("pad_token_id", *model.padTokenId);
@@ -173,8 +173,8 @@ private:
     rules += vocabulary.stripAccents ? ", accents removed" : ", accents kept";
     if (vocabulary.splitCjk)
       rules += ", CJK split";
-    page.fact("tokenizer", "WordPiece, " + tools::FormatCount(vocabulary.pieces.size()) +
-                               " pieces, " + rules);
+    page.fact("tokenizer",
+              "WordPiece, " + tools::FormatCount(vocabulary.pieces.size()) + " pieces, " + rules);
   }
 
   /// The notes that no other section has told.

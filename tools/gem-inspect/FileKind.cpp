@@ -25,8 +25,8 @@ static bool isModule(llvm::StringRef content) {
     return true;
   for (content = content.ltrim(); content.starts_with("//"); content = content.ltrim())
     content = content.drop_until([](char c) { return c == '\n'; });
-  for (llvm::StringRef start : {"module", "gem.", "gemrt.", "func.func", "#", "!",
-                                "\"builtin.module\"", "{-#"})
+  for (llvm::StringRef start :
+       {"module", "gem.", "gemrt.", "func.func", "#", "!", "\"builtin.module\"", "{-#"})
     if (content.starts_with(start))
       return true;
   return false;

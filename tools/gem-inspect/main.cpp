@@ -190,8 +190,8 @@ int main(int argc, char **argv) {
   bool asksForBundle =
       options.program || options.bytes || options.hashes || !options.extract.empty();
   if (kind != FileKind::Bundle && asksForBundle) {
-    const char *flag = options.program ? "--program"
-                       : options.bytes ? "--bytes"
+    const char *flag = options.program  ? "--program"
+                       : options.bytes  ? "--bytes"
                        : options.hashes ? "--hashes"
                                         : "--extract";
     return report(absl::InvalidArgumentError(options.path + ": is no bundle, so " + flag +

@@ -16,6 +16,5 @@ int main(int argc, char **argv) {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   gem::registerGemPasses();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "GEM optimizer driver\n", registry));
+  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "GEM optimizer driver\n", registry));
 }

@@ -163,7 +163,7 @@ typedef struct gem_session_options_t {
   uint32_t variant;      /* index; 0 */
   const char* entry;     /* NULL: the first entry */
   const char* cpu;       /* "scalar", "avx2", "avx512", "neon"; NULL: the GEM_CPU
-                            environment variable, else the best this CPU has */
+                      environment variable, else the best this CPU has */
   const gem_allocator_t* allocator; /* NULL: the bundle's */
 } gem_session_options_t;
 
@@ -236,8 +236,8 @@ GEM_API gem_status_t gem_session_output_by_role(const gem_session_t* session, ge
 /* Copies an input in. `dims` has the input's rank; extents bound at run time
  * must lie in their range and agree between inputs of one run. Integer values
  * out of the input's range are refused by position. */
-GEM_API gem_status_t gem_session_set_input(gem_session_t* session, uint32_t index,
-                                           const void* data, const uint32_t* dims, uint32_t rank,
+GEM_API gem_status_t gem_session_set_input(gem_session_t* session, uint32_t index, const void* data,
+                                           const uint32_t* dims, uint32_t rank,
                                            gem_error_t* out_error);
 
 /* Runs the entry on the inputs that were set. Takes no memory. */

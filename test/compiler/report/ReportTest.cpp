@@ -51,9 +51,12 @@ CompileReport sample() {
       {"scar.out.weight", {128, 128}, "f32", "f32", "panel_16", 65'536},
       {"classifier.weight", {39, 128}, "f32", "f32", "panel_16", 24'576},
   };
-  report.memory = {196'608, 188'000, 3, {{"ids", 163'840, 256, 0, 1},
-                                         {"embeddings.word_embeddings", 0, 32'768, 1, 2},
-                                         {"classifier", 32'768, 156, 3, 4}}};
+  report.memory = {196'608,
+                   188'000,
+                   3,
+                   {{"ids", 163'840, 256, 0, 1},
+                    {"embeddings.word_embeddings", 0, 32'768, 1, 2},
+                    {"classifier", 32'768, 156, 3, 4}}};
   report.dropped = {{"teacher.x", 400, "the teacher serves training only"}};
   report.notes = {"num_attention_heads = 2: config.json"};
   report.outputPath = "pi4.gemb";
@@ -322,8 +325,8 @@ TEST(HtmlReportTest, TagsNest) {
 
 TEST(HtmlReportTest, NeedsNothingElse) {
   std::string page = render(ReportKind::Html);
-  for (const char *forbidden : {"http:", "https:", "//", "<script", "<link", "<img", "url(",
-                                "@import", "src="})
+  for (const char *forbidden :
+       {"http:", "https:", "//", "<script", "<link", "<img", "url(", "@import", "src="})
     EXPECT_THAT(page, Not(HasSubstr(forbidden)));
   EXPECT_THAT(page, HasSubstr("prefers-color-scheme: dark"));
   EXPECT_THAT(page, HasSubstr("@media print"));

@@ -1,3 +1,7 @@
+# What the tools must refuse.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Feeds the tools what they must refuse.
 
 usage: bad_inputs.py EXAMPLE_FOLDER WORK_FOLDER

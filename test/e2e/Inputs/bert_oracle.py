@@ -1,3 +1,7 @@
+# Random models, and a double-precision forward pass to check against.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes small random models and checks gem-run against a plain double-precision run.
 
 usage: bert_oracle.py make KIND FOLDER        KIND: gem, bert, bert-classifier

@@ -1,3 +1,7 @@
+# Compares results with a PyTorch run.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compares what gem-run --json printed with a PyTorch run of the same texts.
 
 usage: compare_reference.py REFERENCE.jsonl RESULTS.jsonl [--agreement]

@@ -1,3 +1,7 @@
+# Ctrl-C in the middle of a compilation.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Interrupts gem-compile while it runs calibration texts.
 
 usage: interrupt.py SHARED FOLDER

@@ -1,3 +1,7 @@
+# Compares results to the bit.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checks that several gem-run --json outputs hold the same results to the bit.
 
 usage: same_bits.py A.jsonl B.jsonl...

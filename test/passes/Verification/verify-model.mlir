@@ -232,7 +232,7 @@ func.func @main(%x: tensor<1x8xf32> {gem.name = "x"}) {
 
 // Tests that a large splat is not read element by element, which would take minutes.
 gem.weight @large dense<1.0> : tensor<1048576x1048576xf32>
-func.func @large(%x: tensor<1x8xf32> {gem.name = "x"}) {
+func.func @main(%x: tensor<1x8xf32> {gem.name = "x"}) {
   return
 }
 
@@ -240,6 +240,6 @@ func.func @large(%x: tensor<1x8xf32> {gem.name = "x"}) {
 
 // Tests that a weight of which the data was elided is not refused.
 gem.weight @elided dense_resource<__elided__> : tensor<1xf32>
-func.func @elided(%x: tensor<1x8xf32> {gem.name = "x"}) {
+func.func @main(%x: tensor<1x8xf32> {gem.name = "x"}) {
   return
 }

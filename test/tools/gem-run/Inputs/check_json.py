@@ -1,3 +1,7 @@
+# Checks the lines of gem-run --json.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checks every line of gem-run's JSON against itself, and prints the keys of the first.
 
 usage: check_json.py RESULTS.jsonl

@@ -1,3 +1,7 @@
+# How gem-run ends when its output or its user goes away.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checks how gem-run ends when its reader leaves, and on Ctrl-C.
 
 usage: endings.py GEM_RUN BUNDLE

@@ -1,3 +1,7 @@
+# A terminal for tests.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs a command with a terminal as its standard output and prints what arrives there.
 
 usage: on_terminal.py COLUMNS COMMAND...

@@ -162,8 +162,9 @@ typedef struct gem_session_options_t {
   uint32_t thread_count; /* threads that compute, the caller's included; 1 */
   uint32_t variant;      /* index; 0 */
   const char* entry;     /* NULL: the first entry */
-  const char* cpu;       /* "scalar", "avx2", "avx512", "neon"; NULL: the GEM_CPU
-                      environment variable, else the best this CPU has */
+  /* "scalar", "avx2", "avx512", "neon"; NULL: the GEM_CPU environment variable,
+   * else the best this CPU has. */
+  const char* cpu;
   const gem_allocator_t* allocator; /* NULL: the bundle's */
 } gem_session_options_t;
 

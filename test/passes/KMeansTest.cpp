@@ -165,7 +165,7 @@ TEST(KMeans, RecoversSeparatedClusters) {
 }
 
 TEST(KMeans, LeavesNoClusterEmpty) {
-  // It is rare that a cluster loses all its rows: about once in some hundred rounds.
+  // A cluster rarely loses all its rows; the last line says whether one did at all.
   std::mt19937 random(4);
   int emptied = 0;
   for (int round = 0; round < 20000; ++round) {

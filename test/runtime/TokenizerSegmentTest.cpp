@@ -189,7 +189,9 @@ TEST(TokenizerSegment, SurvivesEveryTruncationAndFlips) {
   for (size_t size = 0; size < segment.size(); ++size) {
     // FlatBuffers may end with up to 7 bytes of padding that nobody reads.
     const bool opened = try_it(segment.substr(0, size));
-    if (size + 8 <= segment.size()) EXPECT_FALSE(opened) << size;
+    if (size + 8 <= segment.size()) {
+      EXPECT_FALSE(opened) << size;
+    }
   }
   int opened = 0;
   for (size_t i = 0; i < segment.size(); ++i) {

@@ -5,6 +5,7 @@
 
 #include "runtime/schema/Preamble.h"
 #include "tools/gem-inspect/Inspect.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -19,14 +20,20 @@ static bool isBundle(llvm::StringRef content) {
   return equal >= sizeof(kBundleMagic) / 2;
 }
 
-/// As gem-compile does.
+/// Bytecode, or text that begins as textual IR does.
 static bool isModule(llvm::StringRef content) {
   if (content.starts_with("ML\xefR"))
     return true;
   for (content = content.ltrim(); content.starts_with("//"); content = content.ltrim())
     content = content.drop_until([](char c) { return c == '\n'; });
+  // An alias, "#name = ..." or "!name = ...": not the heading of a Markdown page.
+  if (content.consume_front("#") || content.consume_front("!"))
+    return !content.empty() && llvm::isAlpha(content.front()) &&
+           content.drop_while([](char c) { return llvm::isAlnum(c) || c == '_' || c == '.'; })
+               .ltrim(' ')
+               .starts_with("=");
   for (llvm::StringRef start :
-       {"module", "gem.", "gemrt.", "func.func", "#", "!", "\"builtin.module\"", "{-#"})
+       {"module", "gem.", "gemrt.", "func.func", "\"builtin.module\"", "{-#"})
     if (content.starts_with(start))
       return true;
   return false;

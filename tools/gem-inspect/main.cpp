@@ -72,7 +72,9 @@ void Page::title(const std::string &what, const std::string &rest) {
   out += strong(what) + ": " + rest + "\n";
 }
 
-void Page::heading(const std::string &text) { out += "\n" + strong(text) + "\n"; }
+void Page::heading(const std::string &text) {
+  out += (out.empty() ? "" : "\n") + strong(text) + "\n";
+}
 
 void Page::fact(const std::string &name, const std::string &value) {
   constexpr size_t kColumn = 26;

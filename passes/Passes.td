@@ -68,6 +68,7 @@ def FitRouterCentroidsPass : Pass<"gem-fit-router-centroids", "::mlir::ModuleOp"
     on every host. At most `max-tokens` tokens are used, a uniform sample.
 
     Goes in: `%p, %r, %c = gem.route_tokens %x, %w clusters(2) threshold(6.5e-1) : ...`
+
     Comes out:
     ```mlir
     gem.weight @router.centroids dense_resource<router.centroids> : tensor<2x4xf32>
@@ -75,7 +76,8 @@ def FitRouterCentroidsPass : Pass<"gem-fit-router-centroids", "::mlir::ModuleOp"
     %p, %r, %c = gem.route_tokens %x, %w, %centroids clusters(2) threshold(6.5e-1) : ...
     ```
 
-    Refused: no activations at all; fewer distinct tokens than clusters.
+    Refused: no activations at all, or some that are not finite; fewer distinct tokens than
+    clusters.
   }];
   let options = [
     Option<"activationsFile", "activations", "std::string", "",
@@ -179,6 +181,7 @@ def AssignWeightFormatsPass : Pass<"gem-assign-weight-formats", "::mlir::ModuleO
     `get_weight`'s type follows.
 
     Goes in: `gem.weight @w dense_resource<w> : tensor<39x128xf16>`
+
     Comes out: `gem.weight @w dense_resource<w> : tensor<39x128xf16> stored(tensor<39x128xf32>)`
 
     Refused: a format other than f32.
@@ -196,6 +199,7 @@ def AssignLayoutPass : Pass<"gem-assign-layout", "::mlir::ModuleOp"> {
     weights stay row by row. A weight used in two ways gets a second copy.
 
     Goes in: `gem.weight @w dense_resource<w> : tensor<39x128xf32>`, read by a linear
+
     Comes out: `gem.weight @w dense_resource<w> : tensor<39x128xf32> layout(panel_16)`
   }];
   let statistics = [
@@ -252,6 +256,7 @@ def PlanMemoryPass : Pass<"gemrt-plan-memory", "::gem::rt::EntryOp"> {
     one time. Symbols are at their maximum.
 
     Goes in: `%x = gemrt.alloc : !gemrt.buffer<[n, 8], f32>` in `gemrt.entry @main { ... }`
+
     Comes out: `%x = gemrt.alloc at(4096) : ...` in
     `gemrt.entry @main arena(8192) lower_bound(8192) { ... }`
   }];
@@ -269,6 +274,7 @@ def PlanSegmentsPass : Pass<"gemrt-plan-segments", "::gem::rt::ProgramOp"> {
     use is declared in the order of its first use.
 
     Goes in: `gemrt.constant @w in @weights dense_resource<w> : ... as ...`
+
     Comes out: `gemrt.constant @w in @weights at(1024) dense_resource<w> : ... as ...`
   }];
   let statistics = [

@@ -29,7 +29,7 @@ def GemRT_Dialect : Dialect {
       gemrt.segment @weights kind(weights)
       gemrt.constant @w in @weights at(0) dense_resource<w> : tensor<16x128xf32>
           as !gemrt.constant<[16, 128], f32, panel_16>
-      gemrt.entry @classify arena(41024) {
+      gemrt.entry @classify arena(36864) {
         %x = gemrt.alloc at(0) : !gemrt.buffer<[n, 128], f32>
         %y = gemrt.alloc at(32768) : !gemrt.buffer<[n, 16], f32>
         gemrt.input "x" role(activation) %x : !gemrt.buffer<[n, 128], f32>

@@ -10,8 +10,8 @@ gemrt.program @main device("host") {
   // CHECK: gemrt.constant @w in @weights at(0) dense_resource<w> : tensor<16x128xf32> as !gemrt.constant<[16, 128], f32, panel_16>
   gemrt.constant @w in @weights at(0) dense_resource<w> : tensor<16x128xf32>
       as !gemrt.constant<[16, 128], f32, panel_16>
-  // CHECK: gemrt.entry @classify arena(41024) {
-  gemrt.entry @classify arena(41024) {
+  // CHECK: gemrt.entry @classify arena(36864) {
+  gemrt.entry @classify arena(36864) {
     // CHECK: %[[X:.*]] = gemrt.alloc at(0) : <[n, 128], f32>
     %x = gemrt.alloc at(0) : !gemrt.buffer<[n, 128], f32>
     // CHECK: %[[Y:.*]] = gemrt.alloc at(32768) : <[n, 16], f32>

@@ -8,6 +8,7 @@
 
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace gem {

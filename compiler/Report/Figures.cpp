@@ -169,9 +169,9 @@ Part partOf(std::string_view text) {
     return Part::Embeddings;
   if (absl::StartsWith(name, "encoder."))
     return absl::StrContains(name, ".attention.") ? Part::Attention : Part::FeedForward;
-  if (absl::StartsWith(name, "router."))
+  if (absl::StartsWith(name, "router"))
     return Part::Router;
-  if (absl::StartsWith(name, "scar."))
+  if (absl::StartsWith(name, "scar"))
     return Part::Scar;
   if (absl::StartsWith(name, "classifier") || absl::StartsWith(name, "pooler"))
     return Part::Head;

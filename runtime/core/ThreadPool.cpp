@@ -64,6 +64,9 @@ gem_status_t ThreadPool::Start(Memory* memory, uint32_t thread_count, gem_error_
     return Fail(error, GEM_STATUS_IO, "thread pool: cannot start thread %u of %u: %s", started + 2,
                 thread_count, strerror(failure));
   }
+  // Every worker computes once: what the C library takes for a thread as it
+  // starts is taken now, not during the first run.
+  Run([](void*, uint32_t, uint32_t) {}, nullptr, thread_count);
   return GEM_STATUS_OK;
 }
 

@@ -34,7 +34,7 @@ GEM_INLINE V16 CopySign(V16 magnitude, V16 sign) {
       [&](auto i) GEM_LAMBDA { return (F)((I)magnitude.part[i] | ((I)sign.part[i] & INT32_MIN)); });
 }
 
-// e^x. exp(0) is exactly 1; exp(x) is exactly 0 below ln(2^-126) = -87.336 (-inf
+// e^x, within 1.0095 ulp. exp(0) is exactly 1; exp(x) is exactly 0 below ln(2^-126) = -87.336 (-inf
 // included), where the result would be subnormal: CPUs take a hundred times
 // longer for those, and weights that small change nothing. Infinite above 88.73;
 // NaN stays NaN.
@@ -68,7 +68,7 @@ GEM_INLINE V16 Exp(V16 x) {
   return Select(below, Splat(0.0f), result);
 }
 
-// The error function. Exactly 1 from |x| = 4 on.
+// The error function, within 1.0786 ulp. Exactly 1 from |x| = 4 on.
 GEM_INLINE V16 Erf(V16 x) {
   static constexpr float kSmall[] = {
       0.128379166f,   -0.376126289f,    0.11283616f,    -0.0268549118f,
@@ -85,7 +85,7 @@ GEM_INLINE V16 Erf(V16 x) {
   return CopySign(Select(magnitude > Splat(1.0f), large, small), x);
 }
 
-// The hyperbolic tangent. Exactly 1 from |x| = 10 on.
+// The hyperbolic tangent, within 1.3320 ulp. Exactly 1 from |x| = 10 on.
 GEM_INLINE V16 Tanh(V16 x) {
   static constexpr float kSmall[] = {
       -0.333332896f, 0.13331598f, -0.0537512414f, 0.0206750296f, -0.00574444234f,

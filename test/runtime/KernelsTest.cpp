@@ -410,10 +410,10 @@ struct ActivationCase {
       double expected = value, bound = 0;
       if (activation == Activation::kGelu) {
         expected = 0.5 * value * (1 + std::erf(value / std::sqrt(2)));
-        bound = 1.5 * kU * std::fabs(value);
+        bound = 1.5 * kU * std::fabs(value);  // 1.355 measured on every 16th input
       } else if (activation == Activation::kTanh) {
         expected = std::tanh(value);
-        bound = 2.6 * kU * std::fabs(expected);
+        bound = 2 * 1.3321 * kU * std::fabs(expected);  // an ulp is at most 2 kU of the value
       }
       ASSERT_LE(std::fabs(y[i] - expected), bound) << "at " << value;
     }
@@ -798,16 +798,18 @@ TEST(SoftFma, IsExactForRandomOperands) {
 
 // --- exp, erf, tanh ----------------------------------------------------------
 
-// Asserts that function(x) is within `bound` ulp of reference(x) for every
-// `stride`-th f32.
+// The largest error of function(x) in ulp of reference(x) over every `stride`-th
+// of `count` f32 from the bits `first` on.
+struct Worst {
+  double ulps = 0;
+  float at = 0;
+};
 template <class Function>
-void CheckUlps(Function function, double (*reference)(double), double bound) {
-  constexpr uint32_t kStride = 1021;
-  double worst = 0;
-  float worst_at = 0;
-  for (uint64_t bits = 0; bits <= 0xffffffffu; bits += 16 * uint64_t{kStride}) {
+void FindWorst(Function function, double (*reference)(double), uint64_t first, uint64_t count,
+               uint32_t stride, Worst* worst) {
+  for (uint64_t bits = first; bits < first + count; bits += 16 * uint64_t{stride}) {
     float x[16], y[16];
-    for (uint32_t i = 0; i < 16; ++i) x[i] = FromBits(static_cast<uint32_t>(bits + i * kStride));
+    for (uint32_t i = 0; i < 16; ++i) x[i] = FromBits(static_cast<uint32_t>(bits + i * stride));
     kernels_test::Store(y, function(kernels_test::Load(x)));
     for (int i = 0; i < 16; ++i) {
       const double expected = reference(x[i]);
@@ -818,24 +820,36 @@ void CheckUlps(Function function, double (*reference)(double), double bound) {
       } else if (std::fabs(expected) > 0x1p-120) {
         const double ulp = std::ldexp(1.0, std::ilogb(expected) - 23);
         const double error = std::fabs(y[i] - expected) / ulp;
-        if (error > worst) worst = error, worst_at = x[i];
-      } else {
-        ASSERT_LE(std::fabs(y[i] - expected), 0x1p-126 + bound * 0x1p-149) << x[i];
+        if (error > worst->ulps) *worst = {error, x[i]};
+      } else {  // exp gives 0 for subnormal results
+        ASSERT_LE(std::fabs(y[i] - expected), 0x1p-126 + 2 * 0x1p-149) << x[i];
       }
     }
   }
-  EXPECT_LE(worst, bound) << "at " << std::hexfloat << worst_at;
-  EXPECT_GT(worst, 0.5) << "an error of at most half an ulp: the bound can be tightened";
+}
+
+// `bound` is the largest error over all 2^32 inputs, rounded up, and `worst_at`
+// where it is: a sample alone, as every 1021st input here, misses it.
+template <class Function>
+void CheckUlps(Function function, double (*reference)(double), double bound, float worst_at) {
+  Worst worst;
+  ASSERT_NO_FATAL_FAILURE(FindWorst(function, reference, 0, uint64_t{1} << 32, 1021, &worst));
+  uint32_t bits;
+  std::memcpy(&bits, &worst_at, sizeof bits);
+  ASSERT_NO_FATAL_FAILURE(FindWorst(function, reference, bits - 2048, 4096, 1, &worst));
+  EXPECT_LE(worst.ulps, bound) << "at " << std::hexfloat << worst.at;
+  EXPECT_GT(worst.ulps, bound - 0.001)
+      << "at " << std::hexfloat << worst.at << ": measure the bound again over all inputs";
 }
 
 TEST(Math, ExpIsWithinItsBound) {
-  CheckUlps([](auto x) { return kernels_test::Exp(x); }, std::exp, 1.0);
+  CheckUlps([](auto x) { return kernels_test::Exp(x); }, std::exp, 1.0096, -0x1.df6002p+5f);
 }
 TEST(Math, ErfIsWithinItsBound) {
-  CheckUlps([](auto x) { return kernels_test::Erf(x); }, std::erf, 1.07);
+  CheckUlps([](auto x) { return kernels_test::Erf(x); }, std::erf, 1.0787, -0x1.0f3608p+0f);
 }
 TEST(Math, TanhIsWithinItsBound) {
-  CheckUlps([](auto x) { return kernels_test::Tanh(x); }, std::tanh, 1.31);
+  CheckUlps([](auto x) { return kernels_test::Tanh(x); }, std::tanh, 1.3321, -0x1.43183ap-1f);
 }
 
 template <class Function>

@@ -187,8 +187,6 @@ private:
       if (!isTold)
         rest.push_back(note);
     }
-    for (const std::string &line : checkpoint->info())
-      rest.push_back(line);
     if (rest.empty())
       return;
     page.heading("Notes");

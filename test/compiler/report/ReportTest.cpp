@@ -142,6 +142,7 @@ TEST(FiguresTest, Parts) {
   EXPECT_EQ(report::partOf("router.centroids"), Part::Router);
   EXPECT_EQ(report::partOf("scar.q.weight"), Part::Scar);
   EXPECT_EQ(report::partOf("pooler.dense.weight"), Part::Head);
+  EXPECT_EQ(report::partOf("router"), Part::Router); // what a call is named after
   EXPECT_EQ(report::partOf("ids"), Part::Other);
 }
 

@@ -69,7 +69,6 @@ namespace internal {
 bool IsRemovedByCleaning(char32_t character) {
   if (character == kReplacementCharacter) return true;
   switch (Category(character)) {
-    case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CS:

@@ -30,7 +30,10 @@ bool IsWhiteSpace(char32_t character);
 bool IsPunctuation(char32_t character);
 }  // namespace internal
 
-// U+0000, U+FFFD and category C* except tab, line feed and carriage return.
+// U+0000, U+FFFD and categories Cc, Cf, Cs and Co, except tab, line feed and
+// carriage return. Not Cn, whatever is said of BERT: Hugging Face's tables leave it
+// out, and so a character that is newer than the tables is treated as it will be
+// once they know it.
 inline bool IsRemovedByCleaning(char32_t character) {
   if (character >= 0x80) return internal::IsRemovedByCleaning(character);
   return (character < 0x20 && character != '\t' && character != '\n' && character != '\r') ||

@@ -5,6 +5,7 @@
 
 #include "passes/Memory/ArenaPlanner.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/Sequence.h"
 #include <algorithm>
 #include <functional>
 #include <limits>

@@ -18,7 +18,22 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/schema/WeightFormat.h"
+
 namespace gem {
+
+// How the elements of a weight are stored.
+enum class WeightType : uint8_t { kF32, kF16, kI8, kI4, kI3, kI2 };
+
+// A weight [rows, width] in a segment, 64-byte aligned: row-major floats or the
+// layouts of WeightFormat.h.
+struct Weight {
+  const void* data;
+  uint32_t rows, width;
+  WeightType type;
+  format::Scales scales;  // kNone for floats
+  uint32_t group;         // values that share a group's scale, or 0
+};
 
 enum class Activation : uint8_t { kNone = 0, kGelu = 1, kTanh = 2 };
 enum class ScarPredicate : uint8_t { kEither = 0, kSameCluster = 1, kSameRoute = 2 };
@@ -26,20 +41,32 @@ enum class ScarPredicate : uint8_t { kEither = 0, kSameCluster = 1, kSameRoute =
 // The widest attention head: what a kernel holds of one lies on its stack.
 constexpr uint32_t kMaxHeadDim = 1024;
 
-// y[i, :] = table[ids[i], :]. Unit: a token. `table` is row-major [rows, width].
-// Returns false at the first id outside [0, rows), leaving its row and those
-// after it unwritten.
+// y[i, :] = the row of token id ids[i]. The rows of all tables, one after the other,
+// make one; id stands for its row `id`, or `map[id]`. Unit: a token. Returns false at
+// the first id outside [0, ids_end), leaving its row and those after it unwritten.
+// `map` has `ids_end` entries, each below the number of rows (checked by the loader).
+constexpr uint32_t kMaxTables = 4;
 struct EmbeddingArgs {
   const int32_t* ids;
-  const float* table;
-  float* y;
-  uint32_t rows, width;
+  Weight tables[kMaxTables];  // of the same width
+  uint32_t table_count;
+  const uint16_t* map;  // or null
+  float* y;             // [tokens, width]
+  uint32_t ids_end, width;
 };
 
-// y[i, :] = x[i, :] + table[i, :]. Unit: a token. ADD is the same kernel.
+// y[i, :] = x[i, :] + z[i, :]. Unit: a token.
 struct AddArgs {
   const float* x;
-  const float* table;
+  const float* z;
+  float* y;
+  uint32_t width;
+};
+
+// y[i, :] = x[i, :] + table[i, :]. Unit: a token.
+struct AddPositionArgs {
+  const float* x;
+  Weight table;
   float* y;
   uint32_t width;
 };
@@ -51,9 +78,36 @@ struct AddArgs {
 // (or 0).
 struct LinearArgs {
   const float* x;         // [rows, k]
-  const float* w;         // PANEL_16 of [n, k]
+  Weight w;               // PANEL_16 of [n, k], f32 or f16
   const float* bias;      // [n] or null
   const float* residual;  // [rows, n] or null
+  float* y;               // [rows, n]
+  uint32_t rows, n, k;
+  Activation activation;
+};
+
+// The quantized tokens of x, as WeightFormat.h lays them out. Of row x, with
+// m = max |x[k]|: scale = m / 127, codes = x[k] * (127 / m) rounded to nearest even;
+// scale and codes 0 when m is 0, or so small that 127 / m is infinite. A row with a
+// value that is not finite has scale NaN and codes 0. Unit: a token.
+struct QuantizeTokensArgs {
+  const float* x;  // [rows, width]
+  uint8_t* y;      // [rows, TokenRowBytes(width)]
+  uint32_t width;
+};
+
+// y[i, n] = activation(sum * scale + bias[n]) + residual[i, n], sum over the integer
+// codes of w and x. With ROW and TWO_LEVEL: for each kExactDepth of k, in order,
+// part = float(sum of ratio * (sum of w * x)), exact in i32; sum is the f32 sum of the
+// parts in order (the first part itself when there is one); scale = s[n] * x's scale;
+// sum * scale + bias is one fma. With F16_GROUP: sum = fma(float(group's sum), h, sum)
+// over the groups in order from 0; scale is x's. Without bias, fma with 0.
+// Unit: a panel of 16 outputs.
+struct LinearQuantizedArgs {
+  const uint8_t* x;       // [rows, TokenRowBytes(k)]
+  Weight w;               // PANEL_16 of [n, k], quantized
+  const float* bias;      // [n] or null
+  const float* residual;  // [rows, n] or null; may be y
   float* y;               // [rows, n]
   uint32_t rows, n, k;
   Activation activation;
@@ -68,6 +122,13 @@ struct LayerNormArgs {
   float* y;
   uint32_t width;
   float epsilon;
+};
+
+// LAYER_NORM whose rows are also quantized: `quantized` as QUANTIZE_TOKENS makes it of
+// y. `y` may be null. Unit: a row.
+struct LayerNormQuantizedArgs {
+  LayerNormArgs norm;
+  uint8_t* quantized;  // [rows, TokenRowBytes(width)]
 };
 
 // y = activation(x). Unit: a row of `width`. `x` == `y` is allowed.
@@ -99,8 +160,8 @@ struct AttentionArgs {
 // row-major. `probs` may be null.
 struct RouteTokensArgs {
   const float* x;          // [tokens, width]
-  const float* w_r;        // [classes, width]
-  const float* centroids;  // [clusters, width]
+  Weight w_r;              // [classes, width], f32 or f16
+  Weight centroids;        // [clusters, width], f32 or f16
   float* probs;            // [tokens, classes] or null
   uint8_t* routed;         // [tokens]
   int32_t* cluster;        // [tokens]
@@ -108,24 +169,29 @@ struct RouteTokensArgs {
   float threshold;
 };
 
-// Attention over the pairs (i, j) that the predicate permits; forbidden pairs
-// weigh exactly 0. Query row i is token first_query + i. Unit: as attention.
+// Attention over the pairs (i, j) that the predicate permits and, when causal, of
+// j <= i; forbidden pairs weigh exactly 0. Query row i is token first_query + i.
 struct ScarAttentionArgs {
   AttentionArgs attention;
   const uint8_t* routed;   // [tokens]
   const int32_t* cluster;  // [tokens]
   uint32_t first_query;
   ScarPredicate predicate;
+  bool causal;
 };
 
 struct CpuKernels {
-  const char* name;                  // "scalar", "avx2", "avx512", "neon"
-  bool (*supported)();               // whether this CPU can run them
+  const char* name;     // "scalar", "avx2", "avx512", "avx512vnni", "neon", ...
+  bool (*supported)();  // whether this CPU can run them
 
   bool (*embedding)(const EmbeddingArgs&, uint32_t begin, uint32_t end);
   void (*add)(const AddArgs&, uint32_t begin, uint32_t end);
+  void (*add_position)(const AddPositionArgs&, uint32_t begin, uint32_t end);
   void (*linear)(const LinearArgs&, uint32_t begin, uint32_t end);
+  void (*quantize_tokens)(const QuantizeTokensArgs&, uint32_t begin, uint32_t end);
+  void (*linear_quantized)(const LinearQuantizedArgs&, uint32_t begin, uint32_t end);
   void (*layer_norm)(const LayerNormArgs&, uint32_t begin, uint32_t end);
+  void (*layer_norm_quantized)(const LayerNormQuantizedArgs&, uint32_t begin, uint32_t end);
   void (*activation)(const ActivationArgs&, uint32_t begin, uint32_t end);
   void (*attention)(const AttentionArgs&, uint32_t begin, uint32_t end);
   void (*route_tokens)(const RouteTokensArgs&, uint32_t begin, uint32_t end);

@@ -49,7 +49,7 @@ extern "C" {
 /* Of the bundle format: a runtime reads bundles of its own major version and of
  * a minor version up to its own. */
 #define GEM_FORMAT_MAJOR 1
-#define GEM_FORMAT_MINOR 0
+#define GEM_FORMAT_MINOR 1
 
 /* The runtime's version, "MAJOR.MINOR.PATCH". */
 GEM_API const char* gem_version(void);
@@ -162,8 +162,8 @@ typedef struct gem_session_options_t {
   uint32_t thread_count; /* threads that compute, the caller's included; 1 */
   uint32_t variant;      /* index; 0 */
   const char* entry;     /* NULL: the first entry */
-  /* "scalar", "avx2", "avx512", "neon"; NULL: the GEM_CPU environment variable,
-   * else the best this CPU has. */
+  /* "scalar", "avx2", "avx512", "avx512vnni", "neon", "dotprod", "i8mm"; NULL: the
+   * GEM_CPU environment variable, else the best this CPU has. */
   const char* cpu;
   const gem_allocator_t* allocator; /* NULL: the bundle's */
 } gem_session_options_t;
@@ -253,6 +253,29 @@ GEM_API gem_status_t gem_session_run_tokens(gem_session_t* session, const int32_
 /* Makes a run in progress on another thread return GEM_STATUS_CANCELLED soon;
  * without one, the next run returns it. */
 GEM_API void gem_session_cancel(gem_session_t* session);
+
+/* --- profiling ------------------------------------------------------------ */
+
+/* What one command of the session's program cost, over the runs since profiling
+ * was last switched on. Strings live as long as the session. */
+typedef struct gem_command_profile_t {
+  uint32_t struct_size;  /* set by the caller */
+  const char* kernel;    /* "LINEAR_QUANTIZED", ... */
+  const char* name;      /* where it came from: "encoder.layer.0.output"; may be "" */
+  const char* format;    /* of its weights: "int8", "int4g32", "f32"; "" without any */
+  uint64_t runs;
+  uint64_t nanoseconds;  /* all runs together */
+  uint64_t macs;         /* multiply-accumulates of the last run's extents */
+  uint64_t weight_bytes; /* of constants that it reads */
+} gem_command_profile_t;
+
+/* Switches the timing of commands on (clearing what was counted) or off. Off, it
+ * costs nothing. */
+GEM_API void gem_session_profile(gem_session_t* session, int32_t on);
+
+/* The profile of command `index`, NOT_FOUND past the last. */
+GEM_API gem_status_t gem_session_command_profile(const gem_session_t* session, uint32_t index,
+                                                 gem_command_profile_t* out_profile);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -76,6 +76,22 @@ struct SelectRowParams;
 struct SelectRowParamsBuilder;
 struct SelectRowParamsT;
 
+struct QuantizeTokensParams;
+struct QuantizeTokensParamsBuilder;
+struct QuantizeTokensParamsT;
+
+struct LinearQuantizedParams;
+struct LinearQuantizedParamsBuilder;
+struct LinearQuantizedParamsT;
+
+struct LayerNormQuantizedParams;
+struct LayerNormQuantizedParamsBuilder;
+struct LayerNormQuantizedParamsT;
+
+struct EmbeddingBlocksParams;
+struct EmbeddingBlocksParamsBuilder;
+struct EmbeddingBlocksParamsT;
+
 struct Command;
 struct CommandBuilder;
 struct CommandT;
@@ -126,11 +142,15 @@ enum class ElementType : uint8_t {
   I16 = 6,
   I32 = 7,
   I64 = 8,
+  U16 = 9,
+  I4 = 10,
+  I3 = 11,
+  I2 = 12,
   MIN = INVALID,
-  MAX = I64
+  MAX = I2
 };
 
-inline const ElementType (&EnumValuesElementType())[9] {
+inline const ElementType (&EnumValuesElementType())[13] {
   static const ElementType values[] = {
     ElementType::INVALID,
     ElementType::F32,
@@ -140,13 +160,17 @@ inline const ElementType (&EnumValuesElementType())[9] {
     ElementType::U8,
     ElementType::I16,
     ElementType::I32,
-    ElementType::I64
+    ElementType::I64,
+    ElementType::U16,
+    ElementType::I4,
+    ElementType::I3,
+    ElementType::I2
   };
   return values;
 }
 
 inline const char * const *EnumNamesElementType() {
-  static const char * const names[10] = {
+  static const char * const names[14] = {
     "INVALID",
     "F32",
     "F16",
@@ -156,15 +180,55 @@ inline const char * const *EnumNamesElementType() {
     "I16",
     "I32",
     "I64",
+    "U16",
+    "I4",
+    "I3",
+    "I2",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameElementType(ElementType e) {
-  if (flatbuffers::IsOutRange(e, ElementType::INVALID, ElementType::I64)) return "";
+  if (flatbuffers::IsOutRange(e, ElementType::INVALID, ElementType::I2)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesElementType()[index];
+}
+
+enum class Scales : uint8_t {
+  NONE = 0,
+  ROW = 1,
+  TWO_LEVEL = 2,
+  F16_GROUP = 3,
+  MIN = NONE,
+  MAX = F16_GROUP
+};
+
+inline const Scales (&EnumValuesScales())[4] {
+  static const Scales values[] = {
+    Scales::NONE,
+    Scales::ROW,
+    Scales::TWO_LEVEL,
+    Scales::F16_GROUP
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesScales() {
+  static const char * const names[5] = {
+    "NONE",
+    "ROW",
+    "TWO_LEVEL",
+    "F16_GROUP",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameScales(Scales e) {
+  if (flatbuffers::IsOutRange(e, Scales::NONE, Scales::F16_GROUP)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesScales()[index];
 }
 
 enum class Layout : uint8_t {
@@ -335,11 +399,15 @@ enum class Kernel : uint16_t {
   ROUTE_TOKENS = 8,
   SCAR_ATTENTION = 9,
   SELECT_ROW = 10,
+  QUANTIZE_TOKENS = 11,
+  LINEAR_QUANTIZED = 12,
+  LAYER_NORM_QUANTIZED = 13,
+  EMBEDDING_BLOCKS = 14,
   MIN = INVALID,
-  MAX = SELECT_ROW
+  MAX = EMBEDDING_BLOCKS
 };
 
-inline const Kernel (&EnumValuesKernel())[11] {
+inline const Kernel (&EnumValuesKernel())[15] {
   static const Kernel values[] = {
     Kernel::INVALID,
     Kernel::EMBEDDING,
@@ -351,13 +419,17 @@ inline const Kernel (&EnumValuesKernel())[11] {
     Kernel::ATTENTION,
     Kernel::ROUTE_TOKENS,
     Kernel::SCAR_ATTENTION,
-    Kernel::SELECT_ROW
+    Kernel::SELECT_ROW,
+    Kernel::QUANTIZE_TOKENS,
+    Kernel::LINEAR_QUANTIZED,
+    Kernel::LAYER_NORM_QUANTIZED,
+    Kernel::EMBEDDING_BLOCKS
   };
   return values;
 }
 
 inline const char * const *EnumNamesKernel() {
-  static const char * const names[12] = {
+  static const char * const names[16] = {
     "INVALID",
     "EMBEDDING",
     "ADD_POSITION",
@@ -369,13 +441,17 @@ inline const char * const *EnumNamesKernel() {
     "ROUTE_TOKENS",
     "SCAR_ATTENTION",
     "SELECT_ROW",
+    "QUANTIZE_TOKENS",
+    "LINEAR_QUANTIZED",
+    "LAYER_NORM_QUANTIZED",
+    "EMBEDDING_BLOCKS",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameKernel(Kernel e) {
-  if (flatbuffers::IsOutRange(e, Kernel::INVALID, Kernel::SELECT_ROW)) return "";
+  if (flatbuffers::IsOutRange(e, Kernel::INVALID, Kernel::EMBEDDING_BLOCKS)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesKernel()[index];
 }
@@ -458,11 +534,15 @@ enum class KernelParams : uint8_t {
   RouteTokensParams = 8,
   ScarAttentionParams = 9,
   SelectRowParams = 10,
+  QuantizeTokensParams = 11,
+  LinearQuantizedParams = 12,
+  LayerNormQuantizedParams = 13,
+  EmbeddingBlocksParams = 14,
   MIN = NONE,
-  MAX = SelectRowParams
+  MAX = EmbeddingBlocksParams
 };
 
-inline const KernelParams (&EnumValuesKernelParams())[11] {
+inline const KernelParams (&EnumValuesKernelParams())[15] {
   static const KernelParams values[] = {
     KernelParams::NONE,
     KernelParams::EmbeddingParams,
@@ -474,13 +554,17 @@ inline const KernelParams (&EnumValuesKernelParams())[11] {
     KernelParams::AttentionParams,
     KernelParams::RouteTokensParams,
     KernelParams::ScarAttentionParams,
-    KernelParams::SelectRowParams
+    KernelParams::SelectRowParams,
+    KernelParams::QuantizeTokensParams,
+    KernelParams::LinearQuantizedParams,
+    KernelParams::LayerNormQuantizedParams,
+    KernelParams::EmbeddingBlocksParams
   };
   return values;
 }
 
 inline const char * const *EnumNamesKernelParams() {
-  static const char * const names[12] = {
+  static const char * const names[16] = {
     "NONE",
     "EmbeddingParams",
     "AddPositionParams",
@@ -492,13 +576,17 @@ inline const char * const *EnumNamesKernelParams() {
     "RouteTokensParams",
     "ScarAttentionParams",
     "SelectRowParams",
+    "QuantizeTokensParams",
+    "LinearQuantizedParams",
+    "LayerNormQuantizedParams",
+    "EmbeddingBlocksParams",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameKernelParams(KernelParams e) {
-  if (flatbuffers::IsOutRange(e, KernelParams::NONE, KernelParams::SelectRowParams)) return "";
+  if (flatbuffers::IsOutRange(e, KernelParams::NONE, KernelParams::EmbeddingBlocksParams)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesKernelParams()[index];
 }
@@ -547,6 +635,22 @@ template<> struct KernelParamsTraits<gem::schema::SelectRowParams> {
   static const KernelParams enum_value = KernelParams::SelectRowParams;
 };
 
+template<> struct KernelParamsTraits<gem::schema::QuantizeTokensParams> {
+  static const KernelParams enum_value = KernelParams::QuantizeTokensParams;
+};
+
+template<> struct KernelParamsTraits<gem::schema::LinearQuantizedParams> {
+  static const KernelParams enum_value = KernelParams::LinearQuantizedParams;
+};
+
+template<> struct KernelParamsTraits<gem::schema::LayerNormQuantizedParams> {
+  static const KernelParams enum_value = KernelParams::LayerNormQuantizedParams;
+};
+
+template<> struct KernelParamsTraits<gem::schema::EmbeddingBlocksParams> {
+  static const KernelParams enum_value = KernelParams::EmbeddingBlocksParams;
+};
+
 template<typename T> struct KernelParamsUnionTraits {
   static const KernelParams enum_value = KernelParams::NONE;
 };
@@ -589,6 +693,22 @@ template<> struct KernelParamsUnionTraits<gem::schema::ScarAttentionParamsT> {
 
 template<> struct KernelParamsUnionTraits<gem::schema::SelectRowParamsT> {
   static const KernelParams enum_value = KernelParams::SelectRowParams;
+};
+
+template<> struct KernelParamsUnionTraits<gem::schema::QuantizeTokensParamsT> {
+  static const KernelParams enum_value = KernelParams::QuantizeTokensParams;
+};
+
+template<> struct KernelParamsUnionTraits<gem::schema::LinearQuantizedParamsT> {
+  static const KernelParams enum_value = KernelParams::LinearQuantizedParams;
+};
+
+template<> struct KernelParamsUnionTraits<gem::schema::LayerNormQuantizedParamsT> {
+  static const KernelParams enum_value = KernelParams::LayerNormQuantizedParams;
+};
+
+template<> struct KernelParamsUnionTraits<gem::schema::EmbeddingBlocksParamsT> {
+  static const KernelParams enum_value = KernelParams::EmbeddingBlocksParams;
 };
 
 struct KernelParamsUnion {
@@ -700,6 +820,38 @@ struct KernelParamsUnion {
   const gem::schema::SelectRowParamsT *AsSelectRowParams() const {
     return type == KernelParams::SelectRowParams ?
       reinterpret_cast<const gem::schema::SelectRowParamsT *>(value) : nullptr;
+  }
+  gem::schema::QuantizeTokensParamsT *AsQuantizeTokensParams() {
+    return type == KernelParams::QuantizeTokensParams ?
+      reinterpret_cast<gem::schema::QuantizeTokensParamsT *>(value) : nullptr;
+  }
+  const gem::schema::QuantizeTokensParamsT *AsQuantizeTokensParams() const {
+    return type == KernelParams::QuantizeTokensParams ?
+      reinterpret_cast<const gem::schema::QuantizeTokensParamsT *>(value) : nullptr;
+  }
+  gem::schema::LinearQuantizedParamsT *AsLinearQuantizedParams() {
+    return type == KernelParams::LinearQuantizedParams ?
+      reinterpret_cast<gem::schema::LinearQuantizedParamsT *>(value) : nullptr;
+  }
+  const gem::schema::LinearQuantizedParamsT *AsLinearQuantizedParams() const {
+    return type == KernelParams::LinearQuantizedParams ?
+      reinterpret_cast<const gem::schema::LinearQuantizedParamsT *>(value) : nullptr;
+  }
+  gem::schema::LayerNormQuantizedParamsT *AsLayerNormQuantizedParams() {
+    return type == KernelParams::LayerNormQuantizedParams ?
+      reinterpret_cast<gem::schema::LayerNormQuantizedParamsT *>(value) : nullptr;
+  }
+  const gem::schema::LayerNormQuantizedParamsT *AsLayerNormQuantizedParams() const {
+    return type == KernelParams::LayerNormQuantizedParams ?
+      reinterpret_cast<const gem::schema::LayerNormQuantizedParamsT *>(value) : nullptr;
+  }
+  gem::schema::EmbeddingBlocksParamsT *AsEmbeddingBlocksParams() {
+    return type == KernelParams::EmbeddingBlocksParams ?
+      reinterpret_cast<gem::schema::EmbeddingBlocksParamsT *>(value) : nullptr;
+  }
+  const gem::schema::EmbeddingBlocksParamsT *AsEmbeddingBlocksParams() const {
+    return type == KernelParams::EmbeddingBlocksParams ?
+      reinterpret_cast<const gem::schema::EmbeddingBlocksParamsT *>(value) : nullptr;
   }
 };
 
@@ -1102,6 +1254,8 @@ struct ConstantT : public flatbuffers::NativeTable {
   uint32_t segment = 0;
   uint64_t offset = 0;
   uint64_t length = 0;
+  gem::schema::Scales scales = gem::schema::Scales::NONE;
+  uint32_t group_size = 0;
 };
 
 struct Constant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
@@ -1115,7 +1269,9 @@ struct Constant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_LAYOUT = 10,
     VT_SEGMENT = 12,
     VT_OFFSET = 14,
-    VT_LENGTH = 16
+    VT_LENGTH = 16,
+    VT_SCALES = 18,
+    VT_GROUP_SIZE = 20
   };
   const flatbuffers::String *name() const {
     return GetPointer<const flatbuffers::String *>(VT_NAME);
@@ -1138,6 +1294,12 @@ struct Constant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   uint64_t length() const {
     return GetField<uint64_t>(VT_LENGTH, 0);
   }
+  gem::schema::Scales scales() const {
+    return static_cast<gem::schema::Scales>(GetField<uint8_t>(VT_SCALES, 0));
+  }
+  uint32_t group_size() const {
+    return GetField<uint32_t>(VT_GROUP_SIZE, 0);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffsetRequired(verifier, VT_NAME) &&
@@ -1149,6 +1311,8 @@ struct Constant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_SEGMENT, 4) &&
            VerifyField<uint64_t>(verifier, VT_OFFSET, 8) &&
            VerifyField<uint64_t>(verifier, VT_LENGTH, 8) &&
+           VerifyField<uint8_t>(verifier, VT_SCALES, 1) &&
+           VerifyField<uint32_t>(verifier, VT_GROUP_SIZE, 4) &&
            verifier.EndTable();
   }
   ConstantT *UnPack(const flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -1181,6 +1345,12 @@ struct ConstantBuilder {
   void add_length(uint64_t length) {
     fbb_.AddElement<uint64_t>(Constant::VT_LENGTH, length, 0);
   }
+  void add_scales(gem::schema::Scales scales) {
+    fbb_.AddElement<uint8_t>(Constant::VT_SCALES, static_cast<uint8_t>(scales), 0);
+  }
+  void add_group_size(uint32_t group_size) {
+    fbb_.AddElement<uint32_t>(Constant::VT_GROUP_SIZE, group_size, 0);
+  }
   explicit ConstantBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -1202,13 +1372,17 @@ inline flatbuffers::Offset<Constant> CreateConstant(
     gem::schema::Layout layout = gem::schema::Layout::ROW_MAJOR,
     uint32_t segment = 0,
     uint64_t offset = 0,
-    uint64_t length = 0) {
+    uint64_t length = 0,
+    gem::schema::Scales scales = gem::schema::Scales::NONE,
+    uint32_t group_size = 0) {
   ConstantBuilder builder_(_fbb);
   builder_.add_length(length);
   builder_.add_offset(offset);
+  builder_.add_group_size(group_size);
   builder_.add_segment(segment);
   builder_.add_shape(shape);
   builder_.add_name(name);
+  builder_.add_scales(scales);
   builder_.add_layout(layout);
   builder_.add_element_type(element_type);
   return builder_.Finish();
@@ -1227,7 +1401,9 @@ inline flatbuffers::Offset<Constant> CreateConstantDirect(
     gem::schema::Layout layout = gem::schema::Layout::ROW_MAJOR,
     uint32_t segment = 0,
     uint64_t offset = 0,
-    uint64_t length = 0) {
+    uint64_t length = 0,
+    gem::schema::Scales scales = gem::schema::Scales::NONE,
+    uint32_t group_size = 0) {
   auto name__ = name ? _fbb.CreateString(name) : 0;
   auto shape__ = shape ? _fbb.CreateVector<uint32_t>(*shape) : 0;
   return gem::schema::CreateConstant(
@@ -1238,7 +1414,9 @@ inline flatbuffers::Offset<Constant> CreateConstantDirect(
       layout,
       segment,
       offset,
-      length);
+      length,
+      scales,
+      group_size);
 }
 
 flatbuffers::Offset<Constant> CreateConstant(flatbuffers::FlatBufferBuilder &_fbb, const ConstantT *_o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
@@ -1803,6 +1981,7 @@ struct ScarAttentionParamsT : public flatbuffers::NativeTable {
   float scale = 0.0f;
   uint32_t first_query = 0;
   gem::schema::ScarPredicate predicate = gem::schema::ScarPredicate::EITHER;
+  bool causal = false;
 };
 
 struct ScarAttentionParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
@@ -1814,7 +1993,8 @@ struct ScarAttentionParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table 
     VT_HEAD_DIM = 6,
     VT_SCALE = 8,
     VT_FIRST_QUERY = 10,
-    VT_PREDICATE = 12
+    VT_PREDICATE = 12,
+    VT_CAUSAL = 14
   };
   uint32_t num_heads() const {
     return GetField<uint32_t>(VT_NUM_HEADS, 0);
@@ -1831,6 +2011,9 @@ struct ScarAttentionParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table 
   gem::schema::ScarPredicate predicate() const {
     return static_cast<gem::schema::ScarPredicate>(GetField<uint8_t>(VT_PREDICATE, 0));
   }
+  bool causal() const {
+    return GetField<uint8_t>(VT_CAUSAL, 0) != 0;
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint32_t>(verifier, VT_NUM_HEADS, 4) &&
@@ -1838,6 +2021,7 @@ struct ScarAttentionParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table 
            VerifyField<float>(verifier, VT_SCALE, 4) &&
            VerifyField<uint32_t>(verifier, VT_FIRST_QUERY, 4) &&
            VerifyField<uint8_t>(verifier, VT_PREDICATE, 1) &&
+           VerifyField<uint8_t>(verifier, VT_CAUSAL, 1) &&
            verifier.EndTable();
   }
   ScarAttentionParamsT *UnPack(const flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -1864,6 +2048,9 @@ struct ScarAttentionParamsBuilder {
   void add_predicate(gem::schema::ScarPredicate predicate) {
     fbb_.AddElement<uint8_t>(ScarAttentionParams::VT_PREDICATE, static_cast<uint8_t>(predicate), 0);
   }
+  void add_causal(bool causal) {
+    fbb_.AddElement<uint8_t>(ScarAttentionParams::VT_CAUSAL, static_cast<uint8_t>(causal), 0);
+  }
   explicit ScarAttentionParamsBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -1881,12 +2068,14 @@ inline flatbuffers::Offset<ScarAttentionParams> CreateScarAttentionParams(
     uint32_t head_dim = 0,
     float scale = 0.0f,
     uint32_t first_query = 0,
-    gem::schema::ScarPredicate predicate = gem::schema::ScarPredicate::EITHER) {
+    gem::schema::ScarPredicate predicate = gem::schema::ScarPredicate::EITHER,
+    bool causal = false) {
   ScarAttentionParamsBuilder builder_(_fbb);
   builder_.add_first_query(first_query);
   builder_.add_scale(scale);
   builder_.add_head_dim(head_dim);
   builder_.add_num_heads(num_heads);
+  builder_.add_causal(causal);
   builder_.add_predicate(predicate);
   return builder_.Finish();
 }
@@ -1956,6 +2145,212 @@ struct SelectRowParams::Traits {
 
 flatbuffers::Offset<SelectRowParams> CreateSelectRowParams(flatbuffers::FlatBufferBuilder &_fbb, const SelectRowParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct QuantizeTokensParamsT : public flatbuffers::NativeTable {
+  typedef QuantizeTokensParams TableType;
+};
+
+struct QuantizeTokensParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef QuantizeTokensParamsT NativeTableType;
+  typedef QuantizeTokensParamsBuilder Builder;
+  struct Traits;
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  QuantizeTokensParamsT *UnPack(const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(QuantizeTokensParamsT *_o, const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static flatbuffers::Offset<QuantizeTokensParams> Pack(flatbuffers::FlatBufferBuilder &_fbb, const QuantizeTokensParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct QuantizeTokensParamsBuilder {
+  typedef QuantizeTokensParams Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  explicit QuantizeTokensParamsBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<QuantizeTokensParams> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<QuantizeTokensParams>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<QuantizeTokensParams> CreateQuantizeTokensParams(
+    flatbuffers::FlatBufferBuilder &_fbb) {
+  QuantizeTokensParamsBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+struct QuantizeTokensParams::Traits {
+  using type = QuantizeTokensParams;
+  static auto constexpr Create = CreateQuantizeTokensParams;
+};
+
+flatbuffers::Offset<QuantizeTokensParams> CreateQuantizeTokensParams(flatbuffers::FlatBufferBuilder &_fbb, const QuantizeTokensParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct LinearQuantizedParamsT : public flatbuffers::NativeTable {
+  typedef LinearQuantizedParams TableType;
+  gem::schema::Activation activation = gem::schema::Activation::NONE;
+};
+
+struct LinearQuantizedParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef LinearQuantizedParamsT NativeTableType;
+  typedef LinearQuantizedParamsBuilder Builder;
+  struct Traits;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_ACTIVATION = 4
+  };
+  gem::schema::Activation activation() const {
+    return static_cast<gem::schema::Activation>(GetField<uint8_t>(VT_ACTIVATION, 0));
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
+           verifier.EndTable();
+  }
+  LinearQuantizedParamsT *UnPack(const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(LinearQuantizedParamsT *_o, const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static flatbuffers::Offset<LinearQuantizedParams> Pack(flatbuffers::FlatBufferBuilder &_fbb, const LinearQuantizedParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct LinearQuantizedParamsBuilder {
+  typedef LinearQuantizedParams Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_activation(gem::schema::Activation activation) {
+    fbb_.AddElement<uint8_t>(LinearQuantizedParams::VT_ACTIVATION, static_cast<uint8_t>(activation), 0);
+  }
+  explicit LinearQuantizedParamsBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<LinearQuantizedParams> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<LinearQuantizedParams>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<LinearQuantizedParams> CreateLinearQuantizedParams(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    gem::schema::Activation activation = gem::schema::Activation::NONE) {
+  LinearQuantizedParamsBuilder builder_(_fbb);
+  builder_.add_activation(activation);
+  return builder_.Finish();
+}
+
+struct LinearQuantizedParams::Traits {
+  using type = LinearQuantizedParams;
+  static auto constexpr Create = CreateLinearQuantizedParams;
+};
+
+flatbuffers::Offset<LinearQuantizedParams> CreateLinearQuantizedParams(flatbuffers::FlatBufferBuilder &_fbb, const LinearQuantizedParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct LayerNormQuantizedParamsT : public flatbuffers::NativeTable {
+  typedef LayerNormQuantizedParams TableType;
+  float epsilon = 0.0f;
+};
+
+struct LayerNormQuantizedParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef LayerNormQuantizedParamsT NativeTableType;
+  typedef LayerNormQuantizedParamsBuilder Builder;
+  struct Traits;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_EPSILON = 4
+  };
+  float epsilon() const {
+    return GetField<float>(VT_EPSILON, 0.0f);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<float>(verifier, VT_EPSILON, 4) &&
+           verifier.EndTable();
+  }
+  LayerNormQuantizedParamsT *UnPack(const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(LayerNormQuantizedParamsT *_o, const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static flatbuffers::Offset<LayerNormQuantizedParams> Pack(flatbuffers::FlatBufferBuilder &_fbb, const LayerNormQuantizedParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct LayerNormQuantizedParamsBuilder {
+  typedef LayerNormQuantizedParams Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_epsilon(float epsilon) {
+    fbb_.AddElement<float>(LayerNormQuantizedParams::VT_EPSILON, epsilon, 0.0f);
+  }
+  explicit LayerNormQuantizedParamsBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<LayerNormQuantizedParams> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<LayerNormQuantizedParams>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<LayerNormQuantizedParams> CreateLayerNormQuantizedParams(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    float epsilon = 0.0f) {
+  LayerNormQuantizedParamsBuilder builder_(_fbb);
+  builder_.add_epsilon(epsilon);
+  return builder_.Finish();
+}
+
+struct LayerNormQuantizedParams::Traits {
+  using type = LayerNormQuantizedParams;
+  static auto constexpr Create = CreateLayerNormQuantizedParams;
+};
+
+flatbuffers::Offset<LayerNormQuantizedParams> CreateLayerNormQuantizedParams(flatbuffers::FlatBufferBuilder &_fbb, const LayerNormQuantizedParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct EmbeddingBlocksParamsT : public flatbuffers::NativeTable {
+  typedef EmbeddingBlocksParams TableType;
+};
+
+struct EmbeddingBlocksParams FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef EmbeddingBlocksParamsT NativeTableType;
+  typedef EmbeddingBlocksParamsBuilder Builder;
+  struct Traits;
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  EmbeddingBlocksParamsT *UnPack(const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(EmbeddingBlocksParamsT *_o, const flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static flatbuffers::Offset<EmbeddingBlocksParams> Pack(flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingBlocksParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct EmbeddingBlocksParamsBuilder {
+  typedef EmbeddingBlocksParams Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  explicit EmbeddingBlocksParamsBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<EmbeddingBlocksParams> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<EmbeddingBlocksParams>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<EmbeddingBlocksParams> CreateEmbeddingBlocksParams(
+    flatbuffers::FlatBufferBuilder &_fbb) {
+  EmbeddingBlocksParamsBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+struct EmbeddingBlocksParams::Traits {
+  using type = EmbeddingBlocksParams;
+  static auto constexpr Create = CreateEmbeddingBlocksParams;
+};
+
+flatbuffers::Offset<EmbeddingBlocksParams> CreateEmbeddingBlocksParams(flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingBlocksParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct CommandT : public flatbuffers::NativeTable {
   typedef Command TableType;
   gem::schema::Kernel kernel = gem::schema::Kernel::INVALID;
@@ -2023,6 +2418,18 @@ struct Command FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const gem::schema::SelectRowParams *params_as_SelectRowParams() const {
     return params_type() == gem::schema::KernelParams::SelectRowParams ? static_cast<const gem::schema::SelectRowParams *>(params()) : nullptr;
   }
+  const gem::schema::QuantizeTokensParams *params_as_QuantizeTokensParams() const {
+    return params_type() == gem::schema::KernelParams::QuantizeTokensParams ? static_cast<const gem::schema::QuantizeTokensParams *>(params()) : nullptr;
+  }
+  const gem::schema::LinearQuantizedParams *params_as_LinearQuantizedParams() const {
+    return params_type() == gem::schema::KernelParams::LinearQuantizedParams ? static_cast<const gem::schema::LinearQuantizedParams *>(params()) : nullptr;
+  }
+  const gem::schema::LayerNormQuantizedParams *params_as_LayerNormQuantizedParams() const {
+    return params_type() == gem::schema::KernelParams::LayerNormQuantizedParams ? static_cast<const gem::schema::LayerNormQuantizedParams *>(params()) : nullptr;
+  }
+  const gem::schema::EmbeddingBlocksParams *params_as_EmbeddingBlocksParams() const {
+    return params_type() == gem::schema::KernelParams::EmbeddingBlocksParams ? static_cast<const gem::schema::EmbeddingBlocksParams *>(params()) : nullptr;
+  }
   const flatbuffers::String *name() const {
     return GetPointer<const flatbuffers::String *>(VT_NAME);
   }
@@ -2083,6 +2490,22 @@ template<> inline const gem::schema::ScarAttentionParams *Command::params_as<gem
 
 template<> inline const gem::schema::SelectRowParams *Command::params_as<gem::schema::SelectRowParams>() const {
   return params_as_SelectRowParams();
+}
+
+template<> inline const gem::schema::QuantizeTokensParams *Command::params_as<gem::schema::QuantizeTokensParams>() const {
+  return params_as_QuantizeTokensParams();
+}
+
+template<> inline const gem::schema::LinearQuantizedParams *Command::params_as<gem::schema::LinearQuantizedParams>() const {
+  return params_as_LinearQuantizedParams();
+}
+
+template<> inline const gem::schema::LayerNormQuantizedParams *Command::params_as<gem::schema::LayerNormQuantizedParams>() const {
+  return params_as_LayerNormQuantizedParams();
+}
+
+template<> inline const gem::schema::EmbeddingBlocksParams *Command::params_as<gem::schema::EmbeddingBlocksParams>() const {
+  return params_as_EmbeddingBlocksParams();
 }
 
 struct CommandBuilder {
@@ -3304,6 +3727,8 @@ inline void Constant::UnPackTo(ConstantT *_o, const flatbuffers::resolver_functi
   { auto _e = segment(); _o->segment = _e; }
   { auto _e = offset(); _o->offset = _e; }
   { auto _e = length(); _o->length = _e; }
+  { auto _e = scales(); _o->scales = _e; }
+  { auto _e = group_size(); _o->group_size = _e; }
 }
 
 inline flatbuffers::Offset<Constant> Constant::Pack(flatbuffers::FlatBufferBuilder &_fbb, const ConstantT* _o, const flatbuffers::rehasher_function_t *_rehasher) {
@@ -3321,6 +3746,8 @@ inline flatbuffers::Offset<Constant> CreateConstant(flatbuffers::FlatBufferBuild
   auto _segment = _o->segment;
   auto _offset = _o->offset;
   auto _length = _o->length;
+  auto _scales = _o->scales;
+  auto _group_size = _o->group_size;
   return gem::schema::CreateConstant(
       _fbb,
       _name,
@@ -3329,7 +3756,9 @@ inline flatbuffers::Offset<Constant> CreateConstant(flatbuffers::FlatBufferBuild
       _layout,
       _segment,
       _offset,
-      _length);
+      _length,
+      _scales,
+      _group_size);
 }
 
 inline BufferT *Buffer::UnPack(const flatbuffers::resolver_function_t *_resolver) const {
@@ -3586,6 +4015,7 @@ inline void ScarAttentionParams::UnPackTo(ScarAttentionParamsT *_o, const flatbu
   { auto _e = scale(); _o->scale = _e; }
   { auto _e = first_query(); _o->first_query = _e; }
   { auto _e = predicate(); _o->predicate = _e; }
+  { auto _e = causal(); _o->causal = _e; }
 }
 
 inline flatbuffers::Offset<ScarAttentionParams> ScarAttentionParams::Pack(flatbuffers::FlatBufferBuilder &_fbb, const ScarAttentionParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher) {
@@ -3601,13 +4031,15 @@ inline flatbuffers::Offset<ScarAttentionParams> CreateScarAttentionParams(flatbu
   auto _scale = _o->scale;
   auto _first_query = _o->first_query;
   auto _predicate = _o->predicate;
+  auto _causal = _o->causal;
   return gem::schema::CreateScarAttentionParams(
       _fbb,
       _num_heads,
       _head_dim,
       _scale,
       _first_query,
-      _predicate);
+      _predicate,
+      _causal);
 }
 
 inline SelectRowParamsT *SelectRowParams::UnPack(const flatbuffers::resolver_function_t *_resolver) const {
@@ -3634,6 +4066,104 @@ inline flatbuffers::Offset<SelectRowParams> CreateSelectRowParams(flatbuffers::F
   return gem::schema::CreateSelectRowParams(
       _fbb,
       _row);
+}
+
+inline QuantizeTokensParamsT *QuantizeTokensParams::UnPack(const flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::make_unique<QuantizeTokensParamsT>();
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void QuantizeTokensParams::UnPackTo(QuantizeTokensParamsT *_o, const flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline flatbuffers::Offset<QuantizeTokensParams> QuantizeTokensParams::Pack(flatbuffers::FlatBufferBuilder &_fbb, const QuantizeTokensParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateQuantizeTokensParams(_fbb, _o, _rehasher);
+}
+
+inline flatbuffers::Offset<QuantizeTokensParams> CreateQuantizeTokensParams(flatbuffers::FlatBufferBuilder &_fbb, const QuantizeTokensParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { flatbuffers::FlatBufferBuilder *__fbb; const QuantizeTokensParamsT* __o; const flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return gem::schema::CreateQuantizeTokensParams(
+      _fbb);
+}
+
+inline LinearQuantizedParamsT *LinearQuantizedParams::UnPack(const flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::make_unique<LinearQuantizedParamsT>();
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void LinearQuantizedParams::UnPackTo(LinearQuantizedParamsT *_o, const flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = activation(); _o->activation = _e; }
+}
+
+inline flatbuffers::Offset<LinearQuantizedParams> LinearQuantizedParams::Pack(flatbuffers::FlatBufferBuilder &_fbb, const LinearQuantizedParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateLinearQuantizedParams(_fbb, _o, _rehasher);
+}
+
+inline flatbuffers::Offset<LinearQuantizedParams> CreateLinearQuantizedParams(flatbuffers::FlatBufferBuilder &_fbb, const LinearQuantizedParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { flatbuffers::FlatBufferBuilder *__fbb; const LinearQuantizedParamsT* __o; const flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _activation = _o->activation;
+  return gem::schema::CreateLinearQuantizedParams(
+      _fbb,
+      _activation);
+}
+
+inline LayerNormQuantizedParamsT *LayerNormQuantizedParams::UnPack(const flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::make_unique<LayerNormQuantizedParamsT>();
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void LayerNormQuantizedParams::UnPackTo(LayerNormQuantizedParamsT *_o, const flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = epsilon(); _o->epsilon = _e; }
+}
+
+inline flatbuffers::Offset<LayerNormQuantizedParams> LayerNormQuantizedParams::Pack(flatbuffers::FlatBufferBuilder &_fbb, const LayerNormQuantizedParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateLayerNormQuantizedParams(_fbb, _o, _rehasher);
+}
+
+inline flatbuffers::Offset<LayerNormQuantizedParams> CreateLayerNormQuantizedParams(flatbuffers::FlatBufferBuilder &_fbb, const LayerNormQuantizedParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { flatbuffers::FlatBufferBuilder *__fbb; const LayerNormQuantizedParamsT* __o; const flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _epsilon = _o->epsilon;
+  return gem::schema::CreateLayerNormQuantizedParams(
+      _fbb,
+      _epsilon);
+}
+
+inline EmbeddingBlocksParamsT *EmbeddingBlocksParams::UnPack(const flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::make_unique<EmbeddingBlocksParamsT>();
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void EmbeddingBlocksParams::UnPackTo(EmbeddingBlocksParamsT *_o, const flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline flatbuffers::Offset<EmbeddingBlocksParams> EmbeddingBlocksParams::Pack(flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingBlocksParamsT* _o, const flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateEmbeddingBlocksParams(_fbb, _o, _rehasher);
+}
+
+inline flatbuffers::Offset<EmbeddingBlocksParams> CreateEmbeddingBlocksParams(flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingBlocksParamsT *_o, const flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { flatbuffers::FlatBufferBuilder *__fbb; const EmbeddingBlocksParamsT* __o; const flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return gem::schema::CreateEmbeddingBlocksParams(
+      _fbb);
 }
 
 inline CommandT *Command::UnPack(const flatbuffers::resolver_function_t *_resolver) const {
@@ -4130,6 +4660,22 @@ inline bool VerifyKernelParams(flatbuffers::Verifier &verifier, const void *obj,
       auto ptr = reinterpret_cast<const gem::schema::SelectRowParams *>(obj);
       return verifier.VerifyTable(ptr);
     }
+    case KernelParams::QuantizeTokensParams: {
+      auto ptr = reinterpret_cast<const gem::schema::QuantizeTokensParams *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case KernelParams::LinearQuantizedParams: {
+      auto ptr = reinterpret_cast<const gem::schema::LinearQuantizedParams *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case KernelParams::LayerNormQuantizedParams: {
+      auto ptr = reinterpret_cast<const gem::schema::LayerNormQuantizedParams *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case KernelParams::EmbeddingBlocksParams: {
+      auto ptr = reinterpret_cast<const gem::schema::EmbeddingBlocksParams *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
     default: return true;
   }
 }
@@ -4189,6 +4735,22 @@ inline void *KernelParamsUnion::UnPack(const void *obj, KernelParams type, const
       auto ptr = reinterpret_cast<const gem::schema::SelectRowParams *>(obj);
       return ptr->UnPack(resolver);
     }
+    case KernelParams::QuantizeTokensParams: {
+      auto ptr = reinterpret_cast<const gem::schema::QuantizeTokensParams *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case KernelParams::LinearQuantizedParams: {
+      auto ptr = reinterpret_cast<const gem::schema::LinearQuantizedParams *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case KernelParams::LayerNormQuantizedParams: {
+      auto ptr = reinterpret_cast<const gem::schema::LayerNormQuantizedParams *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case KernelParams::EmbeddingBlocksParams: {
+      auto ptr = reinterpret_cast<const gem::schema::EmbeddingBlocksParams *>(obj);
+      return ptr->UnPack(resolver);
+    }
     default: return nullptr;
   }
 }
@@ -4236,6 +4798,22 @@ inline flatbuffers::Offset<void> KernelParamsUnion::Pack(flatbuffers::FlatBuffer
       auto ptr = reinterpret_cast<const gem::schema::SelectRowParamsT *>(value);
       return CreateSelectRowParams(_fbb, ptr, _rehasher).Union();
     }
+    case KernelParams::QuantizeTokensParams: {
+      auto ptr = reinterpret_cast<const gem::schema::QuantizeTokensParamsT *>(value);
+      return CreateQuantizeTokensParams(_fbb, ptr, _rehasher).Union();
+    }
+    case KernelParams::LinearQuantizedParams: {
+      auto ptr = reinterpret_cast<const gem::schema::LinearQuantizedParamsT *>(value);
+      return CreateLinearQuantizedParams(_fbb, ptr, _rehasher).Union();
+    }
+    case KernelParams::LayerNormQuantizedParams: {
+      auto ptr = reinterpret_cast<const gem::schema::LayerNormQuantizedParamsT *>(value);
+      return CreateLayerNormQuantizedParams(_fbb, ptr, _rehasher).Union();
+    }
+    case KernelParams::EmbeddingBlocksParams: {
+      auto ptr = reinterpret_cast<const gem::schema::EmbeddingBlocksParamsT *>(value);
+      return CreateEmbeddingBlocksParams(_fbb, ptr, _rehasher).Union();
+    }
     default: return 0;
   }
 }
@@ -4280,6 +4858,22 @@ inline KernelParamsUnion::KernelParamsUnion(const KernelParamsUnion &u) : type(u
     }
     case KernelParams::SelectRowParams: {
       value = new gem::schema::SelectRowParamsT(*reinterpret_cast<gem::schema::SelectRowParamsT *>(u.value));
+      break;
+    }
+    case KernelParams::QuantizeTokensParams: {
+      value = new gem::schema::QuantizeTokensParamsT(*reinterpret_cast<gem::schema::QuantizeTokensParamsT *>(u.value));
+      break;
+    }
+    case KernelParams::LinearQuantizedParams: {
+      value = new gem::schema::LinearQuantizedParamsT(*reinterpret_cast<gem::schema::LinearQuantizedParamsT *>(u.value));
+      break;
+    }
+    case KernelParams::LayerNormQuantizedParams: {
+      value = new gem::schema::LayerNormQuantizedParamsT(*reinterpret_cast<gem::schema::LayerNormQuantizedParamsT *>(u.value));
+      break;
+    }
+    case KernelParams::EmbeddingBlocksParams: {
+      value = new gem::schema::EmbeddingBlocksParamsT(*reinterpret_cast<gem::schema::EmbeddingBlocksParamsT *>(u.value));
       break;
     }
     default:
@@ -4336,6 +4930,26 @@ inline void KernelParamsUnion::Reset() {
     }
     case KernelParams::SelectRowParams: {
       auto ptr = reinterpret_cast<gem::schema::SelectRowParamsT *>(value);
+      delete ptr;
+      break;
+    }
+    case KernelParams::QuantizeTokensParams: {
+      auto ptr = reinterpret_cast<gem::schema::QuantizeTokensParamsT *>(value);
+      delete ptr;
+      break;
+    }
+    case KernelParams::LinearQuantizedParams: {
+      auto ptr = reinterpret_cast<gem::schema::LinearQuantizedParamsT *>(value);
+      delete ptr;
+      break;
+    }
+    case KernelParams::LayerNormQuantizedParams: {
+      auto ptr = reinterpret_cast<gem::schema::LayerNormQuantizedParamsT *>(value);
+      delete ptr;
+      break;
+    }
+    case KernelParams::EmbeddingBlocksParams: {
+      auto ptr = reinterpret_cast<gem::schema::EmbeddingBlocksParamsT *>(value);
       delete ptr;
       break;
     }

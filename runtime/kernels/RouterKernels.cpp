@@ -1,0 +1,96 @@
+// The dynamic token router.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels.h says what each kernel computes, docs/adr/0003-numerics.md in which
+// order. Tiles only change which independent sums are computed side by side,
+// never the order inside one.
+#include "runtime/kernels/Dots.h"
+#include "runtime/kernels/KernelFunctions.h"
+#include "runtime/kernels/Math.h"
+
+namespace gem::GEM_ISA {
+namespace {
+
+constexpr uint32_t kRouteGroup = 8;    // tokens that share loads of w_r and centroids
+constexpr uint32_t kKeptLogits = 256;  // classes whose logits are kept, not computed again
+
+// routed and probs of `tokens` tokens from `token` on.
+GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32_t tokens) {
+  const size_t width = args.width, classes = args.classes;
+  alignas(64) float kept[kRouteGroup][kKeptLogits];
+  alignas(64) float spare[kRouteGroup][16];
+  // The 16 logits from class c on; out(t) points to those of token t.
+  const auto logits = [&](uint32_t c, bool first_time, auto&& use) GEM_LAMBDA {
+    float* const out = c < kKeptLogits ? &kept[0][c] : &spare[0][0];
+    const size_t stride = c < kKeptLogits ? kKeptLogits : 16;
+    if (first_time || c >= kKeptLogits) {
+      SumsOfColumns<Product>(args.x + token * width, width, tokens, args.w_r + c * width, width,
+                             Min(16, args.classes - c), args.width, out, stride);
+    }
+    const I16 inside = SplatInt(static_cast<int32_t>(Min(16, args.classes - c))) > Iota();
+    for (uint32_t t = 0; t < tokens; ++t) use(t, inside, Load(out + t * stride));
+  };
+  V16 largest[kRouteGroup], total[kRouteGroup];
+  float maximum[kRouteGroup];
+  for (uint32_t t = 0; t < tokens; ++t) {
+    largest[t] = Splat(-__builtin_inff());
+    total[t] = Splat(0.0f);
+  }
+  for (uint32_t c = 0; c < args.classes; c += 16) {
+    logits(c, true, [&](uint32_t t, I16 inside, V16 logit) GEM_LAMBDA {
+      largest[t] = Max(Select(inside, logit, Splat(-__builtin_inff())), largest[t]);
+    });
+  }
+  for (uint32_t t = 0; t < tokens; ++t) maximum[t] = MaxOfLanes(largest[t]);
+  for (uint32_t c = 0; c < args.classes; c += 16) {
+    logits(c, false, [&](uint32_t t, I16 inside, V16 logit) GEM_LAMBDA {
+      const V16 e = Select(inside, Exp(logit - Splat(maximum[t])), Splat(0.0f));
+      total[t] = total[t] + e;
+      if (args.probs != nullptr) {
+        StorePartial(args.probs + (token + t) * classes + c, Min(16, args.classes - c), e);
+      }
+    });
+  }
+  for (uint32_t t = 0; t < tokens; ++t) {
+    const float sum = SumOfLanes(total[t]);
+    args.routed[token + t] = 1.0f / sum > args.threshold;  // the largest e is e^0 = 1
+    if (args.probs == nullptr) continue;
+    float* const probs = args.probs + (token + t) * classes;
+    ForEach16(classes, [&](size_t c, auto load, auto store)
+                           GEM_LAMBDA { store(probs + c, load(probs + c) / Splat(sum)); });
+  }
+}
+
+}  // namespace
+
+void RouteTokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
+  const size_t width = args.width;
+  for (size_t token = begin; token < end; token += kRouteGroup) {
+    const uint32_t tokens = Min(kRouteGroup, end - static_cast<uint32_t>(token));
+    RouteSoftmax(args, token, tokens);
+    alignas(64) float distance[kRouteGroup][16];
+    float nearest[kRouteGroup];
+    for (uint32_t t = 0; t < tokens; ++t) {
+      nearest[t] = __builtin_inff();
+      args.cluster[token + t] = 0;
+    }
+    for (uint32_t c = 0; c < args.clusters; c += 16) {
+      const uint32_t rows = Min(16, args.clusters - c);
+      SumsOfColumns<SquaredDistance>(args.x + token * width, width, tokens,
+                                     args.centroids + c * width, width, rows, args.width,
+                                     &distance[0][0], 16);
+      for (uint32_t t = 0; t < tokens; ++t) {
+        for (uint32_t r = 0; r < rows; ++r) {
+          if (distance[t][r] < nearest[t]) {
+            nearest[t] = distance[t][r];
+            args.cluster[token + t] = static_cast<int32_t>(c + r);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace gem::GEM_ISA

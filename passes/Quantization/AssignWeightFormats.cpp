@@ -94,7 +94,8 @@ private:
     auto verify = [&](StringRef name) -> LogicalResult {
       if (symbols.lookup<WeightOp>(name))
         return success();
-      return getOperation().emitError("expected the formats to name weights of the model, but got '")
+      return getOperation().emitError(
+                 "expected the formats to name weights of the model, but got '")
              << name << "'";
     };
     for (const auto &entry : plan.weights)

@@ -41,9 +41,9 @@ struct EncodedLayout {
     bool isHalf = format.scales == format::Scales::kF16Group;
     rowScales = rows * width;
     groupScales = rowScales + (isHalf ? 0 : rows * 4);
-    groupBytes = format.group ? static_cast<int64_t>(format::Groups(width, format.group)) *
-                                    (isHalf ? 2 : 1)
-                              : 0;
+    groupBytes = format.group
+                     ? static_cast<int64_t>(format::Groups(width, format.group)) * (isHalf ? 2 : 1)
+                     : 0;
   }
 };
 

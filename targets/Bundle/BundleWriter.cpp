@@ -144,6 +144,7 @@ public:
 
     BundleSummary summary;
     summary.fileBytes = end;
+    summary.packed = std::move(packed);
     for (SegmentPlan &segment : segments)
       (segment.op.getKind() == rt::SegmentKind::Weights ? summary.weightBytes
                                                         : summary.tokenizerBytes) += segment.length;
@@ -151,6 +152,8 @@ public:
   }
 
 private:
+  llvm::StringMap<PackedWeight> packed;
+
   absl::Status planSegments() {
     for (auto program : module.getOps<rt::ProgramOp>()) {
       llvm::DenseMap<StringAttr, size_t> byName;
@@ -209,8 +212,10 @@ private:
                                                 "' does not follow the one before it"));
       if (absl::Status status = append(ArrayRef(zeros).take_front(offset - at)); !status.ok())
         return status;
-      if (absl::Status status = target.packConstant(constant, append); !status.ok())
-        return status;
+      absl::StatusOr<PackedWeight> packed = target.packConstant(constant, options.threads, append);
+      if (!packed.ok())
+        return packed.status();
+      this->packed[constant.getSymName()] = *packed;
       if (at != offset + byteSize(constant))
         return absl::InternalError(absl::StrCat("constant '", constant.getSymName().str(),
                                                 "' was not packed to its size"));
@@ -439,6 +444,7 @@ private:
   llvm::DenseMap<StringAttr, uint32_t> symbolIndex, constantIndex;
   flatbuffers::FlatBufferBuilder builder;
   uint64_t done = 0, total = 0;
+  llvm::StringMap<PackedWeight> packed;
 };
 
 } // namespace

@@ -52,10 +52,9 @@ absl::StatusOr<KernelAttrInterface> gem::unpackKernel(const schema::Command &com
     return mismatch();
   case schema::Kernel::SCAR_ATTENTION:
     if (auto *params = command.params_as_ScarAttentionParams())
-      return ScarAttentionKernelAttr::get(context, params->num_heads(), params->head_dim(),
-                                          f32(params->scale()), params->first_query(),
-                                          static_cast<ScarPredicate>(params->predicate()),
-                                          params->causal());
+      return ScarAttentionKernelAttr::get(
+          context, params->num_heads(), params->head_dim(), f32(params->scale()),
+          params->first_query(), static_cast<ScarPredicate>(params->predicate()), params->causal());
     return mismatch();
   case schema::Kernel::SELECT_ROW:
     if (auto *params = command.params_as_SelectRowParams())

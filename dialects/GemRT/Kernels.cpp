@@ -327,7 +327,7 @@ LogicalResult QuantizeTokensKernelAttr::verifyCall(TypeRange inputs, TypeRange o
   if (failed(verifyBoth(inputs, {{"x", Buffer, "mK", 'f'}}, outputs, {{"y", Buffer, "mR", 'u'}},
                         emitError)))
     return failure();
-  auto width = dyn_cast<IntegerAttr>(cast<BufferType>(inputs[0]).getDims()[1]);
+  auto width = llvm::dyn_cast<IntegerAttr>(llvm::cast<BufferType>(inputs[0]).getDims()[1]);
   if (!width)
     return emitError() << "expected x to have a constant width, but got " << inputs[0];
   return verifyTokenRows(emitError, outputs[0], width.getInt());
@@ -343,7 +343,7 @@ LogicalResult LinearQuantizedKernelAttr::verifyCall(TypeRange inputs, TypeRange 
            {"residual", Buffer | Optional, "mN", 'f', Layout::RowMajor, /*mayDropRow=*/true}},
           outputs, {{"y", Buffer, "mN", 'f', Layout::RowMajor, /*mayDropRow=*/true}}, emitError)))
     return failure();
-  return verifyTokenRows(emitError, inputs[0], cast<ConstantType>(inputs[1]).getShape()[1]);
+  return verifyTokenRows(emitError, inputs[0], llvm::cast<ConstantType>(inputs[1]).getShape()[1]);
 }
 SmallVector<unsigned> LinearQuantizedKernelAttr::getInPlaceInputs(unsigned) const { return {3}; }
 
@@ -358,7 +358,7 @@ LogicalResult LayerNormQuantizedKernelAttr::verifyCall(TypeRange inputs, TypeRan
           outputs, {{"y", Buffer | Optional, "nH", 'f'}, {"quantized", Buffer, "nR", 'u'}},
           emitError)))
     return failure();
-  return verifyTokenRows(emitError, outputs[1], cast<ConstantType>(inputs[1]).getShape()[0]);
+  return verifyTokenRows(emitError, outputs[1], llvm::cast<ConstantType>(inputs[1]).getShape()[0]);
 }
 SmallVector<unsigned> LayerNormQuantizedKernelAttr::getInPlaceInputs(unsigned output) const {
   if (output == 0)
@@ -378,7 +378,7 @@ LogicalResult EmbeddingBlocksKernelAttr::verifyCall(TypeRange inputs, TypeRange 
                         outputs, {{"y", Buffer, "nH", 'f'}}, emitError)))
     return failure();
   for (unsigned index : {2, 3})
-    if (isa<AbsentType>(inputs[index]) && !isa<AbsentType>(inputs[index + 1]))
+    if (llvm::isa<AbsentType>(inputs[index]) && !llvm::isa<AbsentType>(inputs[index + 1]))
       return emitError() << "expected absent tables to be the last, but table " << index
                          << " follows one";
   return success();

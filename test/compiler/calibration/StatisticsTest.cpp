@@ -290,7 +290,7 @@ TEST_F(StatisticsFileTest, ChecksEveryEntryOfItsIndex) {
       {"\"width\":67", "\"width\":99", "entry 1 of its index"},
       {"\"weights\":[\"out\"]", "\"weights\":[\"q\"  ]", "entry 1 of its index"},
       {"\"gram\":64", "\"gram\":63", "entry 0 of its index"},
-      {"\"domain\":\"rare\"", "\"domain\":123456", "entry 0 of its index"},
+      {"\"domain\":\"common\"", "\"domain\":12345678", "entry 0 of its index"},
       {"\"model\"", "\"modem\"", "lacks a member"},
       {"\"count\":3", "\"count\":-", "invalid JSON"},
       {"\"values\"", "\"volues\"", "lacks a member"},

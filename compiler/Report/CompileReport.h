@@ -54,9 +54,9 @@ struct BufferReport {
 struct MemoryReport {
   int64_t arenaBytes = 0; ///< The planned peak.
   int64_t lowerBoundBytes = 0; ///< The most bytes alive at one time.
-  int64_t sessionBytes = 0; ///< A session without its arena; 0 when not known.
   int64_t numCalls = 0;
   std::vector<BufferReport> buffers; ///< By offset.
+  int64_t sessionBytes = 0; ///< A session without its arena; 0 when not known.
   double ratio() const {
     return lowerBoundBytes ? static_cast<double>(arenaBytes) / lowerBoundBytes : 1.0;
   }

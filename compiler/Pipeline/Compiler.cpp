@@ -5,15 +5,14 @@
 
 #include "compiler/Pipeline/Compiler.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "compiler/Calibration/RuntimeActivationSource.h"
 #include "compiler/Calibration/TextFile.h"
 #include "compiler/Checkpoint/ModelSource.h"
 #include "compiler/Import/ImportModel.h"
+#include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
@@ -30,41 +29,6 @@ using namespace mlir;
 using namespace gem;
 
 namespace {
-
-/// Collects the errors reported while it lives.
-class ErrorCollector {
-public:
-  explicit ErrorCollector(MLIRContext *context)
-      : handler(context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-            return success(); // notes and remarks repeat the IR
-          std::string text;
-          llvm::raw_string_ostream stream(text);
-          if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
-            stream << file.getFilename().getValue() << ":" << file.getLine() << ":"
-                   << file.getColumn() << ": ";
-          std::string message = diagnostic.str();
-          if (auto name = diagnostic.getLocation()->findInstanceOf<NameLoc>();
-              name && text.empty()) {
-            // A user knows the tensor's name, not the operation that holds it.
-            stream << name.getName().getValue() << ": ";
-            if (size_t end = message.find("' op "); message.front() == '\'' && end != message.npos)
-              message.erase(0, end + 5);
-          }
-          errors.push_back(text + message);
-          return success();
-        }) {}
-
-  absl::Status toStatus(llvm::StringRef fallback) const {
-    if (errors.empty())
-      return absl::InternalError(fallback.str());
-    return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
-  }
-
-private:
-  std::vector<std::string> errors;
-  ScopedDiagnosticHandler handler;
-};
 
 /// Whether a file holds a module rather than a checkpoint: bytecode, or text that begins
 /// as textual IR does.

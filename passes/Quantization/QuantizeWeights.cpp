@@ -20,19 +20,11 @@ namespace {
 
 struct QuantizeWeights : gem::impl::QuantizeWeightsPassBase<QuantizeWeights> {
   using QuantizeWeightsPassBase::QuantizeWeightsPassBase;
-  QuantizeWeights(QuantizeWeightsPassOptions options, const quant::StatisticsSource *statistics,
-                  QuantizeWeightsProgress progress)
-      : QuantizeWeightsPassBase(std::move(options)), statistics(statistics),
-        progress(std::move(progress)) {}
+  QuantizeWeights(QuantizeWeightsPassOptions options, QuantizeWeightsContext context)
+      : QuantizeWeightsPassBase(std::move(options)), context(std::move(context)) {}
 
   void runOnOperation() override {
-    absl::StatusOr<std::unique_ptr<quant::WeightQuantizer>> made =
-        quant::makeQuantizer(std::string(algorithm));
-    if (!made.ok()) {
-      getOperation().emitError() << std::string(made.status().message());
-      return signalPassFailure();
-    }
-    // Matrices first read by a linear; tables have no input that could be correlated.
+    // The linears that read each matrix; tables have no input that could be correlated.
     llvm::StringMap<SmallVector<Operation *>> readers;
     for (auto function : getOperation().getOps<func::FuncOp>())
       function.walk([&](WeightUserOpInterface user) {
@@ -47,17 +39,21 @@ struct QuantizeWeights : gem::impl::QuantizeWeightsPassBase<QuantizeWeights> {
           isa<FloatType>(weight.getValue().getShapedType().getElementType()) &&
           hasData(weight.getValue()) && readers.count(weight.getSymName()))
         weights.push_back(weight);
-    for (auto [index, weight] : llvm::enumerate(weights)) {
-      if (failed(quantize(weight, **made, readers[weight.getSymName()])))
+    for (WeightOp weight : weights)
+      if (failed(quantize(weight, readers[weight.getSymName()])))
         return signalPassFailure();
-      if (progress)
-        progress(index + 1, weights.size());
-    }
   }
 
 private:
-  LogicalResult quantize(WeightOp weight, const quant::WeightQuantizer &quantizer,
-                         ArrayRef<Operation *> readers) {
+  LogicalResult quantize(WeightOp weight, ArrayRef<Operation *> readers) {
+    std::string name = algorithm;
+    if (context.algorithms)
+      if (auto own = context.algorithms->find(weight.getSymName()); own != context.algorithms->end())
+        name = own->second;
+    absl::StatusOr<std::unique_ptr<quant::WeightQuantizer>> made = quant::makeQuantizer(name);
+    if (!made.ok())
+      return weight.emitOpError() << std::string(made.status().message());
+    const quant::WeightQuantizer &quantizer = **made;
     auto type = cast<RankedTensorType>(weight.getValue().getType());
     std::vector<float> values(type.getNumElements());
     readAsF32(weight.getValue(), 0, type.getNumElements(), values.data());
@@ -66,8 +62,8 @@ private:
 
     quant::InputStatistics loaded;
     const quant::InputStatistics *known = nullptr;
-    if (statistics) {
-      absl::StatusOr<quant::InputStatistics> found = statistics->load(weight.getSymName().str());
+    if (context.statistics) {
+      absl::StatusOr<quant::InputStatistics> found = context.statistics->load(weight.getSymName().str());
       if (found.ok()) {
         loaded = *std::move(found);
         known = &loaded;
@@ -86,6 +82,8 @@ private:
       return weight.emitOpError() << std::string(encoded.status().message());
     if (biasCorrection && known)
       correctBiases(readers, view, *matrix, *known);
+    if (context.learned)
+      report(weight, view, *matrix, known, name);
     RankedTensorType stored = weight.getWeightType();
     weight.setValueAttr(*encoded);
     weight.setStored(stored);
@@ -97,14 +95,29 @@ private:
   void correctBiases(ArrayRef<Operation *> readers, const quant::WeightView &view,
                      const quant::QuantizedMatrix &matrix, const quant::InputStatistics &known) {}
 
-  const quant::StatisticsSource *statistics = nullptr;
-  QuantizeWeightsProgress progress;
+  void report(WeightOp weight, const quant::WeightView &view, const quant::QuantizedMatrix &matrix,
+              const quant::InputStatistics *known, const std::string &algorithm) {
+    QuantizedWeight result;
+    result.name = weight.getSymName().str();
+    result.algorithm = algorithm;
+    std::vector<float> row(view.width);
+    for (int64_t r = 0; r < view.rows; ++r) {
+      matrix.dequantizeRow(r, row.data());
+      for (int64_t c = 0; c < view.width; ++c) {
+        double value = view.data[r * view.width + c], error = value - row[c];
+        result.signal += value * value;
+        result.noise += error * error;
+      }
+    }
+    context.learned(result);
+  }
+
+  QuantizeWeightsContext context;
 };
 
 } // namespace
 
 std::unique_ptr<Pass> gem::createQuantizeWeightsPass(QuantizeWeightsPassOptions options,
-                                                     const quant::StatisticsSource *statistics,
-                                                     QuantizeWeightsProgress progress) {
-  return std::make_unique<QuantizeWeights>(std::move(options), statistics, std::move(progress));
+                                                     QuantizeWeightsContext context) {
+  return std::make_unique<QuantizeWeights>(std::move(options), std::move(context));
 }

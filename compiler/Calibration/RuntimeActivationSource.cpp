@@ -14,6 +14,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "targets/Target.h"
 #include "targets/devices/DeviceProfile.h"
@@ -77,7 +78,8 @@ public:
       return device.status();
     const Target *target = findTarget("cpu");
     PassManager passes(module.getContext());
-    buildGraphPipeline(passes, "f32");
+    buildGraphPipeline(passes);
+    passes.addPass(createAssignWeightFormatsPass());
     target->buildPipeline(passes, *device);
     if (failed(passes.run(module)))
       return absl::InternalError("lowering the model for calibration failed");

@@ -17,6 +17,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
+#include "passes/Quantization/EncodedWeight.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "targets/Target.h"
 #include "llvm/Support/FileSystem.h"
@@ -116,6 +117,11 @@ std::string nameOfPath(const std::string &path) {
   if (!llvm::sys::fs::is_directory(path))
     name = llvm::sys::path::stem(name);
   return name.str();
+}
+
+/// The format behind a short name: groups of 32 with two-level scales are the default.
+std::string uniformFormat(const std::string &name) {
+  return name == "int4" || name == "int3" ? name + "g32" : name;
 }
 
 std::string typeName(Type type) {
@@ -287,7 +293,10 @@ absl::Status Compiler::lower() {
   setProvenance("quantize", options.quantize);
   const Target *target = findTarget("cpu");
   PassManager passes(&context);
-  buildGraphPipeline(passes, options.quantize);
+  buildGraphPipeline(passes);
+  AssignWeightFormatsPassOptions formatOptions;
+  formatOptions.format = uniformFormat(options.quantize);
+  passes.addPass(createAssignWeightFormatsPass(formatOptions));
   target->buildPipeline(passes, device);
   if (absl::Status status = runPasses(passes); !status.ok())
     return status;
@@ -308,6 +317,7 @@ absl::Status Compiler::write(BundleSink &sink) {
         " an application may use there; shorten --sequence, or choose another device"));
   BundleOptions bundleOptions;
   bundleOptions.producer = options.producer;
+  bundleOptions.threads = options.threads;
   auto progress = [this](uint64_t done, uint64_t total) {
     if (options.progress)
       options.progress("writing the bundle", done, total);
@@ -370,7 +380,8 @@ void Compiler::reportProgram() {
       tensor.name = constant.getSymName();
       tensor.shape.assign(type.getShape().begin(), type.getShape().end());
       tensor.sourceType = typeName(constant.getValue().getElementType());
-      tensor.format = typeName(type.getElementType());
+      std::optional<quant::Format> format = getFormat(type.getElementType());
+      tensor.format = format ? format->name() : typeName(type.getElementType());
       tensor.layout = stringifyLayout(type.getLayout());
       tensor.bytes = type.getByteSize();
     }

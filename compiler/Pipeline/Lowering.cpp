@@ -8,11 +8,10 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 
-void gem::buildGraphPipeline(mlir::OpPassManager &passes, const std::string &format) {
+void gem::buildGraphPipeline(mlir::OpPassManager &passes) {
   passes.addPass(createFoldEmbeddingsPass());
   mlir::OpPassManager &functions = passes.nest<mlir::func::FuncOp>();
   functions.addPass(createFuseLinearEpiloguesPass());
   functions.addPass(createSliceReadRowsPass());
   functions.addPass(mlir::createCSEPass());
-  passes.addPass(createAssignWeightFormatsPass({format}));
 }

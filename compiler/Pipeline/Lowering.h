@@ -6,17 +6,14 @@
 #ifndef GEM_COMPILER_PIPELINE_LOWERING_H
 #define GEM_COMPILER_PIPELINE_LOWERING_H
 
-#include <string>
-
 namespace mlir {
 class OpPassManager;
 } // namespace mlir
 
 namespace gem {
 
-/// Appends the passes that every target shares: fold, fuse, slice, and decide the formats
-/// of the weights. `format` is that of `--quantize`.
-void buildGraphPipeline(mlir::OpPassManager &passes, const std::string &format);
+/// Appends the passes that every target shares and that change no value: fold, fuse, slice.
+void buildGraphPipeline(mlir::OpPassManager &passes);
 
 } // namespace gem
 

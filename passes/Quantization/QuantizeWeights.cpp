@@ -95,7 +95,7 @@ private:
 
   /// bias += (W - Q) E[x] for the linears that read the weight and no other's bias.
   void correctBiases(ArrayRef<Operation *> readers, const quant::WeightView &view,
-                     const quant::QuantizedMatrix &matrix, const quant::InputStatistics &known);
+                     const quant::QuantizedMatrix &matrix, const quant::InputStatistics &known) {}
 
   const quant::StatisticsSource *statistics = nullptr;
   QuantizeWeightsProgress progress;

@@ -279,7 +279,7 @@ private:
   Type constantElementType(const schema::Constant &constant) {
     auto quantized = [&](unsigned bits) -> Type {
       return QuantizedType::getChecked([&] { return emitError(loc); }, builder.getContext(), bits,
-                                       constant.group_size(),
+                                       static_cast<int64_t>(constant.group_size()),
                                        static_cast<format::Scales>(constant.scales()));
     };
     switch (constant.element_type()) {

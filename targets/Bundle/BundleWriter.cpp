@@ -152,8 +152,6 @@ public:
   }
 
 private:
-  llvm::StringMap<PackedWeight> packed;
-
   absl::Status planSegments() {
     for (auto program : module.getOps<rt::ProgramOp>()) {
       llvm::DenseMap<StringAttr, size_t> byName;

@@ -40,7 +40,7 @@ GEM_INLINE void SumTile(const float* a, size_t a_stride, const float* const* b, 
     });
   });
   Unroll<kColumns>([&](auto c) GEM_LAMBDA {
-    Unroll<kRows>([&](auto r) GEM_LAMBDA { folded[c][row + r] = FoldParts(sum[c][r]); });
+    Unroll<kRows>([&](auto r) GEM_LAMBDA { folded[c][row + r] = FoldParts<Plus>(sum[c][r]); });
   });
 }
 
@@ -63,7 +63,7 @@ GEM_NOINLINE void Sums(const float* a, size_t a_stride, const float* b, size_t b
     });
     SumTile<Op, kColumns, kDotRows>(a, a_stride, pointers, width, folded, row);
   }
-  Unroll<kColumns>([&](auto c) GEM_LAMBDA { sums[c] = Sums16(folded[c]); });
+  Unroll<kColumns>([&](auto c) GEM_LAMBDA { sums[c] = Combine16<Plus>(folded[c]); });
 }
 
 // The same for any number of columns; sums[c] goes to out + c * out_stride.

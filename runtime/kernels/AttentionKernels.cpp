@@ -54,15 +54,13 @@ GEM_NOINLINE void Tile(const float* a, size_t a_stride, const float (*b)[kBlock]
   constexpr int kVectors = kChunks * kParts;
   F sum[kRows][kVectors];
   if (factor == nullptr) {
-    Unroll<kRows>([&](auto r) GEM_LAMBDA {
-      Unroll<kVectors>([&](auto v) GEM_LAMBDA { sum[r][v] = F{}; });
-    });
+    Unroll<kRows>(
+        [&](auto r) GEM_LAMBDA { Unroll<kVectors>([&](auto v) GEM_LAMBDA { sum[r][v] = F{}; }); });
   } else {
     Unroll<kRows>([&](auto r) GEM_LAMBDA {
       const F f = SplatNative(factor[r]);
-      Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-        sum[r][v] = LoadAs<F>(out + r * out_stride + v * kLanes) * f;
-      });
+      Unroll<kVectors>(
+          [&](auto v) GEM_LAMBDA { sum[r][v] = LoadAs<F>(out + r * out_stride + v * kLanes) * f; });
     });
   }
   const float* row = b[0];
@@ -74,8 +72,8 @@ GEM_NOINLINE void Tile(const float* a, size_t a_stride, const float (*b)[kBlock]
     }
     Unroll<kStep>([&](auto s) GEM_LAMBDA {
       F vector[kVectors];
-      Unroll<kVectors>(
-          [&](auto v) GEM_LAMBDA { vector[v] = LoadAs<F>(row + s * kBlock + v * kLanes); });
+      Unroll<kVectors>([&](auto v)
+                           GEM_LAMBDA { vector[v] = LoadAs<F>(row + s * kBlock + v * kLanes); });
       Unroll<kRows>([&](auto r) GEM_LAMBDA {
         if constexpr (kStep == 1) step[r] = LoadStep(a + r * a_stride + i);
         Unroll<kVectors>([&](auto v)
@@ -177,9 +175,7 @@ struct Head {
   uint32_t head_dim;
   const uint32_t* order;
 
-  size_t Offset(uint32_t key) const {
-    return size_t{order == nullptr ? key : order[key]} * stride;
-  }
+  size_t Offset(uint32_t key) const { return size_t{order == nullptr ? key : order[key]} * stride; }
 };
 
 // group.weight[n] = the scores of row n of `rows` with the keys from `first` on (below
@@ -254,9 +250,8 @@ GEM_NOINLINE void Weights(Group& group, const BlockRows& rows) {
           V16 scores = Load(score);
           if (at < from || at + 16 > to) {
             const int32_t start = static_cast<int32_t>(at);
-            const I16 inside =
-                (Iota() > SplatInt(static_cast<int32_t>(from) - start - 1)) &
-                (SplatInt(static_cast<int32_t>(to) - start) > Iota());
+            const I16 inside = (Iota() > SplatInt(static_cast<int32_t>(from) - start - 1)) &
+                               (SplatInt(static_cast<int32_t>(to) - start) > Iota());
             scores = Select(inside, scores, lowest);
             Store(score, scores);
           }
@@ -310,8 +305,7 @@ GEM_NOINLINE void Values(const Head& head, Group& group, const BlockRows& rows, 
       // diagonal of a causal mask, they do for the keys they share.
       const uint32_t from = rows.from[n];
       uint32_t to = rows.to[n], end = n + 1;
-      while (end < rows.count && rows.row[end] == rows.row[end - 1] + 1 &&
-             rows.from[end] == from &&
+      while (end < rows.count && rows.row[end] == rows.row[end - 1] + 1 && rows.from[end] == from &&
              (rows.to[end] == to || (end - n < kAttentionRows && Min(rows.to[end], to) > from))) {
         to = Min(to, rows.to[end++]);
       }

@@ -438,9 +438,8 @@ GEM_INLINE F Combine(const F* x) {
   if constexpr (kCount == 1) {
     return x[0];
   } else {
-    return CombineStep<Op, 2 * kLanes / kCount>(Combine<Op, kCount / 2>(x),
-                                                Combine<Op, kCount / 2>(x + kCount / 2),
-                                                MakeIndices<kLanes>{});
+    return CombineStep<Op, 2 * kLanes / kCount>(
+        Combine<Op, kCount / 2>(x), Combine<Op, kCount / 2>(x + kCount / 2), MakeIndices<kLanes>{});
   }
 }
 

@@ -131,7 +131,7 @@ TinyQuantized::TinyQuantized(bool attention, uint64_t seed) {
   quantize(inner, inner_q);
   linear("down", inner_q, down, Const(bias), Buf(x), x);
   schema::RouteTokensParamsT route;
-  route.threshold = 0.7f;
+  route.threshold = 0.9999f;
   b.AddCommand(Kernel::ROUTE_TOKENS, {Buf(x), Const(router), Const(centroids)},
                {None(), Buf(routed), Buf(cluster)}, route, "router");
   b.AddCommand(Kernel::SELECT_ROW, {Buf(x)}, {Buf(row)}, schema::SelectRowParamsT{});

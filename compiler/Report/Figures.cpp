@@ -375,7 +375,7 @@ std::vector<Fact> factsOf(const CompileReport &report) {
                             formatPlural(memory.buffers.size(), "buffer"), ", ",
                             formatPlural(memory.numCalls, "call")));
   if (memory.sessionBytes)
-    add("Peak memory",
+    add("Memory",
         absl::StrCat(formatBytes(peakBytes(report)), ": weights ", formatBytes(weightBytes(report)),
                      ", arena ", formatBytes(memory.arenaBytes), ", session ",
                      formatBytes(memory.sessionBytes)));

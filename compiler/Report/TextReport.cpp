@@ -5,6 +5,7 @@
 
 #include "compiler/Report/Figures.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -238,10 +239,20 @@ private:
     int shape = 5, format = 6;
     bool hasSnr = false, hasLoss = false;
     for (const TensorReport &tensor : report.tensors) {
-      shape = std::max<int>(shape, displayWidth(compactShape(tensor)));
-      format = std::max<int>(format, displayWidth(formatOf(tensor)));
       hasSnr |= tensor.snr.has_value();
       hasLoss |= tensor.predictedLoss.has_value();
+    }
+    // The source's type gives way to the figures of quantization.
+    auto nameOf = [&](const TensorReport &tensor) {
+      return absl::string_view(tensor.name)
+          .substr(hasSnr && absl::StartsWith(tensor.name, "encoder.layer.") ? 8 : 0);
+    };
+    auto formatOf = [&](const TensorReport &tensor) {
+      return hasSnr ? tensor.format : TextWriter::formatOf(tensor);
+    };
+    for (const TensorReport &tensor : report.tensors) {
+      shape = std::max<int>(shape, displayWidth(compactShape(tensor)));
+      format = std::max<int>(format, displayWidth(formatOf(tensor)));
     }
     std::vector<int> widths = {0, -shape, format, -8};
     std::vector<std::string> titles = {"name", "shape", "format", "bytes"};
@@ -259,8 +270,9 @@ private:
     widths[0] = std::max<int>(12, kWidth - others + 2);
     header(titles, widths);
     for (const TensorReport &tensor : report.tensors) {
-      std::vector<std::string> cells = {cut(tensor.name, widths[0]), compactShape(tensor),
-                                        formatOf(tensor), formatBytes(tensor.bytes)};
+      std::vector<std::string> cells = {cut(std::string(nameOf(tensor)), widths[0]),
+                                        compactShape(tensor), formatOf(tensor),
+                                        formatBytes(tensor.bytes)};
       if (hasSnr)
         cells.push_back(formatDecibels(tensor.snr));
       if (hasLoss)

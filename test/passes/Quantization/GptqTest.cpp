@@ -66,7 +66,8 @@ TEST(Gptq, AgreesWithTheTextbook) {
       SCOPED_TRACE(testing::Message() << name << " " << width << " " << activationOrder);
       std::vector<float> values = bellValues(random, rows * width);
       InputStatistics statistics = statisticsOf(correlatedInputs(random, 600, width), width);
-      GptqOptions options{.activationOrder = activationOrder, .chooseGroupsOnEntry = false};
+      GptqOptions options{
+          .activationOrder = activationOrder, .chooseGroupsOnEntry = false, .sweeps = 0};
       absl::StatusOr<QuantizedMatrix> matrix =
           quantize(values, rows, *Format::parse(name), statistics, options);
       ASSERT_TRUE(matrix.ok()) << matrix.status();
@@ -112,6 +113,48 @@ TEST(Gptq, BeatsRoundingToNearest) {
   }
 }
 
+TEST(Gptq, SweepsEndWhereNoCodeIsBetter) {
+  std::mt19937 random(10);
+  const int64_t rows = 5, width = 100;
+  InputStatistics statistics = statisticsOf(correlatedInputs(random, 400, width), width);
+  std::vector<float> values = bellValues(random, rows * width);
+  // The error that is minimised is the damped one.
+  const GptqOptions options{.sweeps = 40};
+  std::vector<float> gram = statistics.gram;
+  for (int64_t k = 0; k < width; ++k)
+    for (int64_t j = 0; j < width; ++j)
+      gram[k * width + k] += static_cast<float>(options.damping) * statistics.gram[j * width + j] /
+                             static_cast<float>(width);
+  for (const std::string &name : integerFormats()) {
+    SCOPED_TRACE(name);
+    const Format format = *Format::parse(name);
+    auto errorOf = [&](const QuantizedMatrix &matrix) {
+      return outputError(values.data(), dequantize(matrix).data(), rows, width, gram.data(), 1);
+    };
+    absl::StatusOr<QuantizedMatrix> before =
+        quantize(values, rows, format, statistics, {.sweeps = 0});
+    absl::StatusOr<QuantizedMatrix> after = quantize(values, rows, format, statistics, options);
+    ASSERT_TRUE(before.ok() && after.ok());
+    const double error = errorOf(*after);
+    EXPECT_LT(error, errorOf(*before));
+    EXPECT_LE(error, errorOf(*quantize(values, rows, format, statistics, {.sweeps = 1})));
+    for (int64_t i = 0; i < rows * width; i += 3)
+      for (int step : {-1, 1}) {
+        QuantizedMatrix moved = *after;
+        moved.codes[i] = static_cast<int8_t>(moved.codes[i] + step);
+        if (moved.codes[i] >= format.minimum() && moved.codes[i] <= format.maximum())
+          ASSERT_GE(errorOf(moved), error * (1 - 1e-4)) << i;
+      }
+    for (size_t i = 0; i < after->ratios.size(); ++i)
+      for (int step : {-1, 1}) {
+        QuantizedMatrix moved = *after;
+        moved.ratios[i] = static_cast<uint8_t>(moved.ratios[i] + step);
+        if (moved.ratios[i] > 0)
+          ASSERT_GE(errorOf(moved), error * (1 - 1e-4)) << i;
+      }
+  }
+}
+
 TEST(Gptq, SameForAnyNumberOfThreads) {
   std::mt19937 random(3);
   const int64_t rows = 150, width = 300;
@@ -141,7 +184,8 @@ TEST(Gptq, WithoutInputItRoundsToNearest) {
   statistics.gram.assign(width * width, 0.0f);
   for (const std::string &name : integerFormats()) {
     const Format format = *Format::parse(name);
-    absl::StatusOr<QuantizedMatrix> matrix = quantize(values, rows, format, statistics);
+    absl::StatusOr<QuantizedMatrix> matrix =
+        quantize(values, rows, format, statistics, {.sweeps = 0});
     absl::StatusOr<QuantizedMatrix> nearest =
         (*makeQuantizer("rtn"))->quantize({values.data(), rows, width, false}, format, nullptr, 1);
     ASSERT_TRUE(matrix.ok() && nearest.ok());

@@ -193,6 +193,14 @@ const char* gem_bundle_variant_device(const gem_bundle_t* bundle, uint32_t index
 
 // --- sessions ----------------------------------------------------------------
 
+const char* gem_cpu_kernels(uint32_t index, int32_t* out_supported) {
+  size_t count = 0;
+  const gem::CpuKernels* const* all = gem::AllCpuKernels(&count);
+  if (index >= count) return nullptr;
+  if (out_supported != nullptr) *out_supported = all[index]->supported() ? 1 : 0;
+  return all[index]->name;
+}
+
 void gem_session_options_init(gem_session_options_t* options) {
   if (options == nullptr) return;
   memset(options, 0, sizeof(*options));
@@ -303,6 +311,25 @@ gem_status_t gem_session_run_tokens(gem_session_t* session, const int32_t* ids, 
 
 void gem_session_cancel(gem_session_t* session) {
   if (session != nullptr) session->Cancel();
+}
+
+// --- profiling ---------------------------------------------------------------
+
+void gem_session_profile(gem_session_t* session, int32_t on) {
+  if (session != nullptr) session->Profile(on != 0);
+}
+
+gem_status_t gem_session_command_profile(const gem_session_t* session, uint32_t index,
+                                         gem_command_profile_t* out_profile) {
+  if (session == nullptr || out_profile == nullptr ||
+      out_profile->struct_size < sizeof(*out_profile)) {
+    return GEM_STATUS_INVALID_ARGUMENT;
+  }
+  gem_command_profile_t profile = {};
+  profile.struct_size = out_profile->struct_size;
+  if (!session->CommandProfile(index, &profile)) return GEM_STATUS_NOT_FOUND;
+  *out_profile = profile;
+  return GEM_STATUS_OK;
 }
 
 }  // extern "C"

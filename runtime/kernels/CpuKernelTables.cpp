@@ -13,7 +13,8 @@
 #define GEM_CPU_ISAS(X)                                                                   \
   X(avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&    \
                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) \
-  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))                \
+  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&              \
+              __builtin_cpu_supports("f16c"))                                             \
   X(scalar, true)
 #elif defined(__aarch64__)
 #define GEM_CPU_ISAS(X) X(neon, true) X(scalar, true)

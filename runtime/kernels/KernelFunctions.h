@@ -15,6 +15,12 @@ namespace gem::GEM_ISA {
 // which is compiled for any CPU.
 bool Supported();
 
+// y = activation(x); `x` == `y` is allowed.
+void ActivateValues(const float* x, float* y, size_t count, Activation activation);
+
+// y = activation(tile) + residual, which may be null or y; overwrites `tile`.
+void FinishRow(float* tile, const float* residual, float* y, size_t count, Activation activation);
+
 bool Embedding(const EmbeddingArgs& args, uint32_t begin, uint32_t end);
 void Add(const AddArgs& args, uint32_t begin, uint32_t end);
 void AddPosition(const AddPositionArgs& args, uint32_t begin, uint32_t end);

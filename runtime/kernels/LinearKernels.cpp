@@ -13,11 +13,15 @@
 namespace gem::GEM_ISA {
 namespace {
 
+GEM_INLINE F LoadWeights(const float* p) { return LoadAs<F>(p); }
+GEM_INLINE F LoadWeights(const uint16_t* p) { return LoadHalvesNative(p); }
+
 // kRows tokens times kPanels panels of 16 outputs. `bias` and `tile` hold
 // kPanels * 16 floats a row.
-template <int kRows, int kPanels>
-GEM_NOINLINE void LinearTile(const float* x, size_t k_count, const float* w, const float* bias,
+template <class W, int kRows, int kPanels>
+GEM_NOINLINE void LinearTile(const float* x, size_t k_count, const void* panels, const float* bias,
                              float* tile) {
+  const W* const w = static_cast<const W*>(panels);
   constexpr int kVectors = kPanels * kParts;
   F sum[kRows][kVectors];
   Unroll<kVectors>([&](auto v) GEM_LAMBDA {
@@ -26,7 +30,7 @@ GEM_NOINLINE void LinearTile(const float* x, size_t k_count, const float* w, con
   });
   // Weights of vector v at k: panels lie k_count * 16 floats apart.
   const auto weights = [&](int v, size_t k) GEM_LAMBDA {
-    return LoadAs<F>(w + (v / kParts) * k_count * 16 + k * 16 + (v % kParts) * kLanes);
+    return LoadWeights(w + (v / kParts) * k_count * 16 + k * 16 + (v % kParts) * kLanes);
   };
   size_t k = 0;
   for (; k + kStep <= k_count; k += kStep) {
@@ -69,41 +73,29 @@ constexpr int PanelsFor(int rows) {
   return panels < 1 ? 1 : panels > kLinearMaxPanels ? kLinearMaxPanels : panels;
 }
 
-using LinearTileFunction = void (*)(const float*, size_t, const float*, const float*, float*);
+using LinearTileFunction = void (*)(const float*, size_t, const void*, const float*, float*);
 
 // Tiles of index + 1 rows: of as many panels as fit, of half of them, of as many
 // as fit with one more row, and of one.
 struct LinearTiles {
   LinearTileFunction many, half, fewer, one;
 };
-template <int kRows>
+template <class W, int kRows>
 constexpr LinearTiles MakeLinearTiles() {
   constexpr int kMany = PanelsFor(kRows);
   constexpr int kFewer = PanelsFor(kRows < kLinearRows ? kRows + 1 : kRows);
-  return {LinearTile<kRows, kMany>, LinearTile<kRows, (kMany + 1) / 2>, LinearTile<kRows, kFewer>,
-          LinearTile<kRows, 1>};
+  return {LinearTile<W, kRows, kMany>, LinearTile<W, kRows, (kMany + 1) / 2>,
+          LinearTile<W, kRows, kFewer>, LinearTile<W, kRows, 1>};
 }
 struct LinearTileTable {
   LinearTiles of[kLinearRows];
 };
-template <int... kIndices>
+template <class W, int... kIndices>
 constexpr LinearTileTable MakeLinearTileTable(Indices<kIndices...>) {
-  return {{MakeLinearTiles<kIndices + 1>()...}};
+  return {{MakeLinearTiles<W, kIndices + 1>()...}};
 }
-constexpr LinearTileTable kLinearTiles = MakeLinearTileTable(MakeIndices<kLinearRows>{});
-
-// y = activation(tile) + residual for one row of a tile.
-void FinishLinear(float* tile, const float* residual, float* y, size_t count,
-                  Activation activation) {
-  if (activation != Activation::kNone) ActivateAny(tile, tile, count, activation);
-  if (residual != nullptr) {
-    ForEach16(count, [&](size_t i, auto load, auto store)
-                         GEM_LAMBDA { store(y + i, load(tile + i) + load(residual + i)); });
-  } else {
-    ForEach16(count,
-              [&](size_t i, auto load, auto store) GEM_LAMBDA { store(y + i, load(tile + i)); });
-  }
-}
+template <class W>
+constexpr LinearTileTable kLinearTiles = MakeLinearTileTable<W>(MakeIndices<kLinearRows>{});
 
 }  // namespace
 
@@ -112,6 +104,10 @@ void Linear(const LinearArgs& args, uint32_t begin, uint32_t end) {
   alignas(64) float tile[kLinearRows * kLinearMaxPanels * 16];
   const size_t n = args.n, k = args.k;
   if (args.rows == 0) return;
+  const bool halves = args.w.type == WeightType::kF16;
+  const LinearTiles* const tiles_of = (halves ? kLinearTiles<uint16_t> : kLinearTiles<float>).of;
+  const uint8_t* const weights = static_cast<const uint8_t*>(args.w.data);
+  const size_t element = halves ? sizeof(uint16_t) : sizeof(float);
   // As few tiles as possible, and their heights as even as possible: `tall` or
   // one less.
   const uint32_t tiles = (args.rows - 1) / kLinearRows + 1;
@@ -128,19 +124,19 @@ void Linear(const LinearArgs& args, uint32_t begin, uint32_t end) {
     for (size_t i = 0; i < panels * 16; ++i) {
       bias[i] = args.bias != nullptr && i < columns ? args.bias[column + i] : 0.0f;
     }
-    const float* const w = args.w + size_t{panel} * 16 * k;
+    const uint8_t* const w = weights + size_t{panel} * 16 * k * element;
     size_t row = 0;
     for (uint32_t t = 0; t < tiles; ++t) {
       const uint32_t rows = t < tall_tiles ? tall : tall - 1;
-      const LinearTiles& choice = kLinearTiles.of[rows - 1];
+      const LinearTiles& choice = tiles_of[rows - 1];
       LinearTileFunction compute = rows == tall ? choice.many : choice.fewer;
       if (panels != many) compute = panels == 1 ? choice.one : choice.half;
       compute(args.x + row * k, k, w, bias, tile);
       for (uint32_t r = 0; r < rows; ++r, ++row) {
         const size_t at = row * n + column;
-        FinishLinear(tile + size_t{r} * panels * 16,
-                     args.residual != nullptr ? args.residual + at : nullptr, args.y + at, columns,
-                     args.activation);
+        FinishRow(tile + size_t{r} * panels * 16,
+                  args.residual != nullptr ? args.residual + at : nullptr, args.y + at, columns,
+                  args.activation);
       }
     }
     panel += panels;

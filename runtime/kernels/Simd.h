@@ -201,6 +201,25 @@ GEM_INLINE float FmaScalar(float a, float b, float c) {
   return FmaNative(SplatNative(a), SplatNative(b), SplatNative(c))[0];
 }
 
+// kLanes f16 from memory.
+GEM_INLINE F LoadHalvesNative(const uint16_t* p) {
+#if defined(GEM_ISA_AVX512)
+  // Masked, since GCC 12 warns about the other (its bug 105593).
+  return (F)_mm512_maskz_cvtph_ps(0xffff, LoadAs<__m256i>(p));
+#elif defined(GEM_ISA_AVX2)
+  return (F)_mm256_cvtph_ps(LoadAs<__m128i>(p));
+#elif defined(GEM_ISA_NEON)
+  return (F)vcvt_f32_f16(LoadAs<float16x4_t>(p));
+#else
+  // The exponent is off by 112, which a multiplication mends, of subnormal ones too.
+  const U bits = {p[0], p[1], p[2], p[3]};
+  const U magnitude = (bits & 0x7fff) << 13;
+  const U number = (U)((F)magnitude * SplatNative(0x1p112f));
+  const U special = (U)(magnitude >= U{} + 0x0f800000) & 0x7f800000;
+  return (F)(number | special | ((bits & 0x8000) << 16));
+#endif
+}
+
 // What a LINEAR tile loads of a token at a time: kStep elements, so that NEON
 // can multiply by a lane of a vector instead of broadcasting.
 #if defined(GEM_ISA_NEON)
@@ -300,10 +319,16 @@ GEM_INLINE void Store(float* p, V16 x) {
 GEM_INLINE I16 LoadInts(const int32_t* p) {
   return MapMaskParts([&](auto i) GEM_LAMBDA { return LoadAs<I>(p + i * kLanes); });
 }
+GEM_INLINE V16 ToFloat(I16 x) {
+  return MapParts([&](auto i) GEM_LAMBDA { return __builtin_convertvector(x.part[i], F); });
+}
 // 0, 1, ... 15
 GEM_INLINE I16 Iota() {
   static constexpr int32_t kIota[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return LoadInts(kIota);
+}
+GEM_INLINE V16 LoadHalves(const uint16_t* p) {
+  return MapParts([&](auto i) GEM_LAMBDA { return LoadHalvesNative(p + i * kLanes); });
 }
 
 GEM_INLINE void StoreInts(int32_t* p, I16 x) {

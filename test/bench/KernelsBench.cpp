@@ -142,13 +142,17 @@ struct Floats {
   std::vector<float> storage;
 };
 
+Weight FloatWeight(Floats& values, uint32_t rows, uint32_t width) {
+  return {values.data(), rows, width, WeightType::kF32, format::Scales::kNone, 0};
+}
+
 // --- kernels -----------------------------------------------------------------
 
 void BenchLinear(benchmark::State& state, const CpuKernels& kernels, uint32_t rows, uint32_t n,
                  uint32_t k, Activation activation) {
   Floats x(size_t{rows} * k), w(size_t{(n + 15) / 16} * 16 * k), bias(n), y(size_t{rows} * n);
-  const LinearArgs args = {x.data(), w.data(), bias.data(), nullptr,   y.data(),
-                           rows,     n,        k,           activation};
+  const LinearArgs args = {
+      x.data(), FloatWeight(w, n, k), bias.data(), nullptr, y.data(), rows, n, k, activation};
   Measure(state, kernels, 2.0 * rows * n * k, [&] { kernels.linear(args, 0, (n + 15) / 16); });
 }
 
@@ -167,7 +171,8 @@ void BenchAttention(benchmark::State& state, const CpuKernels& kernels, uint32_t
       routed.data(),
       cluster.data(),
       0,
-      ScarPredicate::kEither};
+      ScarPredicate::kEither,
+      false};
   Measure(state, kernels, 4.0 * queries * keys * static_cast<double>(width), [&] {
     if (scar) {
       kernels.scar_attention(args, 0, heads * queries);
@@ -200,8 +205,8 @@ void BenchActivation(benchmark::State& state, const CpuKernels& kernels, uint32_
 }
 
 void BenchAdd(benchmark::State& state, const CpuKernels& kernels, uint32_t rows, uint32_t width) {
-  Floats x(size_t{rows} * width), table(size_t{rows} * width), y(size_t{rows} * width);
-  const AddArgs args = {x.data(), table.data(), y.data(), width};
+  Floats x(size_t{rows} * width), z(size_t{rows} * width), y(size_t{rows} * width);
+  const AddArgs args = {x.data(), z.data(), y.data(), width};
   for (auto _ : state) {
     kernels.add(args, 0, rows);
     benchmark::ClobberMemory();
@@ -215,7 +220,8 @@ void BenchEmbedding(benchmark::State& state, const CpuKernels& kernels, uint32_t
   Floats table(size_t{kRows} * width), y(size_t{tokens} * width);
   std::vector<int32_t> ids(tokens);
   for (uint32_t i = 0; i < tokens; ++i) ids[i] = static_cast<int32_t>(i * 2654435761u % kRows);
-  const EmbeddingArgs args = {ids.data(), table.data(), y.data(), kRows, width};
+  const EmbeddingArgs args = {
+      ids.data(), {FloatWeight(table, kRows, width)}, 1, nullptr, y.data(), kRows, width};
   for (auto _ : state) {
     benchmark::DoNotOptimize(kernels.embedding(args, 0, tokens));
     benchmark::ClobberMemory();
@@ -229,8 +235,16 @@ void BenchRouteTokens(benchmark::State& state, const CpuKernels& kernels, uint32
       centroids(size_t{clusters} * width, 3);
   std::vector<uint8_t> routed(tokens);
   std::vector<int32_t> cluster(tokens);
-  const RouteTokensArgs args = {x.data(),       w.data(), centroids.data(), nullptr,  routed.data(),
-                                cluster.data(), width,    classes,          clusters, 0.65f};
+  const RouteTokensArgs args = {x.data(),
+                                FloatWeight(w, classes, width),
+                                FloatWeight(centroids, clusters, width),
+                                nullptr,
+                                routed.data(),
+                                cluster.data(),
+                                width,
+                                classes,
+                                clusters,
+                                0.65f};
   // A distance costs a subtraction more than an fma.
   Measure(state, kernels, static_cast<double>(tokens) * width * (2.0 * classes + 3.0 * clusters),
           [&] { kernels.route_tokens(args, 0, tokens); });

@@ -6,7 +6,6 @@
 //
 // Tolerances are forward error bounds with the unit roundoff kU = 2^-24: a sum
 // of n terms by fma is off by at most n kU times the sum of their magnitudes.
-#include "runtime/kernels/Kernels.h"
 
 #include <gtest/gtest.h>
 
@@ -17,6 +16,8 @@
 #include <limits>
 #include <string>
 #include <vector>
+
+#include "test/runtime/KernelsTesting.h"
 
 // The functions inside the kernels, as the scalar ISA has them.
 #define GEM_ISA kernels_test
@@ -30,77 +31,6 @@ namespace {
 constexpr double kU = 0x1p-24;
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-// --- inputs ------------------------------------------------------------------
-
-// Integers only, so that every host draws the same (Marsaglia's xorshift).
-class Random {
- public:
-  explicit Random(uint32_t seed) : state_(seed * 2654435761u + 1) {}
-  uint32_t Bits() {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 17;
-    state_ ^= state_ << 5;
-    return state_;
-  }
-  uint32_t Below(uint32_t bound) { return Bits() % bound; }
-  // In [-scale, scale), of 24 bits.
-  float Float(float scale) {
-    return (static_cast<float>(Bits() >> 8) - 0x1p23f) * 0x1p-23f * scale;
-  }
-  std::vector<float> Floats(size_t count, float scale = 1) {
-    std::vector<float> values(count);
-    for (float& value : values) value = Float(scale);
-    return values;
-  }
-
- private:
-  uint32_t state_;
-};
-
-float FromBits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-uint64_t Fnv(const void* data, size_t size, uint64_t hash = 0xcbf29ce484222325u) {
-  const uint8_t* bytes = static_cast<const uint8_t*>(data);
-  for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
-  return hash;
-}
-
-// An output with a canary behind it.
-template <class T>
-class Output {
- public:
-  explicit Output(size_t count) : count_(count), values_(count + 64) {
-    std::memset(values_.data(), 0xa5, values_.size() * sizeof(T));
-  }
-  T* data() { return values_.data(); }
-  const T& operator[](size_t i) const { return values_[i]; }
-  std::string bytes() const {
-    return {reinterpret_cast<const char*>(values_.data()), count_ * sizeof(T)};
-  }
-  void CheckCanary() const {
-    const uint8_t* end = reinterpret_cast<const uint8_t*>(values_.data() + count_);
-    for (size_t i = 0; i < 64 * sizeof(T); ++i) ASSERT_EQ(end[i], 0xa5) << "wrote past the end";
-  }
-
- private:
-  size_t count_;
-  std::vector<T> values_;
-};
-
-// Calls run(begin, end) over [0, units): at once for `parts` 1, in that many
-// ranges, and last range first, otherwise.
-template <class Run>
-void Split(uint32_t units, uint32_t parts, Run run) {
-  for (uint32_t part = parts; part-- > 0;) {
-    const uint32_t begin = units * part / parts, end = units * (part + 1) / parts;
-    if (begin < end) run(begin, end);
-  }
-}
 
 // --- one case of each kernel: inputs, run, check -----------------------------
 
@@ -124,7 +54,7 @@ struct LinearCase {
   std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
     Output<float> y(size_t{rows} * n);
     const LinearArgs args = {x.data(),
-                             w,
+                             {w, n, k, WeightType::kF32, format::Scales::kNone, 0},
                              bias.empty() ? nullptr : bias.data(),
                              residual.empty() ? nullptr : residual.data(),
                              y.data(),
@@ -239,8 +169,8 @@ struct AttentionCase {
     Output<float> y(q.size());
     const AttentionArgs args = {q.data(), k.data(), v.data(), y.data(), queries,
                                 keys,     heads,    head_dim, scale};
-    const ScarAttentionArgs scar_args = {args, routed.data(), cluster.data(), first_query,
-                                         predicate};
+    const ScarAttentionArgs scar_args = {args,        routed.data(), cluster.data(),
+                                         first_query, predicate,     causal};
     Split(heads * queries, parts, [&](uint32_t begin, uint32_t end) {
       if (scar) {
         kernels.scar_attention(scar_args, begin, end);
@@ -253,6 +183,7 @@ struct AttentionCase {
   }
   bool Permitted(size_t i, size_t j) const {
     if (!scar) return true;
+    if (causal && j > first_query + i) return false;
     const bool same_cluster = cluster[first_query + i] == cluster[j];
     const bool same_route = routed[first_query + i] == routed[j];
     if (predicate == ScarPredicate::kSameCluster) return same_cluster;
@@ -306,6 +237,7 @@ struct AttentionCase {
   float scale;
   bool scar;
   ScarPredicate predicate;
+  bool causal = false;
   std::vector<float> q, k, v;
   std::vector<uint8_t> routed;
   std::vector<int32_t> cluster;
@@ -325,16 +257,17 @@ struct RouteCase {
     Output<float> probs(size_t{tokens} * classes);
     Output<uint8_t> routed(tokens);
     Output<int32_t> cluster(tokens);
-    const RouteTokensArgs args = {x.data(),
-                                  w_r.data(),
-                                  centroids.data(),
-                                  want_probs ? probs.data() : nullptr,
-                                  routed.data(),
-                                  cluster.data(),
-                                  width,
-                                  classes,
-                                  clusters,
-                                  threshold};
+    const RouteTokensArgs args = {
+        x.data(),
+        {w_r.data(), classes, width, WeightType::kF32, format::Scales::kNone, 0},
+        {centroids.data(), clusters, width, WeightType::kF32, format::Scales::kNone, 0},
+        want_probs ? probs.data() : nullptr,
+        routed.data(),
+        cluster.data(),
+        width,
+        classes,
+        clusters,
+        threshold};
     Split(tokens, parts,
           [&](uint32_t begin, uint32_t end) { kernels.route_tokens(args, begin, end); });
     probs.CheckCanary();
@@ -427,11 +360,11 @@ struct AddCase {
   AddCase(uint32_t rows, uint32_t width, uint32_t seed) : width(width) {
     Random random(seed);
     x = random.Floats(size_t{rows} * width);
-    table = random.Floats(size_t{rows} * width);
+    z = random.Floats(size_t{rows} * width);
   }
   std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
     Output<float> y(x.size());
-    const AddArgs args = {x.data(), table.data(), y.data(), width};
+    const AddArgs args = {x.data(), z.data(), y.data(), width};
     Split(static_cast<uint32_t>(x.size() / width), parts,
           [&](uint32_t begin, uint32_t end) { kernels.add(args, begin, end); });
     y.CheckCanary();
@@ -439,10 +372,10 @@ struct AddCase {
   }
   void Check(const std::string& bytes) const {
     const float* y = reinterpret_cast<const float*>(bytes.data());
-    for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], x[i] + table[i]);
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], x[i] + z[i]);
   }
   uint32_t width;
-  std::vector<float> x, table;
+  std::vector<float> x, z;
 };
 
 constexpr uint32_t kWidths[] = {1, 7, 15, 16, 17, 33, 64, 128, 312};
@@ -487,16 +420,6 @@ void ForEachCase(Visit visit) {
                           keys - 1, 1000));
     }
   }
-}
-
-std::vector<const CpuKernels*> SupportedKernels() {
-  size_t count = 0;
-  const CpuKernels* const* all = AllCpuKernels(&count);
-  std::vector<const CpuKernels*> supported;
-  for (size_t i = 0; i < count; ++i) {
-    if (all[i]->supported()) supported.push_back(all[i]);
-  }
-  return supported;
 }
 
 class KernelsTest : public testing::TestWithParam<const CpuKernels*> {
@@ -620,7 +543,11 @@ TEST_P(KernelsTest, EmbeddingCopiesRowsAndRefusesIds) {
     const std::vector<float> table = random.Floats(size_t{50} * width);
     std::vector<int32_t> ids = {0, 49, 7, 7, 23};
     Output<float> y(ids.size() * width);
-    const EmbeddingArgs args = {ids.data(), table.data(), y.data(), 50, width};
+    const EmbeddingArgs args = {
+        ids.data(), {{table.data(), 50, width, WeightType::kF32, format::Scales::kNone, 0}},
+        1,          nullptr,
+        y.data(),   50,
+        width};
     ASSERT_TRUE(kernels().embedding(args, 0, 2));
     ASSERT_TRUE(kernels().embedding(args, 2, 5));
     y.CheckCanary();
@@ -654,7 +581,14 @@ TEST_P(KernelsTest, AllowedOverlapsChangeNothing) {
 
   const LinearCase linear(9, 33, 20, Activation::kGelu, true, true, 13);
   std::vector<float> y = linear.residual;
-  kernels().linear({linear.x.data(), linear.w, linear.bias.data(), y.data(), y.data(), 9, 33, 20,
+  kernels().linear({linear.x.data(),
+                    {linear.w, 33, 20, WeightType::kF32, format::Scales::kNone, 0},
+                    linear.bias.data(),
+                    y.data(),
+                    y.data(),
+                    9,
+                    33,
+                    20,
                     Activation::kGelu},
                    0, 3);
   EXPECT_EQ(std::memcmp(y.data(), linear.Run(kernels()).data(), y.size() * sizeof(float)), 0);

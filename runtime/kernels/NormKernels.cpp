@@ -1,0 +1,195 @@
+// Layer norm, and the quantization of tokens.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels.h says what each kernel computes, docs/adr/0003-numerics.md in which
+// order.
+#include "runtime/kernels/KernelFunctions.h"
+#include "runtime/kernels/Loops.h"
+
+namespace gem::GEM_ISA {
+namespace {
+
+// --- quantization ------------------------------------------------------------
+
+GEM_INLINE I16 Magnitudes(V16 x) {
+  return MapMaskParts([&](auto i) GEM_LAMBDA { return (I)x.part[i] & 0x7fffffff; });
+}
+GEM_INLINE I16 MaxInts(I16 a, I16 b) {
+  return MapMaskParts([&](auto i)
+                          GEM_LAMBDA { return a.part[i] > b.part[i] ? a.part[i] : b.part[i]; });
+}
+
+// The largest lane of magnitudes, which order as their floats do.
+GEM_INLINE int32_t LargestLane(I16 x) {
+  int32_t lanes[16];
+  StoreInts(lanes, x);
+  int32_t largest = lanes[0];
+  for (const int32_t lane : lanes) largest = lane > largest ? lane : largest;
+  return largest;
+}
+
+// The quantized token of a row whose elements value(i, load) gives, for the loads
+// of ForEach16, and whose largest magnitude has the bits `largest`.
+template <class Value>
+GEM_INLINE void QuantizeRow(size_t width, int32_t largest, uint8_t* row, Value&& value) {
+  const size_t codes_at = format::TokenCodesOffset(width);
+  const float maximum = BitsAs<float>(largest);
+  float scale = maximum / 127.0f;
+  float inverse = 127.0f / maximum;
+  if (largest >= 0x7f800000) {
+    scale = BitsAs<float>(0x7fc00000);
+    inverse = 0;
+  } else if (!(inverse <= 0x1.fffffep127f)) {
+    scale = inverse = 0;
+  }
+  int8_t* const codes = reinterpret_cast<int8_t*>(row + codes_at);
+  int16_t* const sums = reinterpret_cast<int16_t*>(row + 8);
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  int32_t total = 0;
+  __builtin_memset(row, 0, codes_at);
+  ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
+    const V16 rounded = value(i, load) * Splat(inverse) + Splat(kRound);
+    int32_t lanes[16];
+    StoreInts(lanes, MapMaskParts([&](auto p) GEM_LAMBDA {
+                return inverse == 0 ? I{} : (I)rounded.part[p] - BitsAs<int32_t>(kRound);
+              }));
+    const size_t count = width - i < 16 ? width - i : 16;
+    int32_t sum = 0;
+    for (size_t j = 0; j < count; ++j) {
+      codes[i + j] = static_cast<int8_t>(lanes[j]);
+      sum += lanes[j];
+    }
+    sums[i / 32] = static_cast<int16_t>(sums[i / 32] + sum);
+    total += sum;
+  });
+  __builtin_memset(codes + width, 0, format::RoundUp(width, 64) - width);
+  __builtin_memcpy(row, &scale, sizeof scale);
+  __builtin_memcpy(row + 4, &total, sizeof total);
+}
+
+// --- layer norm ----------------------------------------------------------------
+
+struct Moments {
+  float mean, inverse;
+};
+
+GEM_INLINE V16 Normalize(V16 x, Moments moments, V16 gamma, V16 beta) {
+  return Fma((x - Splat(moments.mean)) * Splat(moments.inverse), gamma, beta);
+}
+
+// kRows rows side by side, since a row's sums are one chain of additions each.
+template <int kRows>
+GEM_INLINE void FindMoments(const float* x, size_t width, float epsilon, Moments* moments) {
+  V16 sum[kRows];
+  Unroll<kRows>([&](auto r) GEM_LAMBDA { sum[r] = Splat(0.0f); });
+  ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
+    Unroll<kRows>([&](auto r) GEM_LAMBDA { sum[r] = sum[r] + load(x + r * width + i); });
+  });
+  float mean[kRows];
+  Unroll<kRows>([&](auto r) GEM_LAMBDA {
+    mean[r] = SumOfLanes(sum[r]) / static_cast<float>(width);
+    sum[r] = Splat(0.0f);
+  });
+  const size_t full = width / 16 * 16;
+  for (size_t i = 0; i < full; i += 16) {
+    Unroll<kRows>([&](auto r) GEM_LAMBDA {
+      const V16 centred = Load(x + r * width + i) - Splat(mean[r]);
+      sum[r] = Fma(centred, centred, sum[r]);
+    });
+  }
+  if (full < width) {
+    const uint32_t rest = static_cast<uint32_t>(width - full);
+    const I16 inside = SplatInt(static_cast<int32_t>(rest)) > Iota();
+    Unroll<kRows>([&](auto r) GEM_LAMBDA {
+      const V16 centred =
+          Select(inside, LoadPartial(x + r * width + full, rest) - Splat(mean[r]), Splat(0.0f));
+      sum[r] = Fma(centred, centred, sum[r]);
+    });
+  }
+  Unroll<kRows>([&](auto r) GEM_LAMBDA {
+    const float variance = SumOfLanes(sum[r]) / static_cast<float>(width);
+    moments[r] = {mean[r], 1.0f / __builtin_sqrtf(variance + epsilon)};
+  });
+}
+
+template <int kRows>
+void NormalizeRows(const LayerNormArgs& args, size_t row) {
+  const size_t width = args.width;
+  const float* const x = args.x + row * width;
+  float* const y = args.y + row * width;
+  Moments moments[kRows];
+  FindMoments<kRows>(x, width, args.epsilon, moments);
+  ForEach16(width, [&](size_t i, auto load, auto store) GEM_LAMBDA {
+    const V16 gamma = load(args.gamma + i), beta = load(args.beta + i);
+    Unroll<kRows>([&](auto r) GEM_LAMBDA {
+      store(y + r * width + i, Normalize(load(x + r * width + i), moments[r], gamma, beta));
+    });
+  });
+}
+
+// The same, quantized; the rows themselves are stored where there is a `y`.
+template <int kRows>
+void NormalizeAndQuantizeRows(const LayerNormQuantizedArgs& args, size_t row) {
+  const LayerNormArgs& norm = args.norm;
+  const size_t width = norm.width;
+  const float* const x = norm.x + row * width;
+  Moments moments[kRows];
+  FindMoments<kRows>(x, width, norm.epsilon, moments);
+  I16 largest[kRows];
+  Unroll<kRows>([&](auto r) GEM_LAMBDA { largest[r] = SplatInt(0); });
+  const size_t full = width / 16 * 16;
+  ForEach16(width, [&](size_t i, auto load, auto store) GEM_LAMBDA {
+    const V16 gamma = load(norm.gamma + i), beta = load(norm.beta + i);
+    const int32_t rest = static_cast<int32_t>(i < full ? 16 : width - full);
+    Unroll<kRows>([&](auto r) GEM_LAMBDA {
+      const V16 value = Normalize(load(x + r * width + i), moments[r], gamma, beta);
+      if (norm.y != nullptr) store(norm.y + (row + r) * width + i, value);
+      const I16 magnitudes = Magnitudes(value) & (SplatInt(rest) > Iota());
+      largest[r] = MaxInts(largest[r], magnitudes);
+    });
+  });
+  for (int r = 0; r < kRows; ++r) {
+    uint8_t* const quantized =
+        args.quantized + (row + static_cast<size_t>(r)) * format::TokenRowBytes(width);
+    const size_t at = static_cast<size_t>(r) * width;
+    if (norm.y != nullptr) {
+      const float* const y = norm.y + row * width + at;
+      QuantizeRow(width, LargestLane(largest[r]), quantized,
+                  [&](size_t i, auto load) GEM_LAMBDA { return load(y + i); });
+    } else {
+      QuantizeRow(width, LargestLane(largest[r]), quantized, [&](size_t i, auto load) GEM_LAMBDA {
+        return Normalize(load(x + at + i), moments[r], load(norm.gamma + i), load(norm.beta + i));
+      });
+    }
+  }
+}
+
+}  // namespace
+
+void QuantizeTokens(const QuantizeTokensArgs& args, uint32_t begin, uint32_t end) {
+  const size_t width = args.width;
+  for (size_t token = begin; token < end; ++token) {
+    const float* const x = args.x + token * width;
+    I16 largest = SplatInt(0);
+    ForEach16(width, [&](size_t i, auto load, auto)
+                         GEM_LAMBDA { largest = MaxInts(largest, Magnitudes(load(x + i))); });
+    QuantizeRow(width, LargestLane(largest), args.y + token * format::TokenRowBytes(width),
+                [&](size_t i, auto load) GEM_LAMBDA { return load(x + i); });
+  }
+}
+
+void LayerNorm(const LayerNormArgs& args, uint32_t begin, uint32_t end) {
+  uint32_t row = begin;
+  for (; row + 4 <= end; row += 4) NormalizeRows<4>(args, row);
+  for (; row < end; ++row) NormalizeRows<1>(args, row);
+}
+
+void LayerNormQuantized(const LayerNormQuantizedArgs& args, uint32_t begin, uint32_t end) {
+  uint32_t row = begin;
+  for (; row + 4 <= end; row += 4) NormalizeAndQuantizeRows<4>(args, row);
+  for (; row < end; ++row) NormalizeAndQuantizeRows<1>(args, row);
+}
+
+}  // namespace gem::GEM_ISA

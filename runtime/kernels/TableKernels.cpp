@@ -1,0 +1,150 @@
+// Kernels that read rows of tables, of floats or quantized.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels.h says what each kernel computes, docs/adr/0003-numerics.md in which
+// order.
+#include "runtime/kernels/KernelFunctions.h"
+#include "runtime/kernels/Loops.h"
+
+namespace gem::GEM_ISA {
+namespace {
+
+using format::Scales;
+
+// Bits of a code in a table.
+constexpr unsigned BitsOf(WeightType type) {
+  switch (type) {
+    case WeightType::kI8:
+      return 8;
+    case WeightType::kI4:
+      return 4;
+    case WeightType::kI3:
+      return 3;
+    case WeightType::kI2:
+      return 2;
+    case WeightType::kF32:
+    case WeightType::kF16:
+      break;
+  }
+  return 0;
+}
+
+// The values of the 32 codes of a block.
+template <unsigned kBits>
+GEM_INLINE void UnpackBlock(const uint8_t* block, int32_t* values) {
+  for (uint32_t k = 0; k < format::kBlock; ++k) {
+    if constexpr (kBits == 8) {
+      values[k] = static_cast<int8_t>(block[k]);
+    } else {
+      const format::CodePlace low = format::TableLowPlace(kBits, k);
+      const unsigned mask = kBits == 4 ? 15 : 3;
+      unsigned code = block[low.byte] >> low.shift & mask;
+      if constexpr (kBits == 3) {
+        const format::CodePlace high = format::TableHighPlace(k);
+        code |= (block[high.byte] >> high.shift & 1u) << 2;
+      }
+      values[k] = static_cast<int32_t>(code) - format::CodeOffset(kBits);
+    }
+  }
+}
+
+// Calls use(i, count, value) for the elements [i, i + count) of a row, count 1 to
+// 16: value * scale, where scale = s * ratio. All of it is exact in f32, save what
+// is subnormal or overflows.
+template <unsigned kBits, class Use>
+GEM_INLINE void ForEachQuantized(const Weight& w, size_t row, Use&& use) {
+  const format::TableLayout layout = format::LayOutTable(kBits, w.scales, w.group, w.rows, w.width);
+  const uint8_t* const data = static_cast<const uint8_t*>(w.data);
+  const uint8_t* const groups = data + layout.group_scales + row * layout.group_row_bytes;
+  const uint8_t* const codes = data + layout.codes + row * layout.code_row_bytes;
+  float row_scale = 0;
+  if (w.scales != Scales::kF16Group) {
+    row_scale = BitsAs<float>(uint32_t{LoadAs<uint16_t>(data + row * 2)} << 16);
+  }
+  for (uint32_t i = 0; i < w.width; i += format::kBlock) {
+    float scale = row_scale;
+    if (w.scales == Scales::kTwoLevel) scale *= static_cast<float>(groups[i / w.group]);
+    if (w.scales == Scales::kF16Group) {
+      uint16_t halves[kLanes] = {LoadAs<uint16_t>(groups + i / w.group * 2)};
+      scale = LoadHalvesNative(halves)[0];
+    }
+    int32_t values[format::kBlock];
+    UnpackBlock<kBits>(codes + i / format::kBlock * format::kBlock * kBits / 8, values);
+    for (uint32_t j = 0; j < format::kBlock && i + j < w.width; j += 16) {
+      use(i + j, Min(16, w.width - i - j), ToFloat(LoadInts(values + j)) * Splat(scale));
+    }
+  }
+}
+
+template <class Use>
+GEM_INLINE void ForEachValue(const Weight& w, size_t row, Use&& use) {
+  const uint32_t width = w.width;
+  switch (w.type) {
+    case WeightType::kF32: {
+      const float* const values = static_cast<const float*>(w.data) + row * width;
+      for (uint32_t i = 0; i < width; i += 16) {
+        const uint32_t count = Min(16, width - i);
+        use(i, count, LoadPartial(values + i, count));
+      }
+      return;
+    }
+    case WeightType::kF16: {
+      const uint16_t* const values = static_cast<const uint16_t*>(w.data) + row * width;
+      for (uint32_t i = 0; i < width; i += 16) {
+        const uint32_t count = Min(16, width - i);
+        if (count == 16) {
+          use(i, count, LoadHalves(values + i));
+        } else {
+          uint16_t rest[16] = {};
+          __builtin_memcpy(rest, values + i, count * sizeof *values);
+          use(i, count, LoadHalves(rest));
+        }
+      }
+      return;
+    }
+    case WeightType::kI8:
+      return ForEachQuantized<8>(w, row, use);
+    case WeightType::kI4:
+      return ForEachQuantized<4>(w, row, use);
+    case WeightType::kI3:
+      return ForEachQuantized<3>(w, row, use);
+    case WeightType::kI2:
+      return ForEachQuantized<2>(w, row, use);
+  }
+}
+
+}  // namespace
+
+bool Embedding(const EmbeddingArgs& args, uint32_t begin, uint32_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    const int32_t id = args.ids[i];
+    if (id < 0 || static_cast<uint32_t>(id) >= args.ids_end) return false;
+    uint32_t row = args.map != nullptr ? args.map[id] : static_cast<uint32_t>(id);
+    const Weight* table = args.tables;
+    for (; row >= table->rows; ++table) row -= table->rows;
+    float* const y = args.y + i * args.width;
+    if (table->type == WeightType::kF32) {
+      __builtin_memcpy(y, static_cast<const float*>(table->data) + size_t{row} * args.width,
+                       args.width * sizeof(float));
+      continue;
+    }
+    ForEachValue(*table, row, [&](uint32_t at, uint32_t count, V16 value) GEM_LAMBDA {
+      StorePartial(y + at, count, value);
+    });
+  }
+  return true;
+}
+
+void AddPosition(const AddPositionArgs& args, uint32_t begin, uint32_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    const float* const x = args.x + i * args.width;
+    float* const y = args.y + i * args.width;
+    ForEachValue(args.table, i, [&](uint32_t at, uint32_t count, V16 value) GEM_LAMBDA {
+      StorePartial(y + at, count, LoadPartial(x + at, count) + value);
+    });
+  }
+}
+
+}  // namespace gem::GEM_ISA

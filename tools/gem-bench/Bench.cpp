@@ -184,8 +184,7 @@ struct Plan {
 
 // The inputs of one model: its configurations without threads.
 bool InputsOf(const Options& options, const std::string& path, gem_bundle_t* bundle,
-              gem_session_t* session, std::vector<std::vector<int32_t>>* inputs,
-              Failure* failure) {
+              gem_session_t* session, std::vector<std::vector<int32_t>>* inputs, Failure* failure) {
   inputs->clear();
   if (options.text) {
     inputs->emplace_back();
@@ -246,8 +245,8 @@ bool MakePlan(const Options& options, Plan* plan, Results* results, Failure* fai
     const std::string& path = options.bundles[configuration.model];
     SessionPointer& session = plan->sessions[{configuration.model, configuration.threads}];
     if (session == nullptr) {
-      session = CreateSession(path, plan->bundles[configuration.model].get(),
-                              configuration.threads, options.cpu, failure);
+      session = CreateSession(path, plan->bundles[configuration.model].get(), configuration.threads,
+                              options.cpu, failure);
       if (session == nullptr) return false;
     }
     gem_session_info_t info = {};
@@ -351,8 +350,8 @@ bool Measure(const Options& options, Results* results, Failure* failure) {
       for (const Job& each : plan.jobs) done += each.Progress(options);
       progress.Update(done);
     }
-    for (const uint32_t threads : std::set<uint32_t>(options.threads.begin(),
-                                                     options.threads.end())) {
+    for (const uint32_t threads :
+         std::set<uint32_t>(options.threads.begin(), options.threads.end())) {
       bursts.Begin();
       meter.Sample(threads);
       bursts.End();

@@ -31,7 +31,7 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
                                 "model takes)");
   tokens->delimiter(',')
       ->check(CLI::Range(1u, 1u << 20))
-      ->expected(1)
+      ->allow_extra_args(false)
       ->type_name("N,...")
       ->group("Input");
   app.add_option("--text", options->text, "a text to run instead of random ids")
@@ -57,7 +57,7 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
   app.add_option("--threads", options->threads, "numbers of threads (default 1)")
       ->delimiter(',')
       ->check(CLI::Range(1u, 256u))
-      ->expected(1)
+      ->allow_extra_args(false)
       ->type_name("N,...")
       ->group("Measuring");
   app.add_option("--cpu", options->cpu,

@@ -39,21 +39,20 @@ constexpr long kSteps = 2000;
 
 #define GEM_NAME(i) "xmm" #i,
 #define GEM_ZERO(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
-#define GEM_LOOP_512(name, instructions)                                          \
-  __attribute__((target("avx512f,avx512bw,avx512vl"))) void name() {              \
-    long steps = kSteps;                                                          \
-    asm volatile(GEM_REPEAT_24(GEM_ZERO)                                          \
-                 GEM_ZERO(28) GEM_ZERO(29) GEM_ZERO(30) GEM_ZERO(31)              \
-                 "0:\n" instructions "dec %0\n jnz 0b\n vzeroupper\n"             \
-                 : "+r"(steps)                                                    \
-                 :                                                                \
-                 : GEM_REPEAT_24(GEM_NAME) "xmm28", "xmm29", "xmm30", "xmm31", "cc"); \
+#define GEM_LOOP_512(name, instructions)                                               \
+  __attribute__((target("avx512f,avx512bw,avx512vl"))) void name() {                   \
+    long steps = kSteps;                                                               \
+    asm volatile(GEM_REPEAT_24(GEM_ZERO) GEM_ZERO(28) GEM_ZERO(29) GEM_ZERO(30)        \
+                     GEM_ZERO(31) "0:\n" instructions "dec %0\n jnz 0b\n vzeroupper\n" \
+                 : "+r"(steps)                                                         \
+                 :                                                                     \
+                 : GEM_REPEAT_24(GEM_NAME) "xmm28", "xmm29", "xmm30", "xmm31", "cc");  \
   }
 #define GEM_DOT(i) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #i "\n"
 #define GEM_FMA(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n"
-#define GEM_PAIRS(i)                        \
-  "vpmaddubsw %%zmm30, %%zmm31, %%zmm28\n"  \
-  "vpmaddwd %%zmm30, %%zmm28, %%zmm29\n"    \
+#define GEM_PAIRS(i)                       \
+  "vpmaddubsw %%zmm30, %%zmm31, %%zmm28\n" \
+  "vpmaddwd %%zmm30, %%zmm28, %%zmm29\n"   \
   "vpaddd %%zmm29, %%zmm" #i ", %%zmm" #i "\n"
 GEM_LOOP_512(Dot512, GEM_REPEAT_24(GEM_DOT))
 GEM_LOOP_512(Fma512, GEM_REPEAT_24(GEM_FMA))
@@ -64,20 +63,19 @@ GEM_LOOP_512(Pairs512, GEM_REPEAT_24(GEM_PAIRS))
 #undef GEM_PAIRS
 
 #define GEM_ZERO(i) "vpxor %%ymm" #i ", %%ymm" #i ", %%ymm" #i "\n"
-#define GEM_LOOP_256(name, instructions)                                          \
-  __attribute__((target("avx2,fma"))) void name() {                               \
-    long steps = kSteps;                                                          \
-    asm volatile(GEM_REPEAT_12(GEM_ZERO)                                          \
-                 GEM_ZERO(12) GEM_ZERO(13) GEM_ZERO(14) GEM_ZERO(15)              \
-                 "0:\n" instructions "dec %0\n jnz 0b\n vzeroupper\n"             \
-                 : "+r"(steps)                                                    \
-                 :                                                                \
-                 : GEM_REPEAT_12(GEM_NAME) "xmm12", "xmm13", "xmm14", "xmm15", "cc"); \
+#define GEM_LOOP_256(name, instructions)                                               \
+  __attribute__((target("avx2,fma"))) void name() {                                    \
+    long steps = kSteps;                                                               \
+    asm volatile(GEM_REPEAT_12(GEM_ZERO) GEM_ZERO(12) GEM_ZERO(13) GEM_ZERO(14)        \
+                     GEM_ZERO(15) "0:\n" instructions "dec %0\n jnz 0b\n vzeroupper\n" \
+                 : "+r"(steps)                                                         \
+                 :                                                                     \
+                 : GEM_REPEAT_12(GEM_NAME) "xmm12", "xmm13", "xmm14", "xmm15", "cc");  \
   }
 #define GEM_FMA(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n"
-#define GEM_PAIRS(i)                        \
-  "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n"  \
-  "vpmaddwd %%ymm14, %%ymm12, %%ymm13\n"    \
+#define GEM_PAIRS(i)                       \
+  "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n" \
+  "vpmaddwd %%ymm14, %%ymm12, %%ymm13\n"   \
   "vpaddd %%ymm13, %%ymm" #i ", %%ymm" #i "\n"
 GEM_LOOP_256(Fma256, GEM_REPEAT_12(GEM_FMA))
 GEM_LOOP_256(Pairs256, GEM_REPEAT_12(GEM_PAIRS))
@@ -90,22 +88,22 @@ GEM_LOOP_256(Pairs256, GEM_REPEAT_12(GEM_PAIRS))
 
 #define GEM_NAME(i) "v" #i,
 #define GEM_ZERO(i) "movi v" #i ".4s, #0\n"
-#define GEM_LOOP_128(name, extension, instructions)                                   \
-  void name() {                                                                       \
-    long steps = kSteps;                                                              \
-    asm volatile(".arch_extension " extension "\n" GEM_REPEAT_24(GEM_ZERO)            \
-                 GEM_ZERO(28) GEM_ZERO(29) GEM_ZERO(30) GEM_ZERO(31)                  \
-                 "0:\n" instructions "subs %0, %0, #1\n b.ne 0b\n"                    \
-                 : "+r"(steps)                                                        \
-                 :                                                                    \
-                 : GEM_REPEAT_24(GEM_NAME) "v28", "v29", "v30", "v31", "cc");         \
+#define GEM_LOOP_128(name, extension, instructions)                                       \
+  void name() {                                                                           \
+    long steps = kSteps;                                                                  \
+    asm volatile(".arch_extension " extension "\n" GEM_REPEAT_24(GEM_ZERO) GEM_ZERO(28)   \
+                     GEM_ZERO(29) GEM_ZERO(30) GEM_ZERO(31) "0:\n" instructions           \
+                                                            "subs %0, %0, #1\n b.ne 0b\n" \
+                 : "+r"(steps)                                                            \
+                 :                                                                        \
+                 : GEM_REPEAT_24(GEM_NAME) "v28", "v29", "v30", "v31", "cc");             \
   }
 #define GEM_FMA(i) "fmla v" #i ".4s, v30.4s, v31.4s\n"
 #define GEM_DOT(i) "sdot v" #i ".4s, v30.16b, v31.16b\n"
 #define GEM_MATRIX(i) "smmla v" #i ".4s, v30.16b, v31.16b\n"
-#define GEM_PAIRS(i)                        \
-  "smull v28.8h, v30.8b, v31.8b\n"          \
-  "smlal2 v28.8h, v30.16b, v31.16b\n"       \
+#define GEM_PAIRS(i)                  \
+  "smull v28.8h, v30.8b, v31.8b\n"    \
+  "smlal2 v28.8h, v30.16b, v31.16b\n" \
   "sadalp v" #i ".4s, v28.8h\n"
 GEM_LOOP_128(Fma128, "simd", GEM_REPEAT_24(GEM_FMA))
 GEM_LOOP_128(Pairs128, "simd", GEM_REPEAT_24(GEM_PAIRS))
@@ -214,8 +212,8 @@ const char* PeakMeter::f32_instruction() const { return f32_ != nullptr ? f32_->
 
 double PeakMeter::Read(uint32_t threads) {
   if (memory_ == nullptr) {
-    void* memory = mmap(nullptr, kMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                        0);
+    void* memory =
+        mmap(nullptr, kMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return 0;
     memory_ = static_cast<unsigned char*>(memory);
     memory_size_ = kMemory;
@@ -256,7 +254,7 @@ Peaks PeakMeter::Median(uint32_t threads) const {
   Peaks peaks;
   const auto found = samples_.find(threads);
   if (found == samples_.end()) return peaks;
-  const auto median = [&](double Peaks::*member) {
+  const auto median = [&](double Peaks::* member) {
     std::vector<double> values;
     for (const Peaks& sample : found->second) values.push_back(sample.*member);
     return Quantile(values, 0.5);

@@ -65,9 +65,9 @@ SessionPointer CreateSession(const std::string& path, gem_bundle_t* bundle, uint
   uint32_t index;
   gem_tensor_t tensor;
   if (!TokenInput(session, &index, &tensor)) {
-    *failure = {tools::kExitRefused,
-                Format("'%s': expected a model of tokens, but it has no input for them",
-                       path.c_str())};
+    *failure = {
+        tools::kExitRefused,
+        Format("'%s': expected a model of tokens, but it has no input for them", path.c_str())};
     return nullptr;
   }
   return result;
@@ -125,9 +125,9 @@ bool IdsOfText(const std::string& path, const gem_bundle_t* bundle, const std::s
   gem_tokenizer_t* made = nullptr;
   const gem_status_t status = gem_tokenizer_create(bundle, nullptr, &made, &error);
   if (status == GEM_STATUS_NOT_FOUND) {
-    *failure = {tools::kExitRefused,
-                Format("'%s': it has no tokenizer, so it cannot read texts; use --tokens",
-                       path.c_str())};
+    *failure = {
+        tools::kExitRefused,
+        Format("'%s': it has no tokenizer, so it cannot read texts; use --tokens", path.c_str())};
     return false;
   }
   if (status != GEM_STATUS_OK) {

@@ -305,4 +305,23 @@ void gem_session_cancel(gem_session_t* session) {
   if (session != nullptr) session->Cancel();
 }
 
+// --- profiling ---------------------------------------------------------------
+
+void gem_session_profile(gem_session_t* session, int32_t on) {
+  if (session != nullptr) session->Profile(on != 0);
+}
+
+gem_status_t gem_session_command_profile(const gem_session_t* session, uint32_t index,
+                                         gem_command_profile_t* out_profile) {
+  if (session == nullptr || out_profile == nullptr ||
+      out_profile->struct_size < sizeof(*out_profile)) {
+    return GEM_STATUS_INVALID_ARGUMENT;
+  }
+  gem_command_profile_t profile = {};
+  profile.struct_size = out_profile->struct_size;
+  if (!session->CommandProfile(index, &profile)) return GEM_STATUS_NOT_FOUND;
+  *out_profile = profile;
+  return GEM_STATUS_OK;
+}
+
 }  // extern "C"

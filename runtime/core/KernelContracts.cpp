@@ -6,7 +6,7 @@
 
 #include <cstdarg>
 #include <cstdio>
-#include <iterator>
+#include <cstring>
 #include <limits>
 
 #include "runtime/kernels/Kernels.h"
@@ -18,9 +18,13 @@ using schema::ElementType;
 using schema::Kernel;
 using schema::KernelParams;
 
-constexpr ElementType kF32 = ElementType::F32;
-constexpr ElementType kI32 = ElementType::I32;
-constexpr ElementType kU8 = ElementType::U8;
+constexpr uint16_t kF32 = TypeBit(ElementType::F32);
+constexpr uint16_t kI32 = TypeBit(ElementType::I32);
+constexpr uint16_t kU8 = TypeBit(ElementType::U8);
+constexpr uint16_t kU16 = TypeBit(ElementType::U16);
+constexpr uint16_t kFloats = kF32 | TypeBit(ElementType::F16);
+constexpr uint16_t kQuantized = TypeBit(ElementType::I8) | TypeBit(ElementType::I4) |
+                                TypeBit(ElementType::I3) | TypeBit(ElementType::I2);
 constexpr uint8_t kBuffer = OperandContract::kBuffer;
 constexpr uint8_t kConstant = OperandContract::kConstant;
 constexpr uint8_t kOptional = OperandContract::kOptional;
@@ -68,10 +72,74 @@ bool CheckActivation(const CommandView& view, ParameterError* error) {
                               error);
 }
 
-bool CheckLayerNorm(const CommandView& view, ParameterError* error) {
-  const float epsilon = view.command.params_as_LayerNormParams()->epsilon();
+bool CheckEpsilon(float epsilon, ParameterError* error) {
   if (__builtin_isfinite(epsilon) && epsilon >= 0) return true;
   return Refuse(error, "epsilon", epsilon, "a finite number of at least 0");
+}
+
+bool CheckLayerNorm(const CommandView& view, ParameterError* error) {
+  return CheckEpsilon(view.command.params_as_LayerNormParams()->epsilon(), error);
+}
+
+// Rows of quantized tokens of `width` values: `width_name` and `row_name` say
+// which operands' extents the two are.
+bool CheckTokenRows(const CommandView& view, const schema::Dim& width, const char* width_name,
+                    const schema::Dim& row, const char* row_name, ParameterError* error) {
+  if (width.kind() != schema::DimKind::CONSTANT || width.value() > format::kMaxDepth) {
+    return Refuse(error, width_name, view.Maximum(width), "a constant of at most %llu",
+                  static_cast<unsigned long long>(format::kMaxDepth));
+  }
+  const uint64_t bytes = format::TokenRowBytes(width.value());
+  if (row.kind() == schema::DimKind::CONSTANT && row.value() == bytes) return true;
+  return Refuse(error, row_name, view.Maximum(row), "%llu, the bytes of %u quantized values",
+                static_cast<unsigned long long>(bytes), width.value());
+}
+
+bool CheckQuantizeTokens(const CommandView& view, ParameterError* error) {
+  return CheckTokenRows(view, view.inputs[0].dims[1], "input 0 (x): extent 1",
+                        view.outputs[0].dims[1], "output 0 (y): extent 1", error);
+}
+
+bool CheckLinearQuantized(const CommandView& view, ParameterError* error) {
+  return CheckTokenRows(view, view.inputs[1].dims[1], "input 1 (w): extent 1",
+                        view.inputs[0].dims[1], "input 0 (x): extent 1", error) &&
+         CheckActivationValue(view.command.params_as_LinearQuantizedParams()->activation(), true,
+                              error);
+}
+
+bool CheckLayerNormQuantized(const CommandView& view, ParameterError* error) {
+  return CheckTokenRows(view, view.inputs[0].dims[1], "input 0 (x): extent 1",
+                        view.outputs[1].dims[1], "output 1 (quantized): extent 1", error) &&
+         CheckEpsilon(view.command.params_as_LayerNormQuantizedParams()->epsilon(), error);
+}
+
+bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
+  constexpr const char* kKinds[] = {"input 2 (table1): kind", "input 3 (table2): kind",
+                                    "input 4 (table3): kind"};
+  uint64_t rows = view.inputs[1].dims[0].value();
+  for (unsigned i = 2; i <= kMaxTables; ++i) {
+    const OperandView& table = view.inputs[i];
+    if (table.kind == schema::OperandKind::NONE) continue;
+    if (view.inputs[i - 1].kind == schema::OperandKind::NONE) {
+      return Refuse(error, kKinds[i - 2], static_cast<double>(table.kind),
+                    "0 (NONE) after a table that is absent");
+    }
+    rows += table.dims[0].value();
+  }
+  // Token ids are 31 bits.
+  if (rows > std::numeric_limits<int32_t>::max()) {
+    return Refuse(error, "rows of all tables", static_cast<double>(rows), "at most %d",
+                  std::numeric_limits<int32_t>::max());
+  }
+  const OperandView& map = view.inputs[kEmbeddingBlocksMap];
+  if (map.kind == schema::OperandKind::NONE) return true;
+  const uint32_t entries = map.dims[0].value();
+  const uint32_t bad = FirstNotBelow(map.data, entries, rows);
+  if (bad == entries) return true;
+  uint16_t found;
+  memcpy(&found, map.data + size_t{bad} * sizeof(found), sizeof(found));
+  return Refuse(error, "input 5 (map)", found, "entry %u to be less than the tables' %llu rows",
+                bad, static_cast<unsigned long long>(rows));
 }
 
 // What the two kinds of attention share.
@@ -152,7 +220,7 @@ constexpr KernelContract kContracts[] = {
      .params = KernelParams::EmbeddingParams,
      .input_count = 2,
      .output_count = 1,
-     .inputs = {{"ids", kI32, kBuffer, "n"}, {"table", kF32, kConstant, "VH"}},
+     .inputs = {{"ids", kI32, kBuffer, "n"}, {"table", kFloats | kQuantized, kConstant, "VH"}},
      .outputs = {{"y", kF32, kBuffer, "nH"}},
      .in_place_count = 0,
      .in_place = {},
@@ -161,7 +229,7 @@ constexpr KernelContract kContracts[] = {
      .params = KernelParams::AddPositionParams,
      .input_count = 2,
      .output_count = 1,
-     .inputs = {{"x", kF32, kBuffer, "nH"}, {"table", kF32, kConstant, "PH"}},
+     .inputs = {{"x", kF32, kBuffer, "nH"}, {"table", kFloats | kQuantized, kConstant, "PH"}},
      .outputs = {{"y", kF32, kBuffer, "nH"}},
      .in_place_count = 1,
      .in_place = {{0, 0}},
@@ -180,7 +248,7 @@ constexpr KernelContract kContracts[] = {
      .input_count = 4,
      .output_count = 1,
      .inputs = {{"x", kF32, kBuffer, "mK"},
-                {"w", kF32, kConstant, "NK", kPanel16},
+                {"w", kFloats, kConstant, "NK", kPanel16},
                 {"bias", kF32, kConstant | kOptional, "N"},
                 {"residual", kF32, kBuffer | kOptional, "mN", schema::Layout::ROW_MAJOR, true}},
      .outputs = {{"y", kF32, kBuffer, "mN", schema::Layout::ROW_MAJOR, true}},
@@ -224,8 +292,8 @@ constexpr KernelContract kContracts[] = {
      .input_count = 3,
      .output_count = 3,
      .inputs = {{"x", kF32, kBuffer, "nH"},
-                {"w_r", kF32, kConstant, "CH"},
-                {"centroids", kF32, kConstant, "KH"}},
+                {"w_r", kFloats, kConstant, "CH"},
+                {"centroids", kFloats, kConstant, "KH"}},
      .outputs = {{"probs", kF32, kBuffer | kOptional, "nC"},
                  {"routed", kU8, kBuffer, "n"},
                  {"cluster", kI32, kBuffer, "n"}},
@@ -254,6 +322,52 @@ constexpr KernelContract kContracts[] = {
      .in_place_count = 0,
      .in_place = {},
      .check = CheckSelectRow},
+    {.kernel = Kernel::QUANTIZE_TOKENS,
+     .params = KernelParams::QuantizeTokensParams,
+     .input_count = 1,
+     .output_count = 1,
+     .inputs = {{"x", kF32, kBuffer, "mK"}},
+     .outputs = {{"y", kU8, kBuffer, "mR"}},
+     .in_place_count = 0,
+     .in_place = {},
+     .check = CheckQuantizeTokens},
+    {.kernel = Kernel::LINEAR_QUANTIZED,
+     .params = KernelParams::LinearQuantizedParams,
+     .input_count = 4,
+     .output_count = 1,
+     .inputs = {{"x", kU8, kBuffer, "mR"},
+                {"w", kQuantized, kConstant, "NK", kPanel16},
+                {"bias", kF32, kConstant | kOptional, "N"},
+                {"residual", kF32, kBuffer | kOptional, "mN", schema::Layout::ROW_MAJOR, true}},
+     .outputs = {{"y", kF32, kBuffer, "mN", schema::Layout::ROW_MAJOR, true}},
+     .in_place_count = 1,
+     .in_place = {{0, 3}},
+     .check = CheckLinearQuantized},
+    {.kernel = Kernel::LAYER_NORM_QUANTIZED,
+     .params = KernelParams::LayerNormQuantizedParams,
+     .input_count = 3,
+     .output_count = 2,
+     .inputs = {{"x", kF32, kBuffer, "mH"},
+                {"gamma", kF32, kConstant, "H"},
+                {"beta", kF32, kConstant, "H"}},
+     .outputs = {{"y", kF32, kBuffer | kOptional, "mH"}, {"quantized", kU8, kBuffer, "mR"}},
+     .in_place_count = 1,
+     .in_place = {{0, 0}},
+     .check = CheckLayerNormQuantized},
+    {.kernel = Kernel::EMBEDDING_BLOCKS,
+     .params = KernelParams::EmbeddingBlocksParams,
+     .input_count = 6,
+     .output_count = 1,
+     .inputs = {{"ids", kI32, kBuffer, "n"},
+                {"table0", kFloats | kQuantized, kConstant, "AH"},
+                {"table1", kFloats | kQuantized, kConstant | kOptional, "BH"},
+                {"table2", kFloats | kQuantized, kConstant | kOptional, "CH"},
+                {"table3", kFloats | kQuantized, kConstant | kOptional, "DH"},
+                {"map", kU16, kConstant | kOptional, "M"}},
+     .outputs = {{"y", kF32, kBuffer, "nH"}},
+     .in_place_count = 0,
+     .in_place = {},
+     .check = CheckEmbeddingBlocks},
 };
 
 // Row i is kernel i + 1, which makes the lookup an index.
@@ -262,7 +376,7 @@ constexpr bool IsInOrder() {
   for (const KernelContract& contract : kContracts) {
     if (static_cast<uint16_t>(contract.kernel) != expected++) return false;
   }
-  return expected <= static_cast<uint16_t>(Kernel::MAX) + 1;
+  return expected == static_cast<uint16_t>(Kernel::MAX) + 1;
 }
 static_assert(IsInOrder(), "kContracts must list every kernel of the schema in its order");
 
@@ -292,6 +406,30 @@ uint64_t ElementSize(ElementType type) {
   return 0;
 }
 
+unsigned CodeBits(ElementType type) {
+  switch (type) {
+    case ElementType::I8:
+      return 8;
+    case ElementType::I4:
+      return 4;
+    case ElementType::I3:
+      return 3;
+    case ElementType::I2:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
+uint32_t FirstNotBelow(const uint8_t* map, uint32_t entries, uint64_t limit) {
+  for (uint32_t i = 0; i < entries; ++i) {
+    uint16_t entry;
+    memcpy(&entry, map + size_t{i} * sizeof(entry), sizeof(entry));
+    if (entry >= limit) return i;
+  }
+  return entries;
+}
+
 uint32_t CommandView::Minimum(const schema::Dim& dim) const {
   if (dim.kind() == schema::DimKind::CONSTANT) return dim.value();
   return program.symbols()->Get(dim.value())->minimum();
@@ -304,7 +442,7 @@ uint32_t CommandView::Maximum(const schema::Dim& dim) const {
 
 const KernelContract* FindKernelContract(schema::Kernel kernel) {
   const auto index = static_cast<uint16_t>(kernel);
-  if (index == 0 || index > std::size(kContracts)) return nullptr;
+  if (index == 0 || index > static_cast<uint16_t>(Kernel::MAX)) return nullptr;
   return &kContracts[index - 1];
 }
 

@@ -11,27 +11,45 @@
 
 #include <cstdint>
 
+#include "runtime/schema/WeightFormat.h"
 #include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
 
-inline constexpr unsigned kMaxInputs = 5;
+inline constexpr unsigned kMaxInputs = 6;
 inline constexpr unsigned kMaxOutputs = 3;
 inline constexpr unsigned kMaxRank = 4;
 
-// Bytes of an element, 0 for a type that does not exist.
+// Bytes of an element, 0 for a type that does not exist or is less than a byte.
 uint64_t ElementSize(schema::ElementType type);
+
+// Bits of a code of quantized weights, 0 for the types that are none.
+unsigned CodeBits(schema::ElementType type);
+
+// The schema's scales as the kernels name them.
+constexpr format::Scales ToFormat(schema::Scales scales) {
+  return static_cast<format::Scales>(scales);
+}
+
+constexpr uint16_t TypeBit(schema::ElementType type) {
+  return static_cast<uint16_t>(1u << static_cast<unsigned>(type));
+}
+
+// EMBEDDING_BLOCKS: the input that maps token ids, and the first of its `entries`
+// u16 that is not below `limit`, `entries` when all are. It indexes memory.
+inline constexpr unsigned kEmbeddingBlocksMap = 5;
+uint32_t FirstNotBelow(const uint8_t* map, uint32_t entries, uint64_t limit);
 
 // One operand. `shape` has a letter for every extent: within a command equal
 // letters stand for equal extents (the same constant, or the same symbol), and
-// '1' for the constant 1.
+// '1' for the constant 1. Types I8, I4, I3 and I2 stand for quantized weights.
 struct OperandContract {
   enum Kinds : uint8_t { kBuffer = 1, kConstant = 2, kOptional = 4 };
 
   const char* name;
-  schema::ElementType element_type;
+  uint16_t types;  // TypeBit of each that is accepted
   uint8_t kinds;
-  const char* shape;
+  char shape[3];
   schema::Layout layout = schema::Layout::ROW_MAJOR;
   // A leading 'm' that is the constant 1 may be left out of the shape.
   bool may_drop_row = false;
@@ -45,6 +63,7 @@ struct OperandView {
   uint32_t rank;
   schema::Dim dims[kMaxRank];
   uint64_t begin, end;  // bytes of the arena at every symbol's maximum; buffers only
+  const uint8_t* data;  // constants only
 };
 
 // What a parameter check sees, and says.

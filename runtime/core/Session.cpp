@@ -342,6 +342,24 @@ gem_status_t Session::Run(gem_error_t* error) {
   return status;
 }
 
+void Session::Profile(bool on) {
+  for (PreparedSubmission& submission : submissions_) {
+    submission.driver->profile(submission.state, on);
+  }
+}
+
+bool Session::CommandProfile(uint32_t index, gem_command_profile_t* out) const {
+  for (uint32_t i = 0; i < submissions_.size(); ++i) {
+    const uint32_t commands = entry_->submissions()->Get(i)->commands()->size();
+    if (index < commands) {
+      submissions_[i].driver->command_profile(submissions_[i].state, index, out);
+      return true;
+    }
+    index -= commands;
+  }
+  return false;
+}
+
 gem_status_t Session::RunTokens(const int32_t* ids, uint32_t count, gem_error_t* error) {
   const auto& bindings = *entry_->inputs();
   constexpr uint32_t kNone = 0xFFFFFFFF;

@@ -44,6 +44,9 @@ class Session {
   gem_status_t Run(gem_error_t* error);
   gem_status_t RunTokens(const int32_t* ids, uint32_t count, gem_error_t* error);
   void Cancel() { cancelled_.store(true); }
+  void Profile(bool on);
+  // Fills all of `out` but its size. False past the last command.
+  bool CommandProfile(uint32_t index, gem_command_profile_t* out) const;
 
   const gem_allocator_t& allocator() const { return memory_.allocator(); }
   uint64_t bytes() const { return memory_.bytes(); }

@@ -16,7 +16,7 @@ namespace gem {
 
 struct CpuKernels;
 
-inline constexpr uint32_t kDriverVersion = 1;
+inline constexpr uint32_t kDriverVersion = 2;
 
 // What a driver gets to prepare a submission. Everything outlives what the
 // driver makes of it.
@@ -48,6 +48,10 @@ struct Driver {
   // Executes the commands. Looks at `cancelled` between them and returns
   // CANCELLED when it is set.
   gem_status_t (*run)(void* state, const std::atomic<bool>& cancelled, gem_error_t* error);
+  // Switches the timing of commands on, clearing what was counted, or off.
+  void (*profile)(void* state, bool on);
+  // Fills all of `out` but its size for the submission's command `index`.
+  void (*command_profile)(const void* state, uint32_t index, gem_command_profile_t* out);
 };
 
 // The driver with this id, or null when the library was built without it.

@@ -129,7 +129,8 @@ gem_status_t Bundle::Verify(gem_hash_check_t check, gem_error_t* error) {
                 "not valid");
   }
   root_ = schema::GetBundle(program_.data());
-  status = VerifyBundle(*root_, kPreambleSize + program_size, bytes().size(), &memory_, error);
+  status = VerifyBundle(*root_, kPreambleSize + program_size, bytes(), preamble_.format_minor,
+                        &memory_, error);
   if (status != GEM_STATUS_OK) return status;
   status = VerifyPadding(error);
   if (status != GEM_STATUS_OK || check != GEM_HASH_ALL) return status;

@@ -327,6 +327,7 @@ bool EntryVerifier::VerifyCommand() {
                     static_cast<unsigned>(command_->kernel()));
   }
   kernel_name_ = schema::EnumNameKernel(contract->kernel);
+  if (contract->kernel > schema::Kernel::SELECT_ROW && !VerifyIsOneOne(kernel_name_)) return false;
   if (command_->params_type() != contract->params) {
     return Refuse("params: expected %s, but got union type %u",
                   schema::EnumNameKernelParams(contract->params),
@@ -345,10 +346,12 @@ bool EntryVerifier::VerifyCommand() {
     const CommandView view{*command_, *program_, inputs, outputs};
     ParameterError parameter;
     if (!contract->check(view, &parameter)) {
-      return Refuse("%s: expected %s, but got %g", parameter.parameter, parameter.expected,
+      return Refuse("%s: expected %s, but got %.10g", parameter.parameter, parameter.expected,
                     parameter.found);
     }
   }
+  const schema::ScarAttentionParams* scar = command_->params_as_ScarAttentionParams();
+  if (scar != nullptr && scar->causal() && !VerifyIsOneOne("causal")) return false;
   return VerifyAliasing(*contract, inputs, outputs) && FollowCommand(*contract);
 }
 
@@ -380,6 +383,7 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
                     operand.index());
     }
     const bool is_buffer = operand.kind() == OperandKind::BUFFER;
+    bool scaled = false;
     const uint32_t limit = is_buffer ? entry_->buffers()->size() : program_->constants()->size();
     if (operand.index() >= limit) {
       return Refuse("%s %u (%s): index: expected less than the %u %s, but got %u", side, i,
@@ -397,14 +401,27 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
       const schema::Constant& constant = *program_->constants()->Get(operand.index());
       view.element_type = constant.element_type();
       view.layout = constant.layout();
+      scaled = constant.scales() != schema::Scales::NONE;
+      view.data =
+          file_.data() + bundle_.segments()->Get(constant.segment())->offset() + constant.offset();
       view.rank = constant.shape()->size();
       for (uint32_t d = 0; d < view.rank; ++d) {
         view.dims[d] = schema::Dim(constant.shape()->Get(d), DimKind::CONSTANT);
       }
     }
-    if (view.element_type != contract.element_type) {
+    if ((contract.types & TypeBit(view.element_type)) == 0) {
+      char expected[48];
       return Refuse("%s %u (%s): element type: expected %s, but got %s", side, i, contract.name,
-                    Name(contract.element_type), Name(view.element_type));
+                    SpellTypes(contract.types, expected), Name(view.element_type));
+    }
+    if (CodeBits(view.element_type) != 0 && !scaled) {
+      return Refuse("%s %u (%s): scales: expected those of quantized weights, but got 0 (NONE)",
+                    side, i, contract.name);
+    }
+    // What is new in a kernel of 1.0 are weights that are not f32.
+    if (!is_buffer && (contract.types & TypeBit(ElementType::F32)) != 0 &&
+        view.element_type != ElementType::F32 && !VerifyIsOneOne("weights that are not F32")) {
+      return false;
     }
     if (view.layout != contract.layout) {
       return Refuse("%s %u (%s): layout: expected %s, but got %s", side, i, contract.name,
@@ -413,6 +430,21 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
     if (!VerifyShape(contract, view, side, i)) return false;
   }
   return true;
+}
+
+// "F32", "F32 or F16", "I8, I4, I3 or I2".
+const char* EntryVerifier::SpellTypes(uint16_t types, char (&text)[48]) {
+  text[0] = '\0';
+  size_t used = 0;
+  for (unsigned i = 0; types >> i != 0; ++i) {
+    if ((types >> i & 1) == 0) continue;
+    const char* separator = used == 0 ? "" : types >> (i + 1) == 0 ? " or " : ", ";
+    const int written = snprintf(text + used, sizeof(text) - used, "%s%s", separator,
+                                 Name(static_cast<ElementType>(i)));
+    if (written < 0 || used + static_cast<size_t>(written) >= sizeof(text)) break;
+    used += static_cast<size_t>(written);
+  }
+  return text;
 }
 
 bool EntryVerifier::VerifyShape(const OperandContract& contract, const OperandView& view,

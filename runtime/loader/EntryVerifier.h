@@ -54,6 +54,7 @@ class EntryVerifier : public VerifierBase {
   bool VerifyCommand();
   bool VerifyOperands(const Operands& operands, const char* side, const OperandContract* contracts,
                       uint32_t count, OperandView* views);
+  static const char* SpellTypes(uint16_t types, char (&text)[48]);
   bool VerifyShape(const OperandContract& contract, const OperandView& view, const char* side,
                    uint32_t index);
   bool VerifyAliasing(const KernelContract& contract, const OperandView* inputs,

@@ -23,7 +23,7 @@ class Verifier : public VerifierBase {
  public:
   using VerifierBase::VerifierBase;
 
-  bool VerifySegments(uint64_t program_end, uint64_t file_size);
+  bool VerifySegments(uint64_t program_end);
   bool VerifyModel();
   bool VerifyProvenance();
   bool VerifyVariants();
@@ -32,9 +32,15 @@ class Verifier : public VerifierBase {
  private:
   bool VerifySymbols();
   bool VerifyConstants();
+  bool VerifyScales(const schema::Constant& constant, const char* where);
 };
 
-bool Verifier::VerifySegments(uint64_t program_end, uint64_t file_size) {
+static_assert(ToFormat(schema::Scales::ROW) == format::Scales::kRow);
+static_assert(ToFormat(schema::Scales::TWO_LEVEL) == format::Scales::kTwoLevel);
+static_assert(ToFormat(schema::Scales::F16_GROUP) == format::Scales::kF16Group);
+
+bool Verifier::VerifySegments(uint64_t program_end) {
+  const uint64_t file_size = file_.size();
   const auto& segments = *bundle_.segments();
   if (segments.size() > kMaxSegments) {
     return Refuse("segments: expected at most %u, but got %u", kMaxSegments, segments.size());
@@ -231,6 +237,29 @@ bool Verifier::VerifySymbols() {
   return true;
 }
 
+bool Verifier::VerifyScales(const schema::Constant& constant, const char* where) {
+  const ElementType type = constant.element_type();
+  const auto scales = static_cast<unsigned>(constant.scales());
+  const unsigned bits = CodeBits(type);
+  if (constant.scales() == schema::Scales::NONE && constant.group_size() == 0) {
+    // I8 without scales is a number, fewer bits are none.
+    if (bits == 0 || bits == 8) return true;
+  } else if (!VerifyIsOneOne("quantized constants")) {
+    return false;
+  }
+  if (!format::IsValid(bits, ToFormat(constant.scales()), constant.group_size())) {
+    return Refuse("%s: scales, group_size: expected %s for %s, but got %u and %u", where,
+                  bits == 0 ? "0 (NONE) and 0"
+                  : bits == 8
+                      ? "0 (NONE) or 1 (ROW), and 0"
+                      : "1 (ROW) and 0, or 2 (TWO_LEVEL) or 3 (F16_GROUP) and 32, 64 or 128",
+                  Name(type), scales, constant.group_size());
+  }
+  if (constant.shape()->size() == 2) return true;
+  return Refuse("%s: shape: expected 2 extents of a quantized constant, but got %u", where,
+                constant.shape()->size());
+}
+
 bool Verifier::VerifyConstants() {
   const auto& constants = *program_->constants();
   if (constants.size() > kMaxConstants) {
@@ -239,71 +268,79 @@ bool Verifier::VerifyConstants() {
   if (!VerifyUniqueNames(constants, &NameOf<schema::Constant>, "constant")) return false;
   for (uint32_t i = 0; i < constants.size(); ++i) {
     const schema::Constant& constant = *constants.Get(i);
-    const char* name = constant.name()->c_str();
+    char where[80];
+    snprintf(where, sizeof(where), "constant %u ('%.48s')", i, constant.name()->c_str());
     const ElementType type = constant.element_type();
-    if (ElementSize(type) == 0) {
-      return Refuse("constant %u ('%.48s'): element_type: expected 1 (F32) to %u (I64), but got %u",
-                    i, name, static_cast<unsigned>(ElementType::MAX), static_cast<unsigned>(type));
+    if (ElementSize(type) == 0 && CodeBits(type) == 0) {
+      return Refuse("%s: element_type: expected 1 (F32) to %u (I2), but got %u", where,
+                    static_cast<unsigned>(ElementType::MAX), static_cast<unsigned>(type));
     }
+    if (type > ElementType::I64 && !VerifyIsOneOne(Name(type))) return false;
     const auto& shape = *constant.shape();
     if (shape.size() < 1 || shape.size() > kMaxRank) {
-      return Refuse("constant %u ('%.48s'): shape: expected 1 to %u extents, but got %u", i, name,
-                    kMaxRank, shape.size());
+      return Refuse("%s: shape: expected 1 to %u extents, but got %u", where, kMaxRank,
+                    shape.size());
     }
+    const bool panels = constant.layout() == schema::Layout::PANEL_16;
     uint64_t length = ElementSize(type);
     bool overflow = false;
     for (uint32_t d = 0; d < shape.size(); ++d) {
       uint64_t extent = shape.Get(d);
       if (extent < 1 || extent > kMaxExtent) {
-        return Refuse(
-            "constant %u ('%.48s'): shape: expected extent %u to be 1 to %u, but got "
-            "%llu",
-            i, name, d, kMaxExtent, static_cast<unsigned long long>(extent));
+        return Refuse("%s: shape: expected extent %u to be 1 to %u, but got %llu", where, d,
+                      kMaxExtent, static_cast<unsigned long long>(extent));
       }
-      if (constant.layout() == schema::Layout::PANEL_16 && d == 0) extent = AlignUp(extent, 16);
+      if (panels && d == 0) extent = AlignUp(extent, format::kPanelRows);
       overflow |= __builtin_mul_overflow(length, extent, &length);
     }
     if (constant.layout() > schema::Layout::MAX) {
-      return Refuse(
-          "constant %u ('%.48s'): layout: expected 0 (ROW_MAJOR) or 1 (PANEL_16), but "
-          "got %u",
-          i, name, static_cast<unsigned>(constant.layout()));
+      return Refuse("%s: layout: expected 0 (ROW_MAJOR) or 1 (PANEL_16), but got %u", where,
+                    static_cast<unsigned>(constant.layout()));
     }
-    if (constant.layout() == schema::Layout::PANEL_16 &&
-        (type != ElementType::F32 || shape.size() != 2)) {
-      return Refuse(
-          "constant %u ('%.48s'): layout: expected an F32 matrix in PANEL_16, but got %s "
-          "of rank %u",
-          i, name, Name(type), shape.size());
+    if (!VerifyScales(constant, where)) return false;
+    const bool quantized = constant.scales() != schema::Scales::NONE;
+    if (quantized) {
+      const format::Scales scales = ToFormat(constant.scales());
+      const unsigned bits = CodeBits(type);
+      const uint32_t group = constant.group_size(), n = shape.Get(0), k = shape.Get(1);
+      // Extents are below 2^31, so these stay below 2^63.
+      length = panels ? format::PanelMatrixBytes(bits, scales, group, n, k)
+                      : format::LayOutTable(bits, scales, group, n, k).size;
+      overflow = false;
+    }
+    if (panels) {
+      if (shape.size() != 2 ||
+          (type != ElementType::F32 && type != ElementType::F16 && !quantized)) {
+        return Refuse(
+            "%s: layout: expected an F32, F16 or quantized matrix in PANEL_16, but got %s of rank "
+            "%u",
+            where, Name(type), shape.size());
+      }
+      if (type == ElementType::F16 && !VerifyIsOneOne("F16 in PANEL_16")) return false;
     }
     if (constant.segment() >= bundle_.segments()->size()) {
-      return Refuse("constant %u ('%.48s'): segment: expected less than %u, but got %u", i, name,
+      return Refuse("%s: segment: expected less than %u, but got %u", where,
                     bundle_.segments()->size(), constant.segment());
     }
     const schema::Segment& segment = *bundle_.segments()->Get(constant.segment());
     if (segment.kind() != schema::SegmentKind::WEIGHTS) {
-      return Refuse(
-          "constant %u ('%.48s'): segment: expected one of kind WEIGHTS, but segment %u "
-          "is %s",
-          i, name, constant.segment(), schema::EnumNameSegmentKind(segment.kind()));
+      return Refuse("%s: segment: expected one of kind WEIGHTS, but segment %u is %s", where,
+                    constant.segment(), schema::EnumNameSegmentKind(segment.kind()));
     }
     if (overflow || constant.length() != length) {
-      return Refuse(
-          "constant %u ('%.48s'): length: expected %llu bytes for its type, shape and "
-          "layout, but got %llu",
-          i, name, overflow ? ~0ull : static_cast<unsigned long long>(length),
-          static_cast<unsigned long long>(constant.length()));
+      return Refuse("%s: length: expected %llu bytes for its type, shape and layout, but got %llu",
+                    where, overflow ? ~0ull : static_cast<unsigned long long>(length),
+                    static_cast<unsigned long long>(constant.length()));
     }
     if (constant.offset() % kDataAlignment != 0) {
-      return Refuse("constant %u ('%.48s'): offset: expected a multiple of %llu, but got %llu", i,
-                    name, static_cast<unsigned long long>(kDataAlignment),
+      return Refuse("%s: offset: expected a multiple of %llu, but got %llu", where,
+                    static_cast<unsigned long long>(kDataAlignment),
                     static_cast<unsigned long long>(constant.offset()));
     }
     if (constant.offset() > segment.length() || length > segment.length() - constant.offset()) {
       return Refuse(
-          "constant %u ('%.48s'): offset: expected its %llu bytes within the %llu of "
-          "segment %u, but got offset %llu",
-          i, name, static_cast<unsigned long long>(length),
+          "%s: offset: expected its %llu bytes within the %llu of segment %u, but got offset %llu",
+          where, static_cast<unsigned long long>(length),
           static_cast<unsigned long long>(segment.length()), constant.segment(),
           static_cast<unsigned long long>(constant.offset()));
     }
@@ -313,10 +350,11 @@ bool Verifier::VerifyConstants() {
 
 }  // namespace
 
-gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end, uint64_t file_size,
-                          Memory* memory, gem_error_t* error) {
-  Verifier verifier(bundle, memory, error);
-  if (verifier.VerifySegments(program_end, file_size) && verifier.VerifyModel() &&
+gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end,
+                          std::span<const uint8_t> file, uint32_t format_minor, Memory* memory,
+                          gem_error_t* error) {
+  Verifier verifier(bundle, file, format_minor, memory, error);
+  if (verifier.VerifySegments(program_end) && verifier.VerifyModel() &&
       verifier.VerifyProvenance() && verifier.VerifyVariants() && verifier.VerifyText()) {
     return GEM_STATUS_OK;
   }

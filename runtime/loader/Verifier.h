@@ -6,6 +6,7 @@
 #define GEM_RUNTIME_LOADER_VERIFIER_H
 
 #include <cstdint>
+#include <span>
 
 #include "runtime/core/Memory.h"
 #include "runtime/schema/generated/gem_bundle_generated.h"
@@ -22,11 +23,12 @@ inline constexpr uint32_t kMaxCommands = 8192;
 inline constexpr uint64_t kMaxArenaSize = uint64_t{64} << 30;
 
 // Checks everything in `bundle`, which passed the FlatBuffers verifier, against
-// the rules of docs/artifact-format.md. `program_end` and `file_size` bound the
-// segments; their bytes are not read. `memory` gives scratch space, all of which
-// is given back.
-gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end, uint64_t file_size,
-                          Memory* memory, gem_error_t* error);
+// the rules of docs/artifact-format.md for files of this minor version.
+// `program_end` and `file` bound the segments; of their bytes, only those are read
+// that index memory. `memory` gives scratch space, all of which is given back.
+gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end,
+                          std::span<const uint8_t> file, uint32_t format_minor, Memory* memory,
+                          gem_error_t* error);
 
 }  // namespace gem
 

@@ -64,6 +64,11 @@ bool VerifierBase::OutOfMemory() {
   return false;
 }
 
+bool VerifierBase::VerifyIsOneOne(const char* feature) {
+  if (format_minor_ >= 1) return true;
+  return Refuse("format version: expected at least 1.1, which brought %s, but got 1.0", feature);
+}
+
 const char* VerifierBase::Spell(const schema::Dim& dim, char (&text)[48]) const {
   if (dim.kind() == DimKind::CONSTANT) {
     snprintf(text, sizeof(text), "%u", dim.value());

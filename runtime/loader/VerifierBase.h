@@ -7,6 +7,7 @@
 
 #include <cstdarg>
 #include <cstdint>
+#include <span>
 
 #include "runtime/core/KernelContracts.h"
 #include "runtime/core/Memory.h"
@@ -19,8 +20,9 @@ namespace gem {
 // place and the field, what was expected and what was found.
 class VerifierBase {
  public:
-  VerifierBase(const schema::Bundle& bundle, Memory* memory, gem_error_t* error)
-      : bundle_(bundle), memory_(memory), error_(error) {}
+  VerifierBase(const schema::Bundle& bundle, std::span<const uint8_t> file, uint32_t format_minor,
+               Memory* memory, gem_error_t* error)
+      : bundle_(bundle), file_(file), format_minor_(format_minor), memory_(memory), error_(error) {}
 
   gem_status_t status() const { return status_; }
 
@@ -32,6 +34,10 @@ class VerifierBase {
   [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
   [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
   bool OutOfMemory();
+
+  // Refuses `feature`, which format 1.1 brought, in a file that says it is of 1.0:
+  // a runtime of that version would read it and misunderstand it.
+  bool VerifyIsOneOne(const char* feature);
 
   // Strings end up in messages and in the JSON of tools.
   bool VerifyString(const String* string, bool may_be_empty, const char* field);
@@ -65,6 +71,8 @@ class VerifierBase {
   const char* Spell(const schema::Dim& dim, char (&text)[48]) const;
 
   const schema::Bundle& bundle_;
+  std::span<const uint8_t> file_;
+  uint32_t format_minor_;
   Memory* memory_;
   gem_error_t* error_;
   gem_status_t status_ = GEM_STATUS_OK;

@@ -32,6 +32,10 @@ inline constexpr uint64_t kPanelRows = 16;
 // A longer row is summed in parts of it, added in f32 in order.
 inline constexpr uint64_t kExactDepth = 8192;
 
+// The widest row of quantized tokens, and of a matrix that is multiplied with them:
+// 2^24 * 127 < 2^31 keeps the sums of codes of a row exact.
+inline constexpr uint64_t kMaxDepth = uint64_t{1} << 24;
+
 enum class Scales : uint8_t { kNone = 0, kRow = 1, kTwoLevel = 2, kF16Group = 3 };
 
 constexpr uint64_t RoundUp(uint64_t value, uint64_t multiple) {

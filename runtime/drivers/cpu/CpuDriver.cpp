@@ -7,8 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
+#include <ctime>
 #include <new>
+#include <type_traits>
 
 #include "runtime/core/KernelContracts.h"
 #include "runtime/core/Status.h"
@@ -32,6 +33,7 @@ struct SelectRowArgs {
 // An operand with its place; null when it is absent.
 struct ResolvedOperand {
   void* data;
+  const schema::Constant* constant;  // or null
   schema::Dim dims[kMaxRank];
   uint32_t rank;
 };
@@ -41,7 +43,10 @@ union KernelArgs {
   AddArgs add;
   AddPositionArgs add_position;
   LinearArgs linear;
+  QuantizeTokensArgs quantize_tokens;
+  LinearQuantizedArgs linear_quantized;
   LayerNormArgs layer_norm;
+  LayerNormQuantizedArgs layer_norm_quantized;
   ActivationArgs activation;
   AttentionArgs attention;
   RouteTokensArgs route_tokens;
@@ -59,6 +64,9 @@ struct CpuCommand {
   KernelArgs args;
   uint32_t units;
   uint64_t unit_operations;  // about; decides whether threads are worth it
+  // What gem_command_profile_t says, counted while profiling is on.
+  uint64_t runs, nanoseconds, macs, weight_bytes;
+  char format[48];
 };
 
 // How the CPU runs a kernel.
@@ -84,28 +92,60 @@ T* Data(const ResolvedOperand& operand) {
   return static_cast<T*>(operand.data);
 }
 
-// A constant's rows of floats.
-Weight FloatWeight(const ResolvedOperand& operand) {
+WeightType WeightTypeOf(schema::ElementType type) {
+  switch (type) {
+    case schema::ElementType::F16:
+      return WeightType::kF16;
+    case schema::ElementType::I8:
+      return WeightType::kI8;
+    case schema::ElementType::I4:
+      return WeightType::kI4;
+    case schema::ElementType::I3:
+      return WeightType::kI3;
+    case schema::ElementType::I2:
+      return WeightType::kI2;
+    default:
+      return WeightType::kF32;  // the loader lets nothing else through
+  }
+}
+
+// A constant [rows, width].
+Weight WeightOf(const ResolvedOperand& operand) {
+  const schema::Constant& constant = *operand.constant;
   return {.data = operand.data,
           .rows = operand.dims[0].value(),
           .width = operand.dims[1].value(),
-          .type = WeightType::kF32,
-          .scales = format::Scales::kNone,
-          .group = 0};
+          .type = WeightTypeOf(constant.element_type()),
+          .scales = ToFormat(constant.scales()),
+          .group = constant.group_size()};
 }
 
 // --- kernels -----------------------------------------------------------------
 
-void BindEmbedding(CpuCommand* c, const uint32_t* symbols) {
-  c->args.embedding = {.ids = Data<int32_t>(c->inputs[0]),
-                       .tables = {FloatWeight(c->inputs[1])},
-                       .table_count = 1,
-                       .map = nullptr,
-                       .y = Data<float>(c->outputs[0]),
-                       .ids_end = c->inputs[1].dims[0].value(),
-                       .width = c->inputs[1].dims[1].value()};
+void BindTables(CpuCommand* c, uint32_t table_count, const uint16_t* map, uint32_t map_entries,
+                const uint32_t* symbols) {
+  EmbeddingArgs& args = c->args.embedding;
+  args = {};
+  args.ids = Data<int32_t>(c->inputs[0]);
+  args.y = Data<float>(c->outputs[0]);
+  for (uint32_t i = 0; i < table_count && c->inputs[1 + i].data != nullptr; ++i) {
+    args.tables[args.table_count] = WeightOf(c->inputs[1 + i]);
+    args.ids_end += args.tables[args.table_count++].rows;
+  }
+  args.map = map;
+  if (map != nullptr) args.ids_end = map_entries;
+  args.width = args.tables[0].width;
   c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = c->args.embedding.width;
+  c->unit_operations = args.width;
+}
+
+void BindEmbedding(CpuCommand* c, const uint32_t* symbols) {
+  BindTables(c, 1, nullptr, 0, symbols);
+}
+
+void BindEmbeddingBlocks(CpuCommand* c, const uint32_t* symbols) {
+  const ResolvedOperand& map = c->inputs[kEmbeddingBlocksMap];
+  BindTables(c, kMaxTables, Data<uint16_t>(map), map.dims[0].value(), symbols);
 }
 
 bool CheckEmbedding(CpuCommand* c, const uint32_t*, char (&problem)[128]) {
@@ -139,9 +179,9 @@ bool RunAdd(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_
 
 void BindAddPosition(CpuCommand* c, const uint32_t* symbols) {
   c->args.add_position = {.x = Data<float>(c->inputs[0]),
-                          .table = FloatWeight(c->inputs[1]),
+                          .table = WeightOf(c->inputs[1]),
                           .y = Data<float>(c->outputs[0]),
-                          .width = Extent(c->inputs[0], 1, symbols)};
+                          .width = c->inputs[1].dims[1].value()};
   c->units = Extent(c->inputs[0], 0, symbols);
   c->unit_operations = c->args.add_position.width;
 }
@@ -151,22 +191,24 @@ bool RunAddPosition(const CpuKernels& k, const KernelArgs& args, uint32_t begin,
   return true;
 }
 
+// LINEAR and LINEAR_QUANTIZED.
+template <typename Args, typename Params>
+void BindMatrix(CpuCommand* c, Args* args, const Params& params, const uint32_t* symbols) {
+  *args = {.x = Data<std::remove_reference_t<decltype(*args->x)>>(c->inputs[0]),
+           .w = WeightOf(c->inputs[1]),
+           .bias = Data<float>(c->inputs[2]),
+           .residual = Data<float>(c->inputs[3]),
+           .y = Data<float>(c->outputs[0]),
+           .rows = Extent(c->inputs[0], 0, symbols),
+           .n = c->inputs[1].dims[0].value(),
+           .k = c->inputs[1].dims[1].value(),
+           .activation = static_cast<Activation>(params.activation())};
+  c->units = args->n / 16 + (args->n % 16 != 0);
+  c->unit_operations = uint64_t{args->rows} * args->k * 16;
+}
+
 void BindLinear(CpuCommand* c, const uint32_t* symbols) {
-  const auto activation = c->source->params_as_LinearParams()->activation();
-  const uint32_t rows = Extent(c->inputs[0], 0, symbols);
-  const uint32_t n = c->inputs[1].dims[0].value();
-  const uint32_t k = c->inputs[1].dims[1].value();
-  c->args.linear = {.x = Data<float>(c->inputs[0]),
-                    .w = FloatWeight(c->inputs[1]),
-                    .bias = Data<float>(c->inputs[2]),
-                    .residual = Data<float>(c->inputs[3]),
-                    .y = Data<float>(c->outputs[0]),
-                    .rows = rows,
-                    .n = n,
-                    .k = k,
-                    .activation = static_cast<Activation>(activation)};
-  c->units = n / 16 + (n % 16 != 0);
-  c->unit_operations = uint64_t{rows} * k * 16;
+  BindMatrix(c, &c->args.linear, *c->source->params_as_LinearParams(), symbols);
 }
 
 bool RunLinear(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -174,19 +216,59 @@ bool RunLinear(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint
   return true;
 }
 
-void BindLayerNorm(CpuCommand* c, const uint32_t* symbols) {
-  c->args.layer_norm = {.x = Data<float>(c->inputs[0]),
-                        .gamma = Data<float>(c->inputs[1]),
-                        .beta = Data<float>(c->inputs[2]),
-                        .y = Data<float>(c->outputs[0]),
-                        .width = Extent(c->inputs[0], 1, symbols),
-                        .epsilon = c->source->params_as_LayerNormParams()->epsilon()};
+void BindQuantizeTokens(CpuCommand* c, const uint32_t* symbols) {
+  c->args.quantize_tokens = {.x = Data<float>(c->inputs[0]),
+                             .y = Data<uint8_t>(c->outputs[0]),
+                             .width = c->inputs[0].dims[1].value()};
   c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = uint64_t{c->args.layer_norm.width} * 4;
+  c->unit_operations = uint64_t{c->args.quantize_tokens.width} * 2;
+}
+
+bool RunQuantizeTokens(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.quantize_tokens(args.quantize_tokens, begin, end);
+  return true;
+}
+
+void BindLinearQuantized(CpuCommand* c, const uint32_t* symbols) {
+  BindMatrix(c, &c->args.linear_quantized, *c->source->params_as_LinearQuantizedParams(), symbols);
+}
+
+bool RunLinearQuantized(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
+  k.linear_quantized(args.linear_quantized, begin, end);
+  return true;
+}
+
+LayerNormArgs MakeLayerNormArgs(CpuCommand* c, float epsilon, const uint32_t* symbols) {
+  const uint32_t width = Extent(c->inputs[0], 1, symbols);
+  c->units = Extent(c->inputs[0], 0, symbols);
+  c->unit_operations = uint64_t{width} * 4;
+  return {.x = Data<float>(c->inputs[0]),
+          .gamma = Data<float>(c->inputs[1]),
+          .beta = Data<float>(c->inputs[2]),
+          .y = Data<float>(c->outputs[0]),
+          .width = width,
+          .epsilon = epsilon};
+}
+
+void BindLayerNorm(CpuCommand* c, const uint32_t* symbols) {
+  c->args.layer_norm =
+      MakeLayerNormArgs(c, c->source->params_as_LayerNormParams()->epsilon(), symbols);
 }
 
 bool RunLayerNorm(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
   k.layer_norm(args.layer_norm, begin, end);
+  return true;
+}
+
+void BindLayerNormQuantized(CpuCommand* c, const uint32_t* symbols) {
+  const float epsilon = c->source->params_as_LayerNormQuantizedParams()->epsilon();
+  c->args.layer_norm_quantized = {.norm = MakeLayerNormArgs(c, epsilon, symbols),
+                                  .quantized = Data<uint8_t>(c->outputs[1])};
+}
+
+bool RunLayerNormQuantized(const CpuKernels& k, const KernelArgs& args, uint32_t begin,
+                           uint32_t end) {
+  k.layer_norm_quantized(args.layer_norm_quantized, begin, end);
   return true;
 }
 
@@ -246,8 +328,8 @@ bool RunAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, u
 
 void BindRouteTokens(CpuCommand* c, const uint32_t* symbols) {
   c->args.route_tokens = {.x = Data<float>(c->inputs[0]),
-                          .w_r = FloatWeight(c->inputs[1]),
-                          .centroids = FloatWeight(c->inputs[2]),
+                          .w_r = WeightOf(c->inputs[1]),
+                          .centroids = WeightOf(c->inputs[2]),
                           .probs = Data<float>(c->outputs[0]),
                           .routed = Data<uint8_t>(c->outputs[1]),
                           .cluster = Data<int32_t>(c->outputs[2]),
@@ -272,7 +354,7 @@ void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
                             .cluster = Data<int32_t>(c->inputs[4]),
                             .first_query = params.first_query(),
                             .predicate = static_cast<ScarPredicate>(params.predicate()),
-                            .causal = false};
+                            .causal = params.causal()};
 }
 
 bool RunScarAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -306,6 +388,10 @@ constexpr CpuKernelRow kCpuKernels[] = {
     {Kernel::ROUTE_TOKENS, BindRouteTokens, RunRouteTokens, nullptr},
     {Kernel::SCAR_ATTENTION, BindScarAttention, RunScarAttention, nullptr},
     {Kernel::SELECT_ROW, BindSelectRow, RunSelectRow, nullptr},
+    {Kernel::QUANTIZE_TOKENS, BindQuantizeTokens, RunQuantizeTokens, nullptr},
+    {Kernel::LINEAR_QUANTIZED, BindLinearQuantized, RunLinearQuantized, nullptr},
+    {Kernel::LAYER_NORM_QUANTIZED, BindLayerNormQuantized, RunLayerNormQuantized, nullptr},
+    {Kernel::EMBEDDING_BLOCKS, BindEmbeddingBlocks, RunEmbedding, CheckEmbedding},
 };
 
 // Row i is kernel i + 1, which makes the lookup an index.
@@ -314,13 +400,13 @@ constexpr bool IsInOrder() {
   for (const CpuKernelRow& row : kCpuKernels) {
     if (static_cast<uint16_t>(row.kernel) != expected++) return false;
   }
-  return expected <= static_cast<uint16_t>(Kernel::MAX) + 1;
+  return expected == static_cast<uint16_t>(Kernel::MAX) + 1;
 }
 static_assert(IsInOrder(), "kCpuKernels must list every kernel of the schema in its order");
 
 const CpuKernelRow* FindRow(Kernel kernel) {
   const auto index = static_cast<uint16_t>(kernel);
-  if (index == 0 || index > std::size(kCpuKernels)) return nullptr;
+  if (index == 0 || index > static_cast<uint16_t>(Kernel::MAX)) return nullptr;
   return &kCpuKernels[index - 1];
 }
 
@@ -332,6 +418,108 @@ static_assert(static_cast<int>(ScarPredicate::kSameCluster) ==
 static_assert(static_cast<int>(ScarPredicate::kSameRoute) ==
               static_cast<int>(schema::ScarPredicate::SAME_ROUTE));
 
+// --- profiles ----------------------------------------------------------------
+
+// Bytes of one row of a table.
+uint64_t RowBytes(const ResolvedOperand& table) {
+  const schema::Constant& constant = *table.constant;
+  const uint32_t rows = table.dims[0].value(), width = table.dims[1].value();
+  if (constant.scales() == schema::Scales::NONE) {
+    return width * ElementSize(constant.element_type());
+  }
+  const format::TableLayout layout =
+      format::LayOutTable(CodeBits(constant.element_type()), ToFormat(constant.scales()),
+                          constant.group_size(), rows, width);
+  return (layout.group_scales == 0 ? 0 : 2) + layout.group_row_bytes + layout.code_row_bytes;
+}
+
+// What the last run did, from its arguments and, for tables, the ids it read.
+void CountWork(CpuCommand* c) {
+  c->macs = c->weight_bytes = 0;
+  switch (c->source->kernel()) {
+    case Kernel::EMBEDDING:
+    case Kernel::EMBEDDING_BLOCKS: {
+      const EmbeddingArgs& args = c->args.embedding;
+      uint64_t row_bytes[kMaxTables];
+      for (uint32_t t = 0; t < args.table_count; ++t) row_bytes[t] = RowBytes(c->inputs[1 + t]);
+      for (uint32_t i = 0; i < c->units; ++i) {
+        uint32_t row = static_cast<uint32_t>(args.ids[i]);
+        if (args.map != nullptr) row = args.map[row];
+        uint32_t t = 0;
+        for (; row >= args.tables[t].rows; ++t) row -= args.tables[t].rows;
+        c->weight_bytes += row_bytes[t] + (args.map != nullptr ? sizeof(uint16_t) : 0);
+      }
+      return;
+    }
+    case Kernel::ADD_POSITION:
+      c->weight_bytes = c->units * RowBytes(c->inputs[1]);
+      return;
+    case Kernel::LINEAR:
+      c->macs = uint64_t{c->args.linear.rows} * c->args.linear.n * c->args.linear.k;
+      break;
+    case Kernel::LINEAR_QUANTIZED: {
+      const LinearQuantizedArgs& args = c->args.linear_quantized;
+      c->macs = uint64_t{args.rows} * args.n * args.k;
+      break;
+    }
+    case Kernel::ATTENTION:
+    case Kernel::SCAR_ATTENTION: {
+      const AttentionArgs& args = c->source->kernel() == Kernel::ATTENTION
+                                      ? c->args.attention
+                                      : c->args.scar_attention.attention;
+      c->macs = uint64_t{2} * args.heads * args.queries * args.keys * args.head_dim;
+      break;
+    }
+    case Kernel::ROUTE_TOKENS: {
+      const RouteTokensArgs& args = c->args.route_tokens;
+      c->macs = (uint64_t{args.classes} + args.clusters) * args.width * c->units;
+      break;
+    }
+    default:
+      break;
+  }
+  for (const ResolvedOperand* operand = c->inputs; operand != c->outputs; ++operand) {
+    if (operand->constant != nullptr) c->weight_bytes += operand->constant->length();
+  }
+}
+
+// "f32", "int8", "int4g32", "int3g64f16": the format of the first constant, and of
+// an embedding's other tables where they differ.
+void NameFormat(CpuCommand* c) {
+  size_t used = 0;
+  const schema::Constant* last = nullptr;
+  for (const ResolvedOperand* operand = c->inputs; operand != c->outputs; ++operand) {
+    const schema::Constant* constant = operand->constant;
+    if (constant == nullptr || constant->element_type() == schema::ElementType::U16) continue;
+    const bool same = last != nullptr && last->element_type() == constant->element_type() &&
+                      last->scales() == constant->scales() &&
+                      last->group_size() == constant->group_size();
+    if (last != nullptr && c->source->kernel() != Kernel::EMBEDDING_BLOCKS) return;
+    last = constant;
+    if (same) continue;
+    char group[16] = "";
+    const bool f16 = constant->scales() == schema::Scales::F16_GROUP;
+    if (constant->group_size() != 0) {
+      snprintf(group, sizeof(group), "g%u%s", constant->group_size(), f16 ? "f16" : "");
+    }
+    const unsigned bits = CodeBits(constant->element_type());
+    const int written =
+        bits != 0
+            ? snprintf(c->format + used, sizeof(c->format) - used, "%sint%u%s",
+                       used == 0 ? "" : "+", bits, group)
+            : snprintf(c->format + used, sizeof(c->format) - used, "%s%s", used == 0 ? "" : "+",
+                       constant->element_type() == schema::ElementType::F16 ? "f16" : "f32");
+    // Four names of at most 11 bytes fit.
+    if (written > 0) used += static_cast<size_t>(written);
+  }
+}
+
+uint64_t Nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
+}
+
 // --- driver ------------------------------------------------------------------
 
 struct CpuState {
@@ -340,8 +528,10 @@ struct CpuState {
   const CpuKernels* kernels;
   uint32_t first_command;
   const uint32_t* symbols;
+  bool profiling;
   Array<ResolvedOperand> operands;
   Array<CpuCommand> commands;
+  Array<uint16_t> maps;  // of EMBEDDING_BLOCKS
 };
 
 ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& operand) {
@@ -361,6 +551,7 @@ ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& ope
       // Kernels only read what a contract says is an input constant.
       result.data = const_cast<uint8_t*>(context.bundle->segment(constant.segment()).data()) +
                     constant.offset();
+      result.constant = &constant;
       result.rank = constant.shape()->size();
       for (uint32_t d = 0; d < result.rank; ++d) {
         result.dims[d] = schema::Dim(constant.shape()->Get(d), schema::DimKind::CONSTANT);
@@ -369,6 +560,45 @@ ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& ope
     }
   }
   return result;
+}
+
+// Copies the maps of EMBEDDING_BLOCKS, whose entries index memory, and looks at the
+// copies: nobody who changes a mapped file changes what was checked.
+gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
+  size_t total = 0;
+  const auto for_each_map = [&](auto function) {
+    for (CpuCommand& command : state->commands) {
+      if (command.source->kernel() != Kernel::EMBEDDING_BLOCKS) continue;
+      // Operands lie in the state, which is being made.
+      auto& map = const_cast<ResolvedOperand&>(command.inputs[kEmbeddingBlocksMap]);
+      if (map.data != nullptr && !function(command, map)) return false;
+    }
+    return true;
+  };
+  for_each_map([&](CpuCommand&, ResolvedOperand& map) {
+    total += map.dims[0].value();
+    return true;
+  });
+  if (!state->maps.AllocateUninitialized(state->memory, total)) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for maps of %zu tokens",
+                total);
+  }
+  uint16_t* next = state->maps.data();
+  const bool good = for_each_map([&](CpuCommand& command, ResolvedOperand& map) {
+    const uint32_t entries = map.dims[0].value();
+    memcpy(next, map.data, entries * sizeof(uint16_t));
+    map.data = next;
+    next += entries;
+    uint64_t rows = 0;
+    for (unsigned i = 1; i <= kMaxTables; ++i) {
+      if (command.inputs[i].data != nullptr) rows += command.inputs[i].dims[0].value();
+    }
+    return FirstNotBelow(static_cast<const uint8_t*>(map.data), entries, rows) == entries;
+  });
+  if (good) return GEM_STATUS_OK;
+  return Fail(error, GEM_STATUS_CORRUPT,
+              "CPU driver: expected an embedding's map as it was when the bundle was opened, but "
+              "the file has changed");
 }
 
 void Destroy(void* opaque) {
@@ -414,6 +644,12 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
     for (const schema::Operand* operand : *source.inputs()) *next++ = Resolve(context, *operand);
     command.outputs = next;
     for (const schema::Operand* operand : *source.outputs()) *next++ = Resolve(context, *operand);
+    NameFormat(&command);
+  }
+  const gem_status_t status = CopyMaps(state, error);
+  if (status != GEM_STATUS_OK) {
+    Destroy(state);
+    return status;
   }
   *out_state = state;
   return GEM_STATUS_OK;
@@ -456,6 +692,7 @@ gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* 
     if (kernel.check != nullptr && !kernel.check(&command, state->symbols, problem)) {
       return Refuse(*state, command, problem, error);
     }
+    const uint64_t start = state->profiling ? Nanoseconds() : 0;
     Job job{state->kernels, &command, false};
     if (command.units * command.unit_operations < kSerialOperations) {
       RunUnits(&job, 0, command.units);
@@ -465,8 +702,33 @@ gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* 
     if (job.failed.load(std::memory_order_relaxed)) {
       return Refuse(*state, command, "a value that indexes memory is out of range", error);
     }
+    if (state->profiling) {
+      command.nanoseconds += Nanoseconds() - start;
+      ++command.runs;
+      CountWork(&command);
+    }
   }
   return GEM_STATUS_OK;
+}
+
+void Profile(void* opaque, bool on) {
+  auto* state = static_cast<CpuState*>(opaque);
+  state->profiling = on;
+  if (!on) return;
+  for (CpuCommand& command : state->commands) {
+    command.runs = command.nanoseconds = command.macs = command.weight_bytes = 0;
+  }
+}
+
+void CommandProfile(const void* opaque, uint32_t index, gem_command_profile_t* out) {
+  const CpuCommand& command = static_cast<const CpuState*>(opaque)->commands[index];
+  out->kernel = schema::EnumNameKernel(command.source->kernel());
+  out->name = command.source->name() == nullptr ? "" : command.source->name()->c_str();
+  out->format = command.format;
+  out->runs = command.runs;
+  out->nanoseconds = command.nanoseconds;
+  out->macs = command.macs;
+  out->weight_bytes = command.weight_bytes;
 }
 
 // "avx512, avx2, scalar": the kernels that are linked in and that this CPU runs.
@@ -487,7 +749,15 @@ void ListKernels(char (&text)[128]) {
 }  // namespace
 
 extern const Driver kCpuDriver;
-const Driver kCpuDriver = {kDriverVersion, schema::Driver::CPU, "cpu", Create, Destroy, Bind, Run};
+const Driver kCpuDriver = {.version = kDriverVersion,
+                           .id = schema::Driver::CPU,
+                           .name = "cpu",
+                           .create = Create,
+                           .destroy = Destroy,
+                           .bind = Bind,
+                           .run = Run,
+                           .profile = Profile,
+                           .command_profile = CommandProfile};
 
 gem_status_t SelectCpuKernels(const char* asked, CpuSelection* out_selection, gem_error_t* error) {
   const char* source = "cpu";

@@ -62,6 +62,7 @@ struct CpuCommand {
   const ResolvedOperand* inputs;
   const ResolvedOperand* outputs;
   KernelArgs args;
+  void* workspace;  // of SCAR_ATTENTION
   uint32_t units;
   uint64_t unit_operations;  // about; decides whether threads are worth it
   // What gem_command_profile_t says, counted while profiling is on.
@@ -354,7 +355,13 @@ void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
                             .cluster = Data<int32_t>(c->inputs[4]),
                             .first_query = params.first_query(),
                             .predicate = static_cast<ScarPredicate>(params.predicate()),
-                            .causal = params.causal()};
+                            .causal = params.causal(),
+                            .workspace = c->workspace};
+}
+
+bool PlanScar(CpuCommand* c, const uint32_t*, char (&)[128]) {
+  PlanScarAttention(c->args.scar_attention);
+  return true;
 }
 
 bool RunScarAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -386,7 +393,7 @@ constexpr CpuKernelRow kCpuKernels[] = {
     {Kernel::ACTIVATION, BindActivation, RunActivation, nullptr},
     {Kernel::ATTENTION, BindAttention, RunAttention, CheckAttention},
     {Kernel::ROUTE_TOKENS, BindRouteTokens, RunRouteTokens, nullptr},
-    {Kernel::SCAR_ATTENTION, BindScarAttention, RunScarAttention, nullptr},
+    {Kernel::SCAR_ATTENTION, BindScarAttention, RunScarAttention, PlanScar},
     {Kernel::SELECT_ROW, BindSelectRow, RunSelectRow, nullptr},
     {Kernel::QUANTIZE_TOKENS, BindQuantizeTokens, RunQuantizeTokens, nullptr},
     {Kernel::LINEAR_QUANTIZED, BindLinearQuantized, RunLinearQuantized, nullptr},
@@ -531,7 +538,8 @@ struct CpuState {
   bool profiling;
   Array<ResolvedOperand> operands;
   Array<CpuCommand> commands;
-  Array<uint16_t> maps;  // of EMBEDDING_BLOCKS
+  Array<uint16_t> maps;      // of EMBEDDING_BLOCKS
+  Array<uint32_t> workspace;  // that all SCAR_ATTENTION commands share
 };
 
 ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& operand) {
@@ -601,6 +609,28 @@ gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
               "the file has changed");
 }
 
+// Takes what the largest SCAR_ATTENTION needs: commands run one after the other.
+gem_status_t TakeWorkspace(const DriverContext& context, CpuState* state, gem_error_t* error) {
+  const auto most = [&](const ResolvedOperand& operand) {
+    const schema::Dim& dim = operand.dims[0];
+    return dim.kind() == schema::DimKind::SYMBOL
+               ? context.program->symbols()->Get(dim.value())->maximum()
+               : dim.value();
+  };
+  size_t size = 0;
+  for (const CpuCommand& command : state->commands) {
+    if (command.source->kernel() != Kernel::SCAR_ATTENTION) continue;
+    const size_t needed = ScarWorkspaceSize(most(command.inputs[0]), most(command.inputs[1]));
+    size = needed > size ? needed : size;
+  }
+  if (!state->workspace.AllocateUninitialized(state->memory, size / sizeof(uint32_t))) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY,
+                "CPU driver: no memory for SCAR_ATTENTION's workspace of %zu bytes", size);
+  }
+  for (CpuCommand& command : state->commands) command.workspace = state->workspace.data();
+  return GEM_STATUS_OK;
+}
+
 void Destroy(void* opaque) {
   auto* state = static_cast<CpuState*>(opaque);
   Memory* memory = state->memory;
@@ -646,7 +676,8 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
     for (const schema::Operand* operand : *source.outputs()) *next++ = Resolve(context, *operand);
     NameFormat(&command);
   }
-  const gem_status_t status = CopyMaps(state, error);
+  gem_status_t status = CopyMaps(state, error);
+  if (status == GEM_STATUS_OK) status = TakeWorkspace(context, state, error);
   if (status != GEM_STATUS_OK) {
     Destroy(state);
     return status;
@@ -688,11 +719,11 @@ gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* 
   for (CpuCommand& command : state->commands) {
     if (cancelled.load(std::memory_order_relaxed)) return GEM_STATUS_CANCELLED;
     char problem[128];
+    const uint64_t start = state->profiling ? Nanoseconds() : 0;
     const CpuKernelRow& kernel = *command.kernel;
     if (kernel.check != nullptr && !kernel.check(&command, state->symbols, problem)) {
       return Refuse(*state, command, problem, error);
     }
-    const uint64_t start = state->profiling ? Nanoseconds() : 0;
     Job job{state->kernels, &command, false};
     if (command.units * command.unit_operations < kSerialOperations) {
       RunUnits(&job, 0, command.units);

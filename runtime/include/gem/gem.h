@@ -155,6 +155,10 @@ GEM_API const char* gem_bundle_variant_device(const gem_bundle_t* bundle, uint32
 
 /* --- sessions ------------------------------------------------------------- */
 
+/* The CPU kernels that are compiled in, best first, NULL past the last; and, when
+ * `out_supported` is not NULL, whether this CPU runs them (1 or 0). */
+GEM_API const char* gem_cpu_kernels(uint32_t index, int32_t* out_supported);
+
 typedef struct gem_session_t gem_session_t;
 
 typedef struct gem_session_options_t {

@@ -298,8 +298,26 @@ class Bursts {
   bool wanted_;
 };
 
-bool MeasurePeaksOnly(const Options& options, Results* results) {
-  const std::string isa = options.cpu.empty() ? BestIsa() : options.cpu;
+// The kernels that the runtime would choose, or those asked for.
+bool ChooseIsa(const std::string& asked, std::string* isa, Failure* failure) {
+  std::string known;
+  const char* name;
+  int32_t supported;
+  for (uint32_t i = 0; (name = gem_cpu_kernels(i, &supported)) != nullptr; ++i) {
+    if (supported == 0) continue;
+    if (asked.empty() || asked == name) {
+      *isa = name;
+      return true;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  *failure = {tools::kExitUsage, "--cpu: expected one of " + known + ", but got '" + asked + "'"};
+  return false;
+}
+
+bool MeasurePeaksOnly(const Options& options, Results* results, Failure* failure) {
+  std::string isa;
+  if (!ChooseIsa(options.cpu, &isa, failure)) return false;
   PeakMeter meter(isa);
   Bursts bursts(options.real_time);
   const uint32_t samples = options.runs != 0 ? options.runs : 15;
@@ -329,7 +347,7 @@ uint64_t Configuration::Macs() const {
 }
 
 bool Measure(const Options& options, Results* results, Failure* failure) {
-  if (options.peaks_only) return MeasurePeaksOnly(options, results);
+  if (options.peaks_only) return MeasurePeaksOnly(options, results, failure);
   Plan plan;
   if (!MakePlan(options, &plan, results, failure)) return false;
 

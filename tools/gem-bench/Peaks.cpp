@@ -14,10 +14,6 @@
 
 #include "tools/gem-bench/Statistics.h"
 
-#if defined(__aarch64__)
-#include <sys/auxv.h>
-#endif
-
 namespace gem::bench {
 namespace {
 
@@ -86,17 +82,17 @@ GEM_LOOP_256(Pairs256, GEM_REPEAT_12(GEM_PAIRS))
 
 #elif defined(__aarch64__)
 
+// The assembler is to know all instructions; which ones run is decided elsewhere.
 #define GEM_NAME(i) "v" #i,
 #define GEM_ZERO(i) "movi v" #i ".4s, #0\n"
-#define GEM_LOOP_128(name, extension, instructions)                                       \
-  void name() {                                                                           \
-    long steps = kSteps;                                                                  \
-    asm volatile(".arch_extension " extension "\n" GEM_REPEAT_24(GEM_ZERO) GEM_ZERO(28)   \
-                     GEM_ZERO(29) GEM_ZERO(30) GEM_ZERO(31) "0:\n" instructions           \
-                                                            "subs %0, %0, #1\n b.ne 0b\n" \
-                 : "+r"(steps)                                                            \
-                 :                                                                        \
-                 : GEM_REPEAT_24(GEM_NAME) "v28", "v29", "v30", "v31", "cc");             \
+#define GEM_LOOP_128(name, instructions)                                                         \
+  void name() {                                                                                  \
+    long steps = kSteps;                                                                         \
+    asm volatile(".arch armv8.6-a\n" GEM_REPEAT_24(GEM_ZERO) GEM_ZERO(28) GEM_ZERO(29)           \
+                     GEM_ZERO(30) GEM_ZERO(31) "0:\n" instructions "subs %0, %0, #1\n b.ne 0b\n" \
+                 : "+r"(steps)                                                                   \
+                 :                                                                               \
+                 : GEM_REPEAT_24(GEM_NAME) "v28", "v29", "v30", "v31", "cc");                    \
   }
 #define GEM_FMA(i) "fmla v" #i ".4s, v30.4s, v31.4s\n"
 #define GEM_DOT(i) "sdot v" #i ".4s, v30.16b, v31.16b\n"
@@ -105,10 +101,10 @@ GEM_LOOP_256(Pairs256, GEM_REPEAT_12(GEM_PAIRS))
   "smull v28.8h, v30.8b, v31.8b\n"    \
   "smlal2 v28.8h, v30.16b, v31.16b\n" \
   "sadalp v" #i ".4s, v28.8h\n"
-GEM_LOOP_128(Fma128, "simd", GEM_REPEAT_24(GEM_FMA))
-GEM_LOOP_128(Pairs128, "simd", GEM_REPEAT_24(GEM_PAIRS))
-GEM_LOOP_128(Dot128, "dotprod", GEM_REPEAT_24(GEM_DOT))
-GEM_LOOP_128(Matrix128, "i8mm", GEM_REPEAT_24(GEM_MATRIX))
+GEM_LOOP_128(Fma128, GEM_REPEAT_24(GEM_FMA))
+GEM_LOOP_128(Pairs128, GEM_REPEAT_24(GEM_PAIRS))
+GEM_LOOP_128(Dot128, GEM_REPEAT_24(GEM_DOT))
+GEM_LOOP_128(Matrix128, GEM_REPEAT_24(GEM_MATRIX))
 #undef GEM_ZERO
 #undef GEM_FMA
 #undef GEM_DOT
@@ -263,24 +259,6 @@ Peaks PeakMeter::Median(uint32_t threads) const {
   peaks.f32_macs = median(&Peaks::f32_macs);
   peaks.read_bytes = median(&Peaks::read_bytes);
   return peaks;
-}
-
-std::string BestIsa() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  if (wide && __builtin_cpu_supports("avx512vnni")) return "avx512vnni";
-  if (wide) return "avx512";
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
-#elif defined(__aarch64__)
-  constexpr unsigned long kDotProd = 1ul << 20;  // HWCAP_ASIMDDP
-  constexpr unsigned long kI8mm = 1ul << 13;     // HWCAP2_I8MM
-  if ((getauxval(AT_HWCAP2) & kI8mm) != 0) return "i8mm";
-  if ((getauxval(AT_HWCAP) & kDotProd) != 0) return "dotprod";
-  return "neon";
-#endif
-  return "scalar";
 }
 
 }  // namespace gem::bench

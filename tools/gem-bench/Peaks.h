@@ -55,9 +55,6 @@ class PeakMeter {
   std::map<uint32_t, std::vector<Peaks>> samples_;
 };
 
-// The best ISA of this CPU, by the names of the runtime.
-std::string BestIsa();
-
 }  // namespace gem::bench
 
 #endif  // GEM_TOOLS_GEM_BENCH_PEAKS_H

@@ -176,18 +176,67 @@ def SliceReadRowsPass : Pass<"gem-slice-read-rows"> {
 def AssignWeightFormatsPass : Pass<"gem-assign-weight-formats", "::mlir::ModuleOp"> {
   let summary = "Decide the element type each weight is stored in";
   let description = [{
-    Sets `stored` of every `gem.weight` that is not in the format already. With
-    `format=f32` all weights are stored in f32, to which f16 and bf16 convert exactly; a
-    `get_weight`'s type follows.
+    Sets `stored` of every `gem.weight` that is not in the format already; a
+    `get_weight`'s type follows. Formats are named `f32`, `f16`, `int8`, `int4`, `int4g32`
+    (groups of 32 with two-level scales), `int4g32f16` (f16 group scales), `int3g64`, ...
+
+    How a weight is read (WeightUserOpInterface) decides what it may be: matrices and
+    tables any format, the router's weights f32 or f16, vectors f32. `format` is for all
+    that `formats` does not name; a quantized one leaves the router in f32.
+
+    A weight that has a `stored` keeps it, unless `formats` names it.
+
+    A FormatPlan may also split an embedding's table into parts of different formats, with
+    a map from ids to rows where the parts are no ranges.
 
     Goes in: `gem.weight @w dense_resource<w> : tensor<39x128xf16>`
 
-    Comes out: `gem.weight @w dense_resource<w> : tensor<39x128xf16> stored(tensor<39x128xf32>)`
+    Comes out, with `format=int4g32`:
+    ```mlir
+    gem.weight @w dense_resource<w> : tensor<39x128xf16>
+        stored(tensor<39x128x!gem.q<i4, group = 32>>)
+    ```
 
-    Refused: a format other than f32.
+    Refused: an unknown format or weight; a format that the weight cannot have; f16 for a
+    value that it cannot hold.
   }];
   let options = [
-    Option<"format", "format", "std::string", "\"f32\"", "The format for all weights: f32">,
+    Option<"format", "format", "std::string", "\"f32\"", "The format of weights not named">,
+    ListOption<"formats", "formats", "std::string", "Formats by name: weight:format,...">,
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "weights quantized", "Weights with integer codes">,
+    Statistic<"numSplit", "tables split", "Embedding tables in several parts">,
+  ];
+}
+
+def QuantizeWeightsPass : Pass<"gem-quantize-weights", "::mlir::ModuleOp"> {
+  let summary = "Choose the codes of quantized matrices from what calibration learned";
+  let description = [{
+    A weight with a `!gem.q` type and float data is quantized by round-to-nearest while the
+    bundle is written. This pass chooses the codes of matrices beforehand, by an algorithm
+    that knows the inputs (`gptq`), and puts them in the place of the data, encoded as
+    `!gem.q` says. With `bias-correction`, the bias of the linear behind takes up the mean
+    of the error: `b += (W - Q) E[x]` (Nagel et al., arXiv 1906.04721).
+
+    The statistics come from the pass's StatisticsSource: gem-compile calibrates, or reads
+    a file of statistics. gem-opt has none, so that only `rtn` works there.
+
+    Goes in: `gem.weight @w dense_resource<w> : tensor<39x128xf16> stored(tensor<39x128x!gem.q<i4>>)`
+
+    Comes out: `gem.weight @w dense_resource<w> : tensor<5148xui8> stored(tensor<39x128x!gem.q<i4>>)`
+
+    Left alone: tables, weights without data, codes that were chosen already. Refused: an
+    unknown algorithm; a weight without statistics where the algorithm needs them.
+  }];
+  let options = [
+    Option<"algorithm", "algorithm", "std::string", "\"rtn\"", "rtn or gptq">,
+    Option<"biasCorrection", "bias-correction", "bool", "false",
+           "Let biases take up the mean error">,
+    Option<"threads", "threads", "unsigned", "1", "Threads; the codes do not depend on it">,
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "matrices quantized", "Matrices whose codes were chosen">,
   ];
 }
 

@@ -6,7 +6,7 @@
 #ifndef GEM_TARGETS_TARGET_H
 #define GEM_TARGETS_TARGET_H
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "dialects/GemRT/GemRT.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
@@ -17,6 +17,12 @@ class OpPassManager;
 namespace gem {
 
 struct DeviceProfile;
+
+/// What packing learned of a weight: the energy of its values, and of what their format lost.
+struct PackedWeight {
+  double signal = 0; ///< sum w^2
+  double noise = 0;  ///< sum (w - w')^2; 0 where the values are the source's, or not known.
+};
 
 /// A kind of hardware with its own code. Stateless.
 class Target {
@@ -31,9 +37,10 @@ public:
   virtual void buildPipeline(mlir::OpPassManager &passes, const DeviceProfile &device) const = 0;
 
   /// Hands out the stored bytes of `constant` in order, in blocks that do not grow with
-  /// it. Stops at the first error of `consume` and returns it.
-  virtual absl::Status
-  packConstant(rt::ConstantOp constant,
+  /// it, except for the codes of a table. Stops at the first error of `consume` and returns
+  /// it. The bytes do not depend on `threads`.
+  virtual absl::StatusOr<PackedWeight>
+  packConstant(rt::ConstantOp constant, unsigned threads,
                llvm::function_ref<absl::Status(llvm::ArrayRef<char>)> consume) const = 0;
 };
 

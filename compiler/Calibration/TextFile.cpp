@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 using namespace gem;
@@ -17,7 +18,21 @@ using nlohmann::json;
 
 namespace {
 
-/// What a line holds; null for a blank one.
+constexpr int64_t kMaxLabel = std::numeric_limits<int32_t>::max();
+
+/// The label of a line; none when it has none.
+absl::StatusOr<std::optional<int32_t>> parseLabel(const json &object, const std::string &where) {
+  auto label = object.find("label");
+  if (label == object.end() || label->is_null())
+    return std::optional<int32_t>();
+  if (label->is_number_unsigned() && label->get<uint64_t>() <= kMaxLabel)
+    return std::optional<int32_t>(label->get<int32_t>());
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, ": expected an integer \"label\" from 0 to ", kMaxLabel, ", but got ",
+                   label->is_number() ? label->dump() : label->type_name()));
+}
+
+/// Whether a line holds a text, and that; false for a blank one.
 absl::StatusOr<bool> parseLine(const std::string &line, const std::string &where,
                                CalibrationText &out) {
   if (line.find_first_not_of(" \t\r") == std::string::npos)
@@ -40,6 +55,10 @@ absl::StatusOr<bool> parseLine(const std::string &line, const std::string &where
   out.domain = domain != object.end() && domain->is_string()
                    ? domain->get_ref<const std::string &>()
                    : std::string();
+  absl::StatusOr<std::optional<int32_t>> label = parseLabel(object, where);
+  if (!label.ok())
+    return label.status();
+  out.label = *label;
   return true;
 }
 
@@ -56,6 +75,11 @@ absl::Status forEachLine(const std::string &path,
   if (file.bad())
     return absl::UnavailableError(absl::StrCat("reading '", path, "' failed"));
   return absl::OkStatus();
+}
+
+absl::Status noTexts(const std::string &path) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", path, "' holds no texts: expected a JSON object with a \"text\" a line"));
 }
 
 } // namespace
@@ -75,8 +99,7 @@ absl::StatusOr<TextFileInfo> gem::scanTextFile(const std::string &path) {
   if (!status.ok())
     return status;
   if (info.numTexts == 0)
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", path, "' holds no texts: expected a JSON object with a \"text\" a line"));
+    return noTexts(path);
   info.hash = "blake3:" + llvm::toHex(hasher.final<32>(), /*LowerCase=*/true);
   return info;
 }
@@ -90,4 +113,17 @@ absl::Status gem::forEachTextOf(const std::string &path,
       return found.status();
     return consume(text);
   });
+}
+
+absl::StatusOr<std::vector<CalibrationText>> gem::readTextFile(const std::string &path) {
+  std::vector<CalibrationText> texts;
+  absl::Status status = forEachTextOf(path, [&](const CalibrationText &text) {
+    texts.push_back(text);
+    return absl::OkStatus();
+  });
+  if (status.ok() && texts.empty())
+    status = noTexts(path);
+  if (!status.ok())
+    return status;
+  return texts;
 }

@@ -9,13 +9,16 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace gem {
 
 struct CalibrationText {
   std::string text;
-  std::string domain; ///< Empty when the object has none.
+  std::string domain;           ///< Empty when the object has none.
+  std::optional<int32_t> label; ///< The right class, 0 or more.
 };
 
 /// What a file of texts holds.
@@ -25,13 +28,18 @@ struct TextFileInfo {
 };
 
 /// Checks every line of `path` and counts the texts. A line is a JSON object with a string
-/// `text` and, where it has one, a string `domain`; blank lines are skipped. Errors name
-/// the file and the line. A file without texts is an error.
+/// `text` and, where it has them, a string `domain` and an integer `label` from 0 on; null
+/// is the same as none, other members are ignored, blank lines skipped. Errors name the file
+/// and the line. A file without texts is an error.
 absl::StatusOr<TextFileInfo> scanTextFile(const std::string &path);
 
 /// Calls `consume` for every text in order, holding one at a time.
 absl::Status forEachTextOf(const std::string &path,
                            absl::FunctionRef<absl::Status(const CalibrationText &)> consume);
+
+/// All texts of `path`, for those who need them again and again; with the errors of
+/// scanTextFile.
+absl::StatusOr<std::vector<CalibrationText>> readTextFile(const std::string &path);
 
 } // namespace gem
 

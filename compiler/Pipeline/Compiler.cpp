@@ -5,18 +5,18 @@
 
 #include "compiler/Pipeline/Compiler.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "compiler/Calibration/RuntimeActivationSource.h"
 #include "compiler/Calibration/TextFile.h"
 #include "compiler/Checkpoint/ModelSource.h"
 #include "compiler/Import/ImportModel.h"
+#include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
+#include "passes/Quantization/EncodedWeight.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "targets/Target.h"
 #include "llvm/Support/FileSystem.h"
@@ -29,41 +29,6 @@ using namespace mlir;
 using namespace gem;
 
 namespace {
-
-/// Collects the errors reported while it lives.
-class ErrorCollector {
-public:
-  explicit ErrorCollector(MLIRContext *context)
-      : handler(context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-            return success(); // notes and remarks repeat the IR
-          std::string text;
-          llvm::raw_string_ostream stream(text);
-          if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
-            stream << file.getFilename().getValue() << ":" << file.getLine() << ":"
-                   << file.getColumn() << ": ";
-          std::string message = diagnostic.str();
-          if (auto name = diagnostic.getLocation()->findInstanceOf<NameLoc>();
-              name && text.empty()) {
-            // A user knows the tensor's name, not the operation that holds it.
-            stream << name.getName().getValue() << ": ";
-            if (size_t end = message.find("' op "); message.front() == '\'' && end != message.npos)
-              message.erase(0, end + 5);
-          }
-          errors.push_back(text + message);
-          return success();
-        }) {}
-
-  absl::Status toStatus(llvm::StringRef fallback) const {
-    if (errors.empty())
-      return absl::InternalError(fallback.str());
-    return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
-  }
-
-private:
-  std::vector<std::string> errors;
-  ScopedDiagnosticHandler handler;
-};
 
 /// Whether a file holds a module rather than a checkpoint: bytecode, or text that begins
 /// as textual IR does.
@@ -116,6 +81,11 @@ std::string nameOfPath(const std::string &path) {
   if (!llvm::sys::fs::is_directory(path))
     name = llvm::sys::path::stem(name);
   return name.str();
+}
+
+/// The format behind a short name: groups of 32 with two-level scales are the default.
+std::string uniformFormat(const std::string &name) {
+  return name == "int4" || name == "int3" ? name + "g32" : name;
 }
 
 std::string typeName(Type type) {
@@ -287,7 +257,10 @@ absl::Status Compiler::lower() {
   setProvenance("quantize", options.quantize);
   const Target *target = findTarget("cpu");
   PassManager passes(&context);
-  buildGraphPipeline(passes, options.quantize);
+  buildGraphPipeline(passes);
+  AssignWeightFormatsPassOptions formatOptions;
+  formatOptions.format = uniformFormat(options.quantize);
+  passes.addPass(createAssignWeightFormatsPass(formatOptions));
   target->buildPipeline(passes, device);
   if (absl::Status status = runPasses(passes); !status.ok())
     return status;
@@ -308,6 +281,7 @@ absl::Status Compiler::write(BundleSink &sink) {
         " an application may use there; shorten --sequence, or choose another device"));
   BundleOptions bundleOptions;
   bundleOptions.producer = options.producer;
+  bundleOptions.threads = options.threads;
   auto progress = [this](uint64_t done, uint64_t total) {
     if (options.progress)
       options.progress("writing the bundle", done, total);
@@ -370,7 +344,8 @@ void Compiler::reportProgram() {
       tensor.name = constant.getSymName();
       tensor.shape.assign(type.getShape().begin(), type.getShape().end());
       tensor.sourceType = typeName(constant.getValue().getElementType());
-      tensor.format = typeName(type.getElementType());
+      std::optional<quant::Format> format = getFormat(type.getElementType());
+      tensor.format = format ? format->name() : typeName(type.getElementType());
       tensor.layout = stringifyLayout(type.getLayout());
       tensor.bytes = type.getByteSize();
     }

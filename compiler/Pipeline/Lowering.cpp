@@ -4,15 +4,36 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Pipeline/Lowering.h"
+#include "absl/status/statusor.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
+#include "targets/Bundle/BundleWriter.h"
+#include "targets/Target.h"
+#include "targets/devices/DeviceProfile.h"
 
-void gem::buildGraphPipeline(mlir::OpPassManager &passes, const std::string &format) {
+void gem::buildGraphPipeline(mlir::OpPassManager &passes) {
   passes.addPass(createFoldEmbeddingsPass());
   mlir::OpPassManager &functions = passes.nest<mlir::func::FuncOp>();
   functions.addPass(createFuseLinearEpiloguesPass());
   functions.addPass(createSliceReadRowsPass());
   functions.addPass(mlir::createCSEPass());
-  passes.addPass(createAssignWeightFormatsPass({format}));
+}
+
+absl::Status gem::writeHostBundle(mlir::ModuleOp module, unsigned threads,
+                                  MemoryBundleSink &sink) {
+  absl::StatusOr<DeviceProfile> device = findDevice("host");
+  if (!device.ok())
+    return device.status();
+  const Target *target = findTarget("cpu");
+  mlir::PassManager passes(module.getContext());
+  buildGraphPipeline(passes);
+  passes.addPass(createAssignWeightFormatsPass());
+  target->buildPipeline(passes, *device);
+  if (mlir::failed(passes.run(module)))
+    return absl::InternalError("lowering the model to run it here failed");
+  BundleOptions options;
+  options.producer = "calibration";
+  options.threads = threads;
+  return writeBundle(module, *target, options, sink).status();
 }

@@ -6,7 +6,8 @@
 #ifndef GEM_COMPILER_PIPELINE_LOWERING_H
 #define GEM_COMPILER_PIPELINE_LOWERING_H
 
-#include <string>
+#include "absl/status/status.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace mlir {
 class OpPassManager;
@@ -14,9 +15,15 @@ class OpPassManager;
 
 namespace gem {
 
-/// Appends the passes that every target shares: fold, fuse, slice, and decide the formats
-/// of the weights. `format` is that of `--quantize`.
-void buildGraphPipeline(mlir::OpPassManager &passes, const std::string &format);
+class MemoryBundleSink;
+
+/// Appends the passes that every target shares and that change no value: fold, fuse, slice.
+void buildGraphPipeline(mlir::OpPassManager &passes);
+
+/// Lowers `module`, in the gem dialect, for the machine at hand and writes it to memory, to
+/// be run while compiling. Weights whose format is not decided are stored in f32. The module
+/// is left as its program; diagnostics go to its context.
+absl::Status writeHostBundle(mlir::ModuleOp module, unsigned threads, MemoryBundleSink &sink);
 
 } // namespace gem
 

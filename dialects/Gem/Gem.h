@@ -18,9 +18,12 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "runtime/schema/WeightFormat.h"
 
 #include "dialects/Gem/GemDialect.h.inc"
 #include "dialects/Gem/GemEnums.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Gem/GemTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Gem/GemAttributes.h.inc"
 #define GET_OP_CLASSES

@@ -9,6 +9,8 @@
 
 #include "dialects/Gem/GemDialect.cpp.inc"
 #include "dialects/Gem/GemEnums.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Gem/GemTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Gem/GemAttributes.cpp.inc"
 
@@ -16,6 +18,10 @@ using namespace mlir;
 using namespace gem;
 
 void GemDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Gem/GemTypes.cpp.inc"
+      >();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/Gem/GemAttributes.cpp.inc"
@@ -85,6 +91,76 @@ LogicalResult GemDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsi
 LogicalResult GemDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned,
                                                       NamedAttribute attribute) {
   return verifyBindingAttribute(op, attribute);
+}
+
+//===----------------------------------------------------------------------===//
+// !gem.q
+//===----------------------------------------------------------------------===//
+
+Type QuantizedType::parse(AsmParser &parser) {
+  SMLoc loc = parser.getCurrentLocation();
+  IntegerType code;
+  int64_t group = 0;
+  bool hasScales = false;
+  if (parser.parseLess() || parser.parseType(code))
+    return {};
+  while (succeeded(parser.parseOptionalComma())) {
+    if (succeeded(parser.parseOptionalKeyword("group"))) {
+      if (parser.parseEqual() || parser.parseInteger(group))
+        return {};
+    } else if (parser.parseKeyword("scales") || parser.parseEqual() || parser.parseKeyword("f16")) {
+      return {};
+    } else {
+      hasScales = true;
+    }
+  }
+  if (parser.parseGreater())
+    return {};
+  format::Scales scales = hasScales    ? format::Scales::kF16Group
+                          : group != 0 ? format::Scales::kTwoLevel
+                                       : format::Scales::kRow;
+  return parser.getChecked<QuantizedType>(loc, parser.getContext(), code.getWidth(), group, scales);
+}
+
+void QuantizedType::print(AsmPrinter &printer) const {
+  printer << "<i" << getBits();
+  if (getGroup())
+    printer << ", group = " << getGroup();
+  if (getScales() == format::Scales::kF16Group)
+    printer << ", scales = f16";
+  printer << ">";
+}
+
+LogicalResult QuantizedType::verify(function_ref<InFlightDiagnostic()> emitError, unsigned bits,
+                                    int64_t group, format::Scales scales) {
+  // quantized_type_c1
+  if (bits != 8 && bits != 4 && bits != 3 && bits != 2)
+    return emitError() << "expected codes of 8, 4, 3 or 2 bits, but got " << bits;
+  // quantized_type_c2
+  if (group != 0 && group != 32 && group != 64 && group != 128)
+    return emitError() << "expected a group of 32, 64 or 128 values, but got " << group;
+  if (bits == 8 && group != 0)
+    return emitError() << "expected no groups for codes of 8 bits, but got " << group;
+  // quantized_type_c3
+  if (!format::IsValid(bits, scales, group))
+    return emitError() << "expected a group for scales in f16";
+  return success();
+}
+
+int64_t QuantizedType::getStoredBytes(ArrayRef<int64_t> shape, bool isMatrix) const {
+  if (isMatrix)
+    return format::PanelMatrixBytes(getBits(), getScales(), getGroup(), shape[0], shape[1]);
+  return format::LayOutTable(getBits(), getScales(), getGroup(), shape[0], shape[1]).size;
+}
+
+int64_t QuantizedType::getEncodedBytes(ArrayRef<int64_t> shape) const {
+  int64_t bytes = shape[0] * shape[1];
+  if (getScales() != format::Scales::kF16Group)
+    bytes += shape[0] * 4;
+  if (getGroup())
+    bytes += shape[0] * static_cast<int64_t>(format::Groups(shape[1], getGroup())) *
+             (getScales() == format::Scales::kF16Group ? 2 : 1);
+  return bytes;
 }
 
 //===----------------------------------------------------------------------===//

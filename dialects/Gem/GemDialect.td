@@ -58,6 +58,7 @@ def Gem_Dialect : Dialect {
   }];
   let cppNamespace = "::gem";
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;
@@ -67,6 +68,43 @@ def Gem_Dialect : Dialect {
 class Gem_Attr<string name, string attrMnemonic, list<Trait> traits = []>
     : AttrDef<Gem_Dialect, name, traits> {
   let mnemonic = attrMnemonic;
+}
+
+def Gem_QuantizedType : TypeDef<Gem_Dialect, "Quantized"> {
+  let mnemonic = "q";
+  let summary = "an element that is stored as an integer code and a scale";
+  let description = [{
+    The element type of a weight [n, k] of integer codes `q`, of 8 bits (-127 to 127)
+    or of b = 4, 3 or 2 bits (-2^(b-1) to 2^(b-1) - 1). Scales run along the last axis.
+
+    | type | value | bits a weight, k = 768 |
+    | --- | --- | --- |
+    | `!gem.q<i8>` | `s[n] * q[n, k]` | 8.04 |
+    | `!gem.q<i4>` | `s[n] * q[n, k]` | 4.04 |
+    | `!gem.q<i4, group = 32>` | `s[n] * r[n, k / 32] * q[n, k]` | 4.29 |
+    | `!gem.q<i4, group = 32, scales = f16>` | `h[n, k / 32] * q[n, k]` | 4.50 |
+    | `!gem.q<i3, group = 64>` | `s[n] * r[n, k / 64] * q[n, k]` | 3.17 |
+
+    `s` is f32 in a matrix that is contracted over k and bf16 in a table whose rows are
+    looked up, `r` an integer of 1 to 255, `h` an f16. With the two-level scales `s * r` a
+    sum over k is an integer sum, exact on every target, multiplied once by `s`.
+
+    Constraints:
+    * (C1) the bits are 8, 4, 3 or 2.
+    * (C2) a group is 32, 64 or 128 values; 8 bits have none.
+    * (C3) f16 scales need groups.
+  }];
+  let parameters = (ins "unsigned":$bits, "int64_t":$group, "::gem::format::Scales":$scales);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes in a bundle of a weight of `shape` (a matrix of panels, or a table).
+    int64_t getStoredBytes(llvm::ArrayRef<int64_t> shape, bool isMatrix) const;
+    /// Bytes of the encoded data of a weight of `shape` that is already quantized: the codes
+    /// as i8, row-major, then the f32 row scales (none with f16 scales), then the ratios (u8)
+    /// or scales (f16) of the groups, [n, groups].
+    int64_t getEncodedBytes(llvm::ArrayRef<int64_t> shape) const;
+  }];
 }
 
 def Gem_DimsAttr : Gem_Attr<"Dims", "dims",
@@ -136,7 +174,8 @@ def Gem_Layout : Gem_Enum<"Layout", "how a stored weight is arranged", [
 def Gem_LayoutAttr : Gem_EnumAttr<Gem_Layout, "layout", [{
     How a weight lies in a bundle. `row_major` is the checkpoint's order;
     `panel_16` stores a matrix [N, K] as ceil(N / 16) panels of K x 16, element
-    (n, k) at panel n / 16, index k * 16 + n % 16, rows past N zero.
+    (n, k) at panel n / 16, index k * 16 + n % 16, rows past N zero. Quantized weights
+    lie as runtime/schema/WeightFormat.h says.
   }]>;
 
 #endif // GEM_DIALECTS_GEM_GEMDIALECT_TD

@@ -24,7 +24,8 @@ enum class WeightUseKind {
   Matrix, ///< Contracted over its last axis with every token.
   Table,  ///< Single rows are gathered or added by token.
   Vector, ///< Added to or multiplied with every token.
-  Router, ///< Decides routing: kept in full precision and read row by row.
+  Router, ///< Decides routing: never quantized, and read row by row.
+  Map,    ///< Indices, stored as they are.
 };
 
 struct WeightUse {

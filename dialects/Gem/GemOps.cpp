@@ -115,8 +115,6 @@ int64_t attentionMacs(Value q, Value k, int64_t width, const SymbolSizes &sizes)
   return 2 * getExtent(typeOf(q), 0, sizes) * getExtent(typeOf(k), 0, sizes) * width;
 }
 
-int64_t floatPrecision(Type type) { return cast<FloatType>(type).getFPMantissaWidth(); }
-
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -144,16 +142,25 @@ LogicalResult WeightOp::verify() {
     return failure();
   auto type = cast<RankedTensorType>(getValue().getType());
   RankedTensorType weightType = getWeightType();
+  Type element = weightType.getElementType();
+  auto quantized = dyn_cast<QuantizedType>(element);
+  // weight_c3
+  if (quantized && weightType.getRank() != 2)
+    return emitOpError("expected a matrix or a table to be quantized, but got ") << weightType;
+  if (element != type.getElementType() && !quantized && !isa<Float32Type, Float16Type>(element))
+    return emitOpError("expected stored to be f32, f16 or quantized, but got ") << weightType;
   // weight_c2
-  if (weightType.getShape() != type.getShape())
+  if (type.getElementType().isUnsignedInteger(8)) {
+    if (!quantized || type.getRank() != 1 ||
+        quantized.getEncodedBytes(weightType.getShape()) != type.getDimSize(0))
+      return emitOpError("expected stored to be a quantized type that is encoded in ")
+             << type << ", but got " << weightType;
+  } else if (weightType.getShape() != type.getShape()) {
     return emitOpError("expected stored to have the shape of ")
            << type << ", but got " << weightType;
-  // weight_c3
-  Type element = weightType.getElementType();
-  if (element != type.getElementType() &&
-      !(isa<Float32Type>(element) && floatPrecision(type.getElementType()) < 24))
-    return emitOpError("expected stored to hold every value of ")
-           << type.getElementType() << ", but got " << element;
+  }
+  if (type.getElementType().isUnsignedInteger(16) && getStored())
+    return emitOpError("expected ") << type << " to be stored as it is, but got " << weightType;
   // weight_c4
   if (getLayout() == Layout::Panel16 && weightType.getRank() != 2)
     return emitOpError("expected a matrix for layout panel_16, but got ") << weightType;
@@ -209,11 +216,37 @@ LogicalResult EmbeddingOp::verify() {
                           getIds(), 0)))
     return failure();
   // embedding_c2
-  return verifyExtent(*this, "the width of the result", getResult(), 1, "that of the table",
-                      getTable(), 1);
+  if (getTables().empty() || getTables().size() > 4)
+    return emitOpError("expected one to four tables, but got ") << getTables().size();
+  int64_t rows = 0;
+  for (Value table : getTables()) {
+    if (failed(verifyExtent(*this, "the width of the result", getResult(), 1, "that of the table",
+                            table, 1)))
+      return failure();
+    rows += typeOf(table).getDimSize(0);
+  }
+  // embedding_c3
+  if (getMap() && rows > 65536)
+    return emitOpError("expected tables of at most 65536 rows with a map, but got ") << rows;
+  return success();
+}
+int64_t EmbeddingOp::getNumIds() {
+  if (getMap())
+    return typeOf(getMap()).getDimSize(0);
+  int64_t rows = 0;
+  for (Value table : getTables())
+    rows += typeOf(table).getDimSize(0);
+  return rows;
 }
 int64_t EmbeddingOp::getMacs(const SymbolSizes &) { return 0; }
-SmallVector<WeightUse> EmbeddingOp::getWeightUses() { return {{1, WeightUseKind::Table}}; }
+SmallVector<WeightUse> EmbeddingOp::getWeightUses() {
+  SmallVector<WeightUse> uses;
+  for (unsigned index = 0; index < getTables().size(); ++index)
+    uses.push_back({1 + index, WeightUseKind::Table});
+  if (getMap())
+    uses.push_back({static_cast<unsigned>(1 + getTables().size()), WeightUseKind::Map});
+  return uses;
+}
 
 LogicalResult AddPositionOp::verify() {
   // add_position_c1

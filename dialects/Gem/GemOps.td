@@ -14,8 +14,10 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-// What activations and weights may be made of. Quantized element types join here.
-def Gem_WeightMatrix : 2DTensorOf<[F32, F16, BF16]>;
+// What activations and weights may be made of.
+def Gem_Quantized : Type<CPred<"::llvm::isa<::gem::QuantizedType>($_self)">, "gem.q type">;
+def Gem_WeightMatrix : 2DTensorOf<[F32, F16, BF16, Gem_Quantized]>;
+def Gem_RouterMatrix : 2DTensorOf<[F32, F16, BF16]>;
 def Gem_WeightVector : 1DTensorOf<[F32, F16, BF16]>;
 def Gem_TokenMatrix : 2DTensorOf<[F32]>;
 def Gem_TokenIds : 1DTensorOf<[I32]>;
@@ -59,20 +61,24 @@ def Gem_WeightOp : Gem_Op<"weight", [Symbol]> {
     arrangement happen while the bundle is written, a block at a time, so a weight
     is never held in memory twice.
 
-    Meaning: `get_weight @w` is `value`, each element converted exactly to
-    `stored`'s element type.
+    Meaning: `get_weight @w` is `value`, each element converted to `stored`'s element
+    type: exactly where that is wider, rounded to the nearest (even) f16 where it is
+    f16, and to a `!gem.q` by round-to-nearest with the scales that give the least
+    squared error. A weight whose codes were chosen already has their encoding
+    (`!gem.q`'s description) as its `value`, bytes that are not converted.
 
     ```mlir
     gem.weight @classifier.weight dense_resource<c> : tensor<39x128xf16>
     gem.weight @scar.out.weight dense_resource<o> : tensor<128x128xf16>
-        stored(tensor<128x128xf32>) layout(panel_16)
+        stored(tensor<128x128x!gem.q<i4, group = 32>>) layout(panel_16)
     ```
 
     Constraints:
-    * (C1) `value` is a `dense` or `dense_resource` tensor of f32, f16 or bf16, with
-      at least one element and at most 2^40.
-    * (C2) `stored` has the shape of `value`.
-    * (C3) the element type of `stored` holds every value of `value`'s.
+    * (C1) `value` is a `dense` or `dense_resource` tensor of f32, f16, bf16 or ui16, with
+      at least one element and at most 2^40; or of ui8, as encoded codes.
+    * (C2) `stored` has the shape of `value`; for encoded codes, a quantized element type
+      and the shape whose encoding has as many bytes.
+    * (C3) `stored` is f32, f16 or quantized, and quantized only with rank 2.
     * (C4) layout `panel_16` needs rank 2.
     * (C5) a `dense_resource` holds exactly the bytes of its type.
   }];
@@ -145,26 +151,47 @@ def Gem_TokenizerOp : Gem_Op<"tokenizer", [Symbol]> {
 //===----------------------------------------------------------------------===//
 
 def Gem_EmbeddingOp : Gem_PureOp<"embedding",
-    [DeclareOpInterfaceMethods<Gem_CostOpInterface>,
+    [AttrSizedOperandSegments, DeclareOpInterfaceMethods<Gem_CostOpInterface>,
      DeclareOpInterfaceMethods<Gem_WeightUserOpInterface>]> {
   let summary = "rows of a table, by token id";
   let description = [{
     `y[i, :] = table[ids[i], :]`
 
-    Quantized: the row is dequantized by its own scale; `y` is f32.
+    With several tables, `table` is their rows one after the other; each may have a format
+    of its own. With a `map`, the row is `map[ids[i]]`, so that tokens of one table need
+    not follow each other. `gem-assign-weight-formats` splits tables so.
+
+    Quantized: `y[i, h] = (s[row] * r[row, h / group]) * q[row, h]`, each product rounded
+    to f32.
 
     ```mlir
     %y = gem.embedding %ids, %table
         : (tensor<?xi32, #gem.dims<n>>, tensor<8192x128xf32>) -> tensor<?x128xf32, #gem.dims<n>>
+    %z = gem.embedding %ids, %frequent, %rare map %rows
+        : (tensor<?xi32, #gem.dims<n>>, tensor<512x128x!gem.q<i8>>, tensor<7680x128x!gem.q<i4>>,
+           tensor<8192xui16>) -> tensor<?x128xf32, #gem.dims<n>>
     ```
 
     Constraints:
     * (C1) `y` has as many rows as `ids` elements, by extent or by name.
-    * (C2) `y` is as wide as `table`.
+    * (C2) there are one to four tables, as wide as `y`.
+    * (C3) the tables have at most 65536 rows where there is a `map`.
   }];
-  let arguments = (ins Gem_TokenIds:$ids, Gem_WeightMatrix:$table);
+  let arguments = (ins Gem_TokenIds:$ids, Variadic<Gem_WeightMatrix>:$tables,
+                       Optional<1DTensorOf<[UI16]>>:$map);
   let results = (outs Gem_TokenMatrix:$result);
-  let assemblyFormat = "$ids `,` $table attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $ids `,` $tables (`map` $map^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$ids, "::mlir::Value":$table), [{
+      build($_builder, $_state, result, ids, ::mlir::ValueRange(table), ::mlir::Value());
+    }]>,
+  ];
+  let extraClassDeclaration = [{
+    /// The ids that have a row: 0 to this, exclusive.
+    int64_t getNumIds();
+  }];
 }
 
 def Gem_AddPositionOp : Gem_PureOp<"add_position",
@@ -243,9 +270,12 @@ def Gem_LinearOp : Gem_PureOp<"linear",
     Without `bias` or `residual` that term is absent. The sum runs over k in order,
     each step a fused multiply-add, starting from `bias[n]`.
 
-    Quantized: `w[n, k] = scale[n] * q[n, k]` (or the group's scale), `x` quantized
-    per token to symmetric int8, round to nearest even; the integer sum is exact and
-    is multiplied once by both scales.
+    Quantized: each token of `x` becomes `t[i] * c[i, k]`, with `t[i] = max_k |x[i, k]| / 127`
+    and codes `c` rounded to nearest even. With the codes `q`, scales `s` and ratios `r` of
+    `w`, the sum is `(sum_g r[n, g] * sum_{k in g} c[i, k] * q[n, k]) * (s[n] * t[i])`: the
+    integer sums are exact, and the product and `bias[n]` are one fused multiply-add. With
+    f16 scales `h`, it is `(fma over g of sum_{k in g} c[i, k] * q[n, k] and h[n, g]) * t[i]`.
+    f16 weights are widened, and `x` stays f32.
 
     ```mlir
     %y = gem.linear %x, %w, %b residual %r activation(gelu)
@@ -390,8 +420,8 @@ def Gem_RouteTokensOp : Gem_PureOp<"route_tokens",
     A checkpoint that comes straight from training has no centroids; then the operand
     is absent and `num_clusters` says how many `gem-fit-router-centroids` will fit.
 
-    Quantized: never; `w_r` and `centroids` stay f32, since a decision that flips is
-    an error that no later layer can mend.
+    Quantized: f32 or f16, never fewer bits, since a decision that flips is an error that
+    no later layer can mend.
 
     ```mlir
     %probs, %routed, %cluster = gem.route_tokens %x, %w_r, %centroids
@@ -409,8 +439,8 @@ def Gem_RouteTokensOp : Gem_PureOp<"route_tokens",
     * (C4) `routed` and `cluster` have as many elements as x has rows.
     * (C5) `threshold` is a number between 0 and 1.
   }];
-  let arguments = (ins Gem_TokenMatrix:$x, Gem_WeightMatrix:$w_r,
-                       Optional<Gem_WeightMatrix>:$centroids,
+  let arguments = (ins Gem_TokenMatrix:$x, Gem_RouterMatrix:$w_r,
+                       Optional<Gem_RouterMatrix>:$centroids,
                        I64Attr:$num_clusters, F64Attr:$threshold);
   let results = (outs Gem_TokenMatrix:$probs, 1DTensorOf<[I1]>:$routed,
                       1DTensorOf<[I32]>:$cluster);
@@ -434,8 +464,8 @@ def Gem_ScarAttentionOp : Gem_PureOp<"scar_attention",
     | `same_cluster` | `cluster[i] == cluster[j]` |
     | `same_route` | `routed[i] == routed[j]` |
 
-    A forbidden pair weighs exactly 0 and the softmax runs over the permitted ones; a
-    token always permits itself. Query row i is token `first_query + i`. Padding
+    With `causal` a token also attends to none after it. A forbidden pair weighs exactly 0
+    and the softmax runs over the permitted ones; a token always permits itself. Query row i is token `first_query + i`. Padding
     tokens attend and are attended to, as in the published trainer.
 
     ```mlir
@@ -451,13 +481,13 @@ def Gem_ScarAttentionOp : Gem_PureOp<"scar_attention",
   let arguments = (ins Gem_TokenMatrix:$q, Gem_TokenMatrix:$k, Gem_TokenMatrix:$v,
                        1DTensorOf<[I1]>:$routed, 1DTensorOf<[I32]>:$cluster,
                        I64Attr:$num_heads, I64Attr:$head_dim, F64Attr:$scale,
-                       Gem_ScarPredicateAttr:$predicate,
+                       Gem_ScarPredicateAttr:$predicate, UnitAttr:$causal,
                        DefaultValuedAttr<I64Attr, "0">:$first_query);
   let results = (outs Gem_TokenMatrix:$result);
   let assemblyFormat = [{
     $q `,` $k `,` $v `,` $routed `,` $cluster `heads` `(` $num_heads `)`
     `head_dim` `(` $head_dim `)` `scale` `(` $scale `)` `predicate` `(` custom<EnumKeyword>($predicate) `)`
-    (`first_query` `(` $first_query^ `)`)? attr-dict `:` functional-type(operands, results)
+    (`causal` $causal^)? (`first_query` `(` $first_query^ `)`)? attr-dict `:` functional-type(operands, results)
   }];
 }
 

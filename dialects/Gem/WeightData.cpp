@@ -23,8 +23,11 @@ static DenseElementsAttr getSplat(ElementsAttr value) {
 
 LogicalResult gem::verifyWeightData(Operation *op, ElementsAttr value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || !isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()))
-    return op->emitOpError("expected a tensor of f32, f16 or bf16, but got ") << value.getType();
+  Type element = type ? type.getElementType() : Type();
+  if (!type || !(isa<Float32Type, Float16Type, BFloat16Type>(element) ||
+                 element.isUnsignedInteger(8) || element.isUnsignedInteger(16)))
+    return op->emitOpError("expected a tensor of f32, f16, bf16, ui16 or (encoded) ui8, but got ")
+           << value.getType();
   if (!isa<DenseElementsAttr, DenseResourceElementsAttr>(value))
     return op->emitOpError("expected dense or dense_resource data, but got another kind");
   int64_t elements = 1;

@@ -22,7 +22,7 @@ llvm::ArrayRef<char> getRawData(mlir::ElementsAttr value);
 inline constexpr int64_t kMaximumWeightElements = int64_t(1) << 40;
 
 /// Checks that `value` is what a weight's data may be: a dense or dense_resource tensor
-/// of f32, f16 or bf16, not empty, whose resource, if it has data, has the bytes of its
+/// of f32, f16, bf16, ui16 or ui8, not empty, whose resource, if it has data, has the bytes of its
 /// type. Errors are reported at `op`.
 mlir::LogicalResult verifyWeightData(mlir::Operation *op, mlir::ElementsAttr value);
 

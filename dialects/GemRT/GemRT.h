@@ -7,6 +7,7 @@
 #define GEM_DIALECTS_GEMRT_GEMRT_H
 
 #include "dialects/Gem/Gem.h"
+#include "dialects/GemRT/KernelCost.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/RegionKindInterface.h"
 
@@ -31,6 +32,10 @@ inline constexpr int64_t kAlignment = 64;
 inline constexpr int64_t kMaximumBytes = int64_t(1) << 48;
 
 inline int64_t alignUp(int64_t value) { return (value + kAlignment - 1) / kAlignment * kAlignment; }
+
+/// The weight format that an element type stands for: "f32", "int8", "int4g32f16"
+/// (passes/Quantization/WeightFormat.h).
+std::string getFormatName(mlir::Type elementType);
 
 /// Every symbol of `program` at its maximum.
 SymbolSizes getMaximumSizes(ProgramOp program);

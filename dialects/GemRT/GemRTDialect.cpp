@@ -153,15 +153,26 @@ LogicalResult ConstantType::verify(function_ref<InFlightDiagnostic()> emitError,
     if (failed(verifyStaticExtent(emitError, extent)))
       return failure();
   // constant_type_c2
-  if (!llvm::isa<FloatType>(elementType))
-    return emitError() << "expected float elements, but got " << elementType;
+  bool isQuantized = llvm::isa<QuantizedType>(elementType);
+  if (!llvm::isa<FloatType>(elementType) && !isQuantized && !elementType.isUnsignedInteger(16))
+    return emitError() << "expected elements of a float, ui16 or gem.q type, but got "
+                       << elementType;
   // constant_type_c3
-  if (layout == Layout::Panel16 && shape.size() != 2)
-    return emitError() << "expected two extents for layout panel_16, but got " << shape.size();
+  if ((layout == Layout::Panel16 || isQuantized) && shape.size() != 2)
+    return emitError() << "expected two extents for "
+                       << (isQuantized ? "quantized elements" : "layout panel_16") << ", but got "
+                       << shape.size();
   return success();
 }
 
 int64_t ConstantType::getByteSize() const {
+  if (auto quantized = llvm::dyn_cast<QuantizedType>(getElementType())) {
+    // Neither extent has more than 31 bits, and a code at most 8.
+    int64_t codes = multiplySizes(getShape()[0] + 16, getShape()[1] + 128);
+    return codes >= kMaximumBytes / 8
+               ? kMaximumBytes
+               : quantized.getStoredBytes(getShape(), getLayout() == Layout::Panel16);
+  }
   int64_t bytes = getElementType().getIntOrFloatBitWidth() / 8;
   for (auto [index, extent] : llvm::enumerate(getShape()))
     bytes = multiplySizes(

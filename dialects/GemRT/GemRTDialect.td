@@ -82,8 +82,8 @@ def GemRT_ConstantType : GemRT_Type<"Constant", "constant"> {
 
     Constraints:
     * (C1) extents are positive and at most 2^31 - 1.
-    * (C2) the element type is a float.
-    * (C3) layout `panel_16` needs two extents.
+    * (C2) the element type is a float, ui16 or a `!gem.q`.
+    * (C3) layout `panel_16` and quantized elements need two extents.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,
                         "::gem::Layout":$layout);
@@ -135,14 +135,15 @@ def GemRT_EmbeddingKernel : GemRT_Kernel<"EmbeddingKernel", "embedding"> {
   let summary = "rows of a table by id";
   let description = [{
     `y[i, :] = table[ids[i], :]`. An id outside the table ends the run with an error.
-    Inputs: ids i32 [n], table f32 [V, H] constant, row-major. Outputs: y f32 [n, H].
+    Inputs: ids i32 [n], table [V, H] constant, row-major, f32, f16 or quantized.
+    Outputs: y f32 [n, H].
   }];
 }
 def GemRT_AddPositionKernel : GemRT_Kernel<"AddPositionKernel", "add_position", ["getInPlaceInputs"]> {
   let summary = "adds row i of a table to row i";
   let description = [{
     `y[i, :] = x[i, :] + table[i, :]`.
-    Inputs: x f32 [n, H], table f32 [P, H] constant, row-major, P >= n.
+    Inputs: x f32 [n, H], table [P, H] constant, row-major, f32, f16 or quantized, P >= n.
     Outputs: y f32 [n, H], which may be x.
   }];
 }
@@ -156,7 +157,7 @@ def GemRT_LinearKernel : GemRT_Kernel<"LinearKernel", "linear", ["getInPlaceInpu
   let summary = "linear layer with activation and residual";
   let description = [{
     `y[i, n] = activation(sum_k x[i, k] w[n, k] + bias[n]) + residual[i, n]`.
-    Inputs: x f32 [m, K], w f32 [N, K] constant, panel_16, bias f32 [N] constant or
+    Inputs: x f32 [m, K], w f32 or f16 [N, K] constant, panel_16, bias f32 [N] constant or
     none, residual f32 [m, N] or none. Outputs: y f32 [m, N] (or [N] when m is 1), which
     may be the residual.
   }];
@@ -197,7 +198,7 @@ def GemRT_AttentionKernel : GemRT_KernelWithVerifier<"AttentionKernel", "attenti
 def GemRT_RouteTokensKernel : GemRT_KernelWithVerifier<"RouteTokensKernel", "route_tokens"> {
   let summary = "the dynamic token router";
   let description = [{
-    Inputs: x f32 [n, H], w_r f32 [C, H] and centroids f32 [K, H] constants, row-major.
+    Inputs: x f32 [n, H], w_r [C, H] and centroids [K, H] constants, row-major, f32 or f16.
     Outputs: probs f32 [n, C] or none, routed ui8 [n], cluster i32 [n]. `threshold` is
     finite.
   }];
@@ -207,12 +208,14 @@ def GemRT_RouteTokensKernel : GemRT_KernelWithVerifier<"RouteTokensKernel", "rou
 def GemRT_ScarAttentionKernel : GemRT_KernelWithVerifier<"ScarAttentionKernel", "scar_attention"> {
   let summary = "attention over the pairs the router permits";
   let description = [{
-    As `attention`, over the pairs that `predicate` permits.
+    As `attention`, over the pairs that `predicate` permits and, if `causal`, of no later
+    key.
     Inputs: q f32 [m, A], k and v f32 [n, A], routed ui8 [n], cluster i32 [n].
     Outputs: y f32 [m, A]. The parameters are those of `attention`.
   }];
   let parameters = (ins "int64_t":$heads, "int64_t":$head_dim, GemRT_F32Param:$scale,
-                        "int64_t":$first_query, EnumParameter<Gem_ScarPredicate>:$predicate);
+                        "int64_t":$first_query, EnumParameter<Gem_ScarPredicate>:$predicate,
+                        DefaultValuedParameter<"bool", "false">:$causal);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 def GemRT_SelectRowKernel : GemRT_KernelWithVerifier<"SelectRowKernel", "select_row"> {
@@ -223,6 +226,45 @@ def GemRT_SelectRowKernel : GemRT_KernelWithVerifier<"SelectRowKernel", "select_
   }];
   let parameters = (ins "int64_t":$row);
   let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def GemRT_QuantizeTokensKernel : GemRT_Kernel<"QuantizeTokensKernel", "quantize_tokens"> {
+  let summary = "tokens as symmetric int8";
+  let description = [{
+    Of each row of x: the scale max |x| / 127, the codes x / scale rounded to nearest even,
+    and their sums (runtime/schema/WeightFormat.h).
+    Inputs: x f32 [m, K]. Outputs: y ui8 [m, R], R = TokenRowBytes(K).
+  }];
+}
+def GemRT_LinearQuantizedKernel : GemRT_Kernel<"LinearQuantizedKernel", "linear_quantized", ["getInPlaceInputs"]> {
+  let summary = "linear layer on quantized tokens and weights";
+  let description = [{
+    As `linear`, the sum over integer codes as `gem.linear` says for quantized weights.
+    Inputs: x ui8 [m, R] as `quantize_tokens` makes it, w quantized [N, K] constant,
+    panel_16, bias f32 [N] constant or none, residual f32 [m, N] or none. Outputs: y f32
+    [m, N] (or [N] when m is 1), which may be the residual.
+  }];
+  let parameters = (ins EnumParameter<Gem_Activation>:$activation);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def GemRT_LayerNormQuantizedKernel : GemRT_KernelWithVerifier<"LayerNormQuantizedKernel", "layer_norm_quantized", ["getInPlaceInputs"]> {
+  let summary = "layer normalization, quantized too";
+  let description = [{
+    As `layer_norm`, and the result as `quantize_tokens` would make it.
+    Inputs: x f32 [n, H], gamma f32 [H], beta f32 [H] constants. Outputs: y f32 [n, H] or
+    none, which may be x; quantized ui8 [n, R], R = TokenRowBytes(H).
+  }];
+  let parameters = (ins GemRT_F32Param:$epsilon);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def GemRT_EmbeddingBlocksKernel : GemRT_Kernel<"EmbeddingBlocksKernel", "embedding_blocks"> {
+  let summary = "rows of several tables by id";
+  let description = [{
+    As `embedding`, of the rows of up to four tables, one after the other, and of row
+    map[id] where there is a map.
+    Inputs: ids i32 [n], four tables [V, H] constants, row-major, f32, f16 or quantized,
+    all but the first or none, map ui16 [M] constant or none. Outputs: y f32 [n, H].
+  }];
 }
 
 #endif // GEM_DIALECTS_GEMRT_GEMRTDIALECT_TD

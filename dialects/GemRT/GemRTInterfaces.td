@@ -27,6 +27,12 @@ def GemRT_KernelAttrInterface : AttrInterface<"KernelAttrInterface"> {
       the same element is written.
     }], "::llvm::SmallVector<unsigned>", "getInPlaceInputs", (ins "unsigned":$output),
     /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
+    InterfaceMethod<[{
+      What a call with operands of these types takes, with the extents of the symbols
+      given. Attention counts every pair of tokens, permitted or not.
+    }], "::gem::rt::KernelCost", "getCost",
+    (ins "::mlir::TypeRange":$inputs, "::mlir::TypeRange":$outputs,
+         "const ::gem::SymbolSizes &":$sizes)>,
   ];
 }
 

@@ -54,7 +54,12 @@ LogicalResult ConstantOp::verify() {
   // constant_c1
   if (failed(verifyWeightData(*this, getValue())))
     return failure();
-  if (getValue().getShapedType().getShape() != type.getShape())
+  auto quantized = dyn_cast<QuantizedType>(type.getElementType());
+  if (quantized && getValue().getShapedType().getElementType().isUnsignedInteger(8)) {
+    if (quantized.getEncodedBytes(type.getShape()) != getValue().getNumElements())
+      return emitOpError("expected encoded data of ") << quantized.getEncodedBytes(type.getShape())
+                                                      << " bytes, but got " << getValue().getType();
+  } else if (getValue().getShapedType().getShape() != type.getShape())
     return emitOpError("expected the extents of ") << getValue().getType() << ", but got " << type;
   // constant_c2
   auto segment = SymbolTable::lookupNearestSymbolFrom<SegmentOp>(*this, getSegmentAttr());

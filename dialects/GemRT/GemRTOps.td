@@ -90,7 +90,8 @@ def GemRT_ConstantOp : GemRT_Op<"constant", [Symbol, HasParent<"ProgramOp">]> {
     ```
 
     Constraints:
-    * (C1) `value` is what the value of a `gem.weight` may be, and `type` has its extents.
+    * (C1) `value` is what the value of a `gem.weight` may be, and `type` has its extents, or
+      for encoded codes the extents whose encoding has as many bytes.
     * (C2) `segment` names a segment of kind `weights`.
     * (C3) `offset`, once planned, is a multiple of 64 and not negative.
   }];

@@ -25,7 +25,9 @@ struct OperandSpec {
   StringRef name;
   unsigned rule;
   StringRef shape;
-  char element; // 'f' f32, 'i' i32, 'u' ui8
+  /// 'f' f32, 'i' i32, 'u' ui8, 'w' ui16, 'h' f32 or f16, 'q' quantized, 't' one of a table:
+  /// f32, f16 or quantized.
+  char element;
   Layout layout = Layout::RowMajor;
   /// A leading 'm' that is 1 may be left out of the shape.
   bool mayDropRow = false;
@@ -37,13 +39,36 @@ bool hasElement(Type type, char element) {
     return type.isF32();
   case 'i':
     return type.isInteger(32);
+  case 'w':
+    return type.isUnsignedInteger(16);
+  case 'h':
+    return type.isF32() || type.isF16();
+  case 'q':
+    return isa<QuantizedType>(type);
+  case 't':
+    return type.isF32() || type.isF16() || isa<QuantizedType>(type);
   default:
     return type.isUnsignedInteger(8);
   }
 }
 
 StringRef elementName(char element) {
-  return element == 'f' ? "f32" : element == 'i' ? "i32" : "ui8";
+  switch (element) {
+  case 'f':
+    return "f32";
+  case 'i':
+    return "i32";
+  case 'w':
+    return "ui16";
+  case 'h':
+    return "f32 or f16";
+  case 'q':
+    return "a gem.q type";
+  case 't':
+    return "f32, f16 or a gem.q type";
+  default:
+    return "ui8";
+  }
 }
 
 /// Checks the operands of one call, one by one.
@@ -149,6 +174,16 @@ LogicalResult verifyBoth(TypeRange inputs, ArrayRef<OperandSpec> inputSpecs, Typ
                  failed(verifier.verify("output", outputs, outputSpecs)));
 }
 
+/// Checks that quantized tokens `rows` have the bytes of rows of `width` elements.
+LogicalResult verifyTokenRows(EmitError emitError, Type rows, int64_t width) {
+  auto extent = dyn_cast<IntegerAttr>(cast<BufferType>(rows).getDims()[1]);
+  int64_t expected = format::TokenRowBytes(width);
+  if (extent && extent.getInt() == expected)
+    return success();
+  return emitError() << "expected rows of " << expected << " bytes for tokens of " << width
+                     << " elements, but got " << rows;
+}
+
 LogicalResult verifyF32(EmitError emitError, StringRef name, FloatAttr value) {
   if (value.getType().isF32() && value.getValue().isFinite())
     return success();
@@ -183,13 +218,13 @@ LogicalResult verifyAttention(MLIRContext *context, int64_t width, TypeRange inp
 
 LogicalResult EmbeddingKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
                                               EmitError emitError) const {
-  return verifyBoth(inputs, {{"ids", Buffer, "n", 'i'}, {"table", Constant, "VH", 'f'}}, outputs,
+  return verifyBoth(inputs, {{"ids", Buffer, "n", 'i'}, {"table", Constant, "VH", 't'}}, outputs,
                     {{"y", Buffer, "nH", 'f'}}, emitError);
 }
 
 LogicalResult AddPositionKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
                                                 EmitError emitError) const {
-  return verifyBoth(inputs, {{"x", Buffer, "nH", 'f'}, {"table", Constant, "PH", 'f'}}, outputs,
+  return verifyBoth(inputs, {{"x", Buffer, "nH", 'f'}, {"table", Constant, "PH", 't'}}, outputs,
                     {{"y", Buffer, "nH", 'f'}}, emitError);
 }
 SmallVector<unsigned> AddPositionKernelAttr::getInPlaceInputs(unsigned) const { return {0}; }
@@ -206,7 +241,7 @@ LogicalResult LinearKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
   return verifyBoth(
       inputs,
       {{"x", Buffer, "mK", 'f'},
-       {"w", Constant, "NK", 'f', Layout::Panel16},
+       {"w", Constant, "NK", 'h', Layout::Panel16},
        {"bias", Constant | Optional, "N", 'f'},
        {"residual", Buffer | Optional, "mN", 'f', Layout::RowMajor, /*mayDropRow=*/true}},
       outputs, {{"y", Buffer, "mN", 'f', Layout::RowMajor, /*mayDropRow=*/true}}, emitError);
@@ -256,7 +291,7 @@ LogicalResult RouteTokensKernelAttr::verifyCall(TypeRange inputs, TypeRange outp
                                                 EmitError emitError) const {
   return verifyBoth(
       inputs,
-      {{"x", Buffer, "nH", 'f'}, {"w_r", Constant, "CH", 'f'}, {"centroids", Constant, "KH", 'f'}},
+      {{"x", Buffer, "nH", 'f'}, {"w_r", Constant, "CH", 'h'}, {"centroids", Constant, "KH", 'h'}},
       outputs,
       {{"probs", Buffer | Optional, "nC", 'f'},
        {"routed", Buffer, "n", 'u'},
@@ -265,7 +300,8 @@ LogicalResult RouteTokensKernelAttr::verifyCall(TypeRange inputs, TypeRange outp
 }
 
 LogicalResult ScarAttentionKernelAttr::verify(EmitError emitError, int64_t heads, int64_t headDim,
-                                              FloatAttr scale, int64_t firstQuery, ScarPredicate) {
+                                              FloatAttr scale, int64_t firstQuery, ScarPredicate,
+                                              bool) {
   return verifyAttentionParams(emitError, heads, headDim, scale, firstQuery);
 }
 LogicalResult ScarAttentionKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
@@ -284,4 +320,66 @@ LogicalResult SelectRowKernelAttr::verifyCall(TypeRange inputs, TypeRange output
                                               EmitError emitError) const {
   return verifyBoth(inputs, {{"x", Buffer, "nH", 'f'}}, outputs, {{"y", Buffer, "1H", 'f'}},
                     emitError);
+}
+
+LogicalResult QuantizeTokensKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
+                                                   EmitError emitError) const {
+  if (failed(verifyBoth(inputs, {{"x", Buffer, "mK", 'f'}}, outputs, {{"y", Buffer, "mR", 'u'}},
+                        emitError)))
+    return failure();
+  auto width = llvm::dyn_cast<IntegerAttr>(llvm::cast<BufferType>(inputs[0]).getDims()[1]);
+  if (!width)
+    return emitError() << "expected x to have a constant width, but got " << inputs[0];
+  return verifyTokenRows(emitError, outputs[0], width.getInt());
+}
+
+LogicalResult LinearQuantizedKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
+                                                    EmitError emitError) const {
+  if (failed(verifyBoth(
+          inputs,
+          {{"x", Buffer, "mR", 'u'},
+           {"w", Constant, "NK", 'q', Layout::Panel16},
+           {"bias", Constant | Optional, "N", 'f'},
+           {"residual", Buffer | Optional, "mN", 'f', Layout::RowMajor, /*mayDropRow=*/true}},
+          outputs, {{"y", Buffer, "mN", 'f', Layout::RowMajor, /*mayDropRow=*/true}}, emitError)))
+    return failure();
+  return verifyTokenRows(emitError, inputs[0], llvm::cast<ConstantType>(inputs[1]).getShape()[1]);
+}
+SmallVector<unsigned> LinearQuantizedKernelAttr::getInPlaceInputs(unsigned) const { return {3}; }
+
+LogicalResult LayerNormQuantizedKernelAttr::verify(EmitError emitError, FloatAttr epsilon) {
+  return LayerNormKernelAttr::verify(emitError, epsilon);
+}
+LogicalResult LayerNormQuantizedKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
+                                                       EmitError emitError) const {
+  if (failed(verifyBoth(
+          inputs,
+          {{"x", Buffer, "nH", 'f'}, {"gamma", Constant, "H", 'f'}, {"beta", Constant, "H", 'f'}},
+          outputs, {{"y", Buffer | Optional, "nH", 'f'}, {"quantized", Buffer, "nR", 'u'}},
+          emitError)))
+    return failure();
+  return verifyTokenRows(emitError, outputs[1], llvm::cast<ConstantType>(inputs[1]).getShape()[0]);
+}
+SmallVector<unsigned> LayerNormQuantizedKernelAttr::getInPlaceInputs(unsigned output) const {
+  if (output == 0)
+    return {0};
+  return {};
+}
+
+LogicalResult EmbeddingBlocksKernelAttr::verifyCall(TypeRange inputs, TypeRange outputs,
+                                                    EmitError emitError) const {
+  if (failed(verifyBoth(inputs,
+                        {{"ids", Buffer, "n", 'i'},
+                         {"table 0", Constant, "AH", 't'},
+                         {"table 1", Constant | Optional, "BH", 't'},
+                         {"table 2", Constant | Optional, "CH", 't'},
+                         {"table 3", Constant | Optional, "DH", 't'},
+                         {"map", Constant | Optional, "M", 'w'}},
+                        outputs, {{"y", Buffer, "nH", 'f'}}, emitError)))
+    return failure();
+  for (unsigned index : {2, 3})
+    if (llvm::isa<AbsentType>(inputs[index]) && !llvm::isa<AbsentType>(inputs[index + 1]))
+      return emitError() << "expected absent tables to be the last, but table " << index
+                         << " follows one";
+  return success();
 }

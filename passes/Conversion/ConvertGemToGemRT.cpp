@@ -121,14 +121,42 @@ public:
     return buffer;
   }
 
+  Value quantizedTokens(Value value) override {
+    if (Value tokens = quantized.lookup(value))
+      return tokens;
+    Value x = lookup(value);
+    Value tokens = allocateQuantizedTokens(value);
+    calls.create<rt::CallOp>(value.getLoc(), rt::QuantizeTokensKernelAttr::get(calls.getContext()),
+                             x, tokens, callName(value.getLoc()));
+    return tokens;
+  }
+
+  Value allocateQuantizedTokens(Value result) override {
+    rt::BufferType type = convertType(result.getType(), [&] { return emitError(result.getLoc()); });
+    int64_t width = cast<IntegerAttr>(type.getDims().back()).getInt();
+    Builder builder(type.getContext());
+    SmallVector<Attribute> dims{
+        type.getDims().front(),
+        builder.getI64IntegerAttr(static_cast<int64_t>(format::TokenRowBytes(width)))};
+    auto tokens =
+        rt::BufferType::get(type.getContext(), dims, builder.getIntegerType(8, /*isSigned=*/false));
+    Value buffer = declarations.create<rt::AllocOp>(result.getLoc(), tokens, IntegerAttr());
+    quantized[result] = buffer;
+    return buffer;
+  }
+
   void call(Operation *source, Attribute kernel, ArrayRef<Value> inputs,
             ArrayRef<Value> outputs) override {
-    StringRef name = nameOf(source->getLoc());
     calls.create<rt::CallOp>(source->getLoc(), cast<rt::KernelAttrInterface>(kernel), inputs,
-                             outputs, name.empty() ? StringAttr() : calls.getStringAttr(name));
+                             outputs, callName(source->getLoc()));
   }
 
 private:
+  StringAttr callName(Location loc) {
+    StringRef name = nameOf(loc);
+    return name.empty() ? StringAttr() : calls.getStringAttr(name);
+  }
+
   LogicalResult bindInput(BlockArgument argument) {
     unsigned index = argument.getArgNumber();
     auto name = function.getArgAttrOfType<StringAttr>(index, kNameAttr);
@@ -152,7 +180,7 @@ private:
     int64_t high = std::numeric_limits<int32_t>::max();
     for (Operation *user : argument.getUsers()) {
       if (auto embedding = dyn_cast<EmbeddingOp>(user))
-        high = std::min(high, embedding.getTable().getType().getDimSize(0) - 1);
+        high = std::min(high, embedding.getNumIds() - 1);
       if (auto attention = dyn_cast<AttentionOp>(user)) {
         low = 1;
         if (!attention.getK().getType().isDynamicDim(0))
@@ -192,6 +220,7 @@ private:
   const KernelLowerings &lowerings;
   OpBuilder declarations, calls;
   llvm::DenseMap<Value, Value> values;
+  llvm::DenseMap<Value, Value> quantized; ///< Buffers of quantized tokens.
   Value none;
 };
 
@@ -242,8 +271,10 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
                                     tokenizer.getPadIdAttr(), tokenizer.getMaximumTokensAttr());
     for (auto weight : weights) {
       RankedTensorType type = weight.getWeightType();
-      if (!type.getElementType().isF32())
-        return weight.emitOpError("expected to be stored in f32, but got ")
+      Type element = type.getElementType();
+      if (!element.isF32() && !element.isF16() && !element.isUnsignedInteger(16) &&
+          !isa<QuantizedType>(element))
+        return weight.emitOpError("expected to be stored in f32, f16 or quantized, but got ")
                << type << ": run gem-assign-weight-formats first";
       auto constant =
           rt::ConstantType::getChecked([&] { return weight.emitOpError(); }, &getContext(),

@@ -24,6 +24,11 @@ public:
   /// A new buffer for `result` (a tensor) that later operations find by lookup; or
   /// `gemrt.none` when nothing uses it and `isOptional`.
   virtual mlir::Value allocate(mlir::Value result, bool isOptional = false) = 0;
+  /// The buffer of the quantized tokens of `value`: those allocated for it, or new ones that
+  /// an appended call of quantize_tokens fills.
+  virtual mlir::Value quantizedTokens(mlir::Value value) = 0;
+  /// A new buffer for the quantized tokens of `result`, which quantizedTokens will find.
+  virtual mlir::Value allocateQuantizedTokens(mlir::Value result) = 0;
   /// Appends a call.
   virtual void call(mlir::Operation *source, mlir::Attribute kernel,
                     llvm::ArrayRef<mlir::Value> inputs, llvm::ArrayRef<mlir::Value> outputs) = 0;

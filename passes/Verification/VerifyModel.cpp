@@ -217,7 +217,7 @@ private:
     if (!argument || argument.getOwner() != &function.getBody().front() ||
         !isTokenIds(function, argument.getArgNumber()))
       return;
-    int64_t rows = op.getTable().getType().getDimSize(0);
+    int64_t rows = op.getNumIds();
     for (auto tokenizer : module.getOps<TokenizerOp>())
       if (static_cast<int64_t>(tokenizer.getVocabularySize()) > rows)
         fail(op, "expected a table of at least ", tokenizer.getVocabularySize(),
@@ -225,7 +225,8 @@ private:
   }
 
   void verifyFinite(WeightOp weight) {
-    if (!hasData(weight.getValue()))
+    if (!hasData(weight.getValue()) ||
+        !isa<FloatType>(weight.getValue().getShapedType().getElementType()))
       return;
     constexpr int64_t kBlock = 1 << 16;
     std::vector<float> block(std::min(kBlock, weight.getValue().getNumElements()));

@@ -16,12 +16,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// ISAs that add to another.
+#if defined(GEM_ISA_AVX512VNNI)
+#define GEM_ISA_AVX512
+#elif defined(GEM_ISA_I8MM)
+#define GEM_ISA_DOTPROD
+#endif
+#if defined(GEM_ISA_DOTPROD)
+#define GEM_ISA_NEON
+#endif
+
 #if defined(GEM_ISA_AVX512) || defined(GEM_ISA_AVX2)
 #include <immintrin.h>
 #elif defined(GEM_ISA_NEON)
 #include <arm_neon.h>
 #elif !defined(GEM_ISA_SCALAR)
-#error "define one of GEM_ISA_{AVX512,AVX2,NEON,SCALAR}"
+#error "define one of GEM_ISA_{AVX512VNNI,AVX512,AVX2,I8MM,DOTPROD,NEON,SCALAR}"
 #endif
 
 #define GEM_INLINE __attribute__((always_inline)) inline

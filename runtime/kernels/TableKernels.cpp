@@ -13,24 +13,6 @@ namespace {
 
 using format::Scales;
 
-// Bits of a code in a table.
-constexpr unsigned BitsOf(WeightType type) {
-  switch (type) {
-    case WeightType::kI8:
-      return 8;
-    case WeightType::kI4:
-      return 4;
-    case WeightType::kI3:
-      return 3;
-    case WeightType::kI2:
-      return 2;
-    case WeightType::kF32:
-    case WeightType::kF16:
-      break;
-  }
-  return 0;
-}
-
 // The values of the 32 codes of a block.
 template <unsigned kBits>
 GEM_INLINE void UnpackBlock(const uint8_t* block, int32_t* values) {

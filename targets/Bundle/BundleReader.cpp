@@ -6,11 +6,14 @@
 #include "targets/Bundle/BundleReader.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "dialects/Gem/HalfFloat.h"
 #include "dialects/Gem/WeightData.h"
 #include "gem/gem.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Verifier.h"
+#include "passes/Quantization/EncodedWeight.h"
+#include "passes/Quantization/WeightPacking.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
 
@@ -101,16 +104,36 @@ StringRef toRef(const flatbuffers::String *text) {
   return text ? StringRef(text->c_str(), text->size()) : StringRef();
 }
 
-/// Brings a matrix in layout panel_16 into row-major order.
-std::vector<float> unpackPanels(llvm::ArrayRef<char> data, int64_t rows, int64_t width) {
+/// Brings a float matrix in layout panel_16 into row-major order, as f32.
+std::vector<float> unpackPanels(llvm::ArrayRef<char> data, int64_t rows, int64_t width,
+                                bool isHalf) {
   constexpr int64_t kPanel = 16;
   std::vector<float> values(rows * width);
   for (int64_t n = 0; n < rows; ++n)
-    for (int64_t k = 0; k < width; ++k)
-      std::memcpy(&values[n * width + k],
-                  data.data() + ((n / kPanel * width + k) * kPanel + n % kPanel) * sizeof(float),
-                  sizeof(float));
+    for (int64_t k = 0; k < width; ++k) {
+      int64_t index = (n / kPanel * width + k) * kPanel + n % kPanel;
+      if (isHalf) {
+        uint16_t half;
+        std::memcpy(&half, data.data() + index * sizeof(half), sizeof(half));
+        values[n * width + k] = halfToFloat(half);
+      } else {
+        std::memcpy(&values[n * width + k], data.data() + index * sizeof(float), sizeof(float));
+      }
+    }
   return values;
+}
+
+/// The codes of a quantized matrix or table from their packed form.
+absl::StatusOr<quant::QuantizedMatrix> unpackQuantized(llvm::ArrayRef<char> data,
+                                                       const quant::Format &format, int64_t rows,
+                                                       int64_t width, Layout layout) {
+  auto *bytes = reinterpret_cast<const uint8_t *>(data.data());
+  if (layout == Layout::RowMajor)
+    return quant::unpackTable(absl::MakeConstSpan(bytes, data.size()), format, rows, width);
+  quant::QuantizedMatrix matrix = quant::makeQuantizedMatrix(format, rows, width);
+  for (int64_t panel = 0; panel < quant::panelCount(rows); ++panel)
+    quant::unpackPanel(bytes + panel * quant::packedPanelBytes(format, width), panel, matrix);
+  return matrix;
 }
 
 class Reader {
@@ -253,6 +276,28 @@ private:
     }
   }
 
+  Type constantElementType(const schema::Constant &constant) {
+    auto quantized = [&](unsigned bits) -> Type {
+      return QuantizedType::getChecked([&] { return emitError(loc); }, builder.getContext(), bits,
+                                       static_cast<int64_t>(constant.group_size()),
+                                       static_cast<format::Scales>(constant.scales()));
+    };
+    switch (constant.element_type()) {
+    case schema::ElementType::I8:
+      return quantized(8);
+    case schema::ElementType::I4:
+      return quantized(4);
+    case schema::ElementType::I3:
+      return quantized(3);
+    case schema::ElementType::I2:
+      return quantized(2);
+    case schema::ElementType::U16:
+      return builder.getIntegerType(16, /*isSigned=*/false);
+    default:
+      return elementType(constant.element_type());
+    }
+  }
+
   static absl::Status unknownElement(absl::string_view what, schema::ElementType type) {
     return absl::UnimplementedError(absl::StrCat(what, ": the gemrt dialect has no element type ",
                                                  schema::EnumNameElementType(type)));
@@ -260,7 +305,7 @@ private:
 
   absl::Status addConstant(const schema::Constant &constant, SymbolTable &names) {
     StringRef name = toRef(constant.name());
-    Type element = elementType(constant.element_type());
+    Type element = constantElementType(constant);
     if (!element)
       return unknownElement(absl::StrCat("constant '", name.str(), "'"), constant.element_type());
     SmallVector<int64_t> shape(constant.shape()->begin(), constant.shape()->end());
@@ -269,16 +314,30 @@ private:
                                                ArrayRef<int64_t>(shape), element, layout);
     if (!stored)
       return invalid(absl::StrCat("constant '", name.str(), "'"));
-    auto type = RankedTensorType::get(shape, element);
+    auto quantized = dyn_cast<QuantizedType>(element);
+    auto type = quantized ? RankedTensorType::get({quantized.getEncodedBytes(shape)},
+                                                  builder.getIntegerType(8, /*isSigned=*/false))
+                          : RankedTensorType::get(shape, element);
     ElementsAttr value;
     if (data == BundleData::Elided) {
       value = elided(type, name);
     } else {
       llvm::ArrayRef<char> bytes =
           file->segment(constant.segment()).slice(constant.offset(), constant.length());
-      value = layout == Layout::Panel16 ? makeF32Resource(builder.getContext(), shape, name,
-                                                          unpackPanels(bytes, shape[0], shape[1]))
-                                        : makeResource(type, name, bytes, file);
+      if (quantized) {
+        auto matrix = unpackQuantized(bytes, *getFormat(element), shape[0], shape[1], layout);
+        if (!matrix.ok())
+          return matrix.status();
+        absl::StatusOr<ElementsAttr> encoded = encodeWeight(builder.getContext(), name, *matrix);
+        if (!encoded.ok())
+          return encoded.status();
+        value = *encoded;
+      } else if (layout == Layout::Panel16) {
+        value = makeF32Resource(builder.getContext(), shape, name,
+                                unpackPanels(bytes, shape[0], shape[1], element.isF16()));
+      } else {
+        value = makeResource(type, name, bytes, file);
+      }
     }
     auto op = builder.create<rt::ConstantOp>(
         loc, builder.getStringAttr(name), FlatSymbolRefAttr::get(segments[constant.segment()]),

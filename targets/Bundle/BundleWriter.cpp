@@ -41,6 +41,19 @@ struct SegmentPlan {
 };
 
 schema::ElementType packElement(Type type) {
+  if (auto quantized = dyn_cast<QuantizedType>(type))
+    switch (quantized.getBits()) {
+    case 8:
+      return schema::ElementType::I8;
+    case 4:
+      return schema::ElementType::I4;
+    case 3:
+      return schema::ElementType::I3;
+    default:
+      return schema::ElementType::I2;
+    }
+  if (type.isUnsignedInteger(16))
+    return schema::ElementType::U16;
   if (type.isF32())
     return schema::ElementType::F32;
   if (type.isF16())
@@ -51,6 +64,40 @@ schema::ElementType packElement(Type type) {
     return schema::ElementType::I32;
   return schema::ElementType::U8;
 }
+
+schema::Scales packScales(Type type) {
+  auto quantized = dyn_cast<QuantizedType>(type);
+  return quantized ? static_cast<schema::Scales>(quantized.getScales()) : schema::Scales::NONE;
+}
+uint32_t quantizedGroup(Type type) {
+  auto quantized = dyn_cast<QuantizedType>(type);
+  return quantized ? quantized.getGroup() : 0;
+}
+static_assert(int(format::Scales::kNone) == int(schema::Scales::NONE));
+static_assert(int(format::Scales::kRow) == int(schema::Scales::ROW));
+static_assert(int(format::Scales::kTwoLevel) == int(schema::Scales::TWO_LEVEL));
+static_assert(int(format::Scales::kF16Group) == int(schema::Scales::F16_GROUP));
+
+/// The lowest minor version of the format that has all that `module` uses.
+uint16_t minorVersionFor(ModuleOp module) {
+  auto isOld = [](rt::KernelAttrInterface kernel) {
+    if (auto scar = dyn_cast<rt::ScarAttentionKernelAttr>(kernel))
+      return !scar.getCausal();
+    return !isa<rt::QuantizeTokensKernelAttr, rt::LinearQuantizedKernelAttr,
+                rt::LayerNormQuantizedKernelAttr, rt::EmbeddingBlocksKernelAttr>(kernel);
+  };
+  WalkResult result = module.walk([&](Operation *op) {
+    if (auto constant = dyn_cast<rt::ConstantOp>(op))
+      return cast<rt::ConstantType>(constant.getType()).getElementType().isF32()
+                 ? WalkResult::advance()
+                 : WalkResult::interrupt();
+    if (auto call = dyn_cast<rt::CallOp>(op))
+      return isOld(call.getKernel()) ? WalkResult::advance() : WalkResult::interrupt();
+    return WalkResult::advance();
+  });
+  return result.wasInterrupted() ? 1 : 0;
+}
+static_assert(GEM_FORMAT_MINOR == 1, "say here what a new minor version added");
 
 static_assert(int(Layout::RowMajor) == int(schema::Layout::ROW_MAJOR));
 static_assert(int(Layout::Panel16) == int(schema::Layout::PANEL_16));
@@ -97,6 +144,7 @@ public:
 
     BundleSummary summary;
     summary.fileBytes = end;
+    summary.packed = std::move(packed);
     for (SegmentPlan &segment : segments)
       (segment.op.getKind() == rt::SegmentKind::Weights ? summary.weightBytes
                                                         : summary.tokenizerBytes) += segment.length;
@@ -162,8 +210,10 @@ private:
                                                 "' does not follow the one before it"));
       if (absl::Status status = append(ArrayRef(zeros).take_front(offset - at)); !status.ok())
         return status;
-      if (absl::Status status = target.packConstant(constant, append); !status.ok())
-        return status;
+      absl::StatusOr<PackedWeight> packed = target.packConstant(constant, options.threads, append);
+      if (!packed.ok())
+        return packed.status();
+      this->packed[constant.getSymName()] = *packed;
       if (at != offset + byteSize(constant))
         return absl::InternalError(absl::StrCat("constant '", constant.getSymName().str(),
                                                 "' was not packed to its size"));
@@ -177,7 +227,7 @@ private:
     ArrayRef<uint8_t> bytes(program.data(), program.size());
     Preamble preamble;
     preamble.format_major = GEM_FORMAT_MAJOR;
-    preamble.format_minor = GEM_FORMAT_MINOR;
+    preamble.format_minor = minorVersionFor(module);
     preamble.file_size = fileSize;
     preamble.program_size = static_cast<uint32_t>(program.size());
     auto hash = llvm::BLAKE3::hash<kHashSize>(bytes);
@@ -288,7 +338,8 @@ private:
       constants.push_back(schema::CreateConstant(
           builder, name, packElement(type.getElementType()), builder.CreateVector(shape),
           static_cast<schema::Layout>(type.getLayout()), segmentIndex.lookup(segment),
-          *constant.getOffset(), type.getByteSize()));
+          *constant.getOffset(), type.getByteSize(), packScales(type.getElementType()),
+          quantizedGroup(type.getElementType())));
     }
     std::vector<flatbuffers::Offset<schema::Entry>> entries;
     for (auto entry : program.getOps<rt::EntryOp>()) {
@@ -391,6 +442,7 @@ private:
   llvm::DenseMap<StringAttr, uint32_t> symbolIndex, constantIndex;
   flatbuffers::FlatBufferBuilder builder;
   uint64_t done = 0, total = 0;
+  llvm::StringMap<PackedWeight> packed;
 };
 
 } // namespace

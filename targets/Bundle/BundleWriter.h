@@ -9,12 +9,12 @@
 #include "absl/status/statusor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "targets/Target.h"
 #include <cstdint>
 #include <string>
 
 namespace gem {
-
-class Target;
 
 /// Where a bundle's bytes go. Offsets need not come in order; gaps read as zeros.
 class BundleSink {
@@ -40,11 +40,14 @@ private:
 /// What was written.
 struct BundleSummary {
   uint64_t fileBytes = 0, weightBytes = 0, tokenizerBytes = 0;
+  llvm::StringMap<PackedWeight> packed; ///< By the constant's name.
 };
 
 struct BundleOptions {
   /// Tool and version, e.g. "gem-compile 0.1.0".
   std::string producer;
+  /// That quantize weights; the bytes do not depend on it.
+  unsigned threads = 1;
   /// Called now and then with the bytes done and the bytes in all.
   llvm::function_ref<void(uint64_t done, uint64_t total)> progress = nullptr;
 };

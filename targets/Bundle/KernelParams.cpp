@@ -76,12 +76,32 @@ PackedKernel gem::packKernel(rt::KernelAttrInterface kernel,
             schema::Kernel::SCAR_ATTENTION, schema::KernelParams::ScarAttentionParams,
             schema::CreateScarAttentionParams(builder, attr.getHeads(), attr.getHeadDim(),
                                               pack(attr.getScale()), attr.getFirstQuery(),
-                                              pack(attr.getPredicate()))
+                                              pack(attr.getPredicate()), attr.getCausal())
                 .Union()};
       })
       .Case([&](SelectRowKernelAttr attr) {
         return PackedKernel{schema::Kernel::SELECT_ROW, schema::KernelParams::SelectRowParams,
                             schema::CreateSelectRowParams(builder, attr.getRow()).Union()};
+      })
+      .Case([&](QuantizeTokensKernelAttr) {
+        return PackedKernel{schema::Kernel::QUANTIZE_TOKENS,
+                            schema::KernelParams::QuantizeTokensParams,
+                            schema::CreateQuantizeTokensParams(builder).Union()};
+      })
+      .Case([&](LinearQuantizedKernelAttr attr) {
+        return PackedKernel{
+            schema::Kernel::LINEAR_QUANTIZED, schema::KernelParams::LinearQuantizedParams,
+            schema::CreateLinearQuantizedParams(builder, pack(attr.getActivation())).Union()};
+      })
+      .Case([&](LayerNormQuantizedKernelAttr attr) {
+        return PackedKernel{
+            schema::Kernel::LAYER_NORM_QUANTIZED, schema::KernelParams::LayerNormQuantizedParams,
+            schema::CreateLayerNormQuantizedParams(builder, pack(attr.getEpsilon())).Union()};
+      })
+      .Case([&](EmbeddingBlocksKernelAttr) {
+        return PackedKernel{schema::Kernel::EMBEDDING_BLOCKS,
+                            schema::KernelParams::EmbeddingBlocksParams,
+                            schema::CreateEmbeddingBlocksParams(builder).Union()};
       })
       .Default([](mlir::Attribute) { return PackedKernel{}; });
 }

@@ -52,14 +52,26 @@ absl::StatusOr<KernelAttrInterface> gem::unpackKernel(const schema::Command &com
     return mismatch();
   case schema::Kernel::SCAR_ATTENTION:
     if (auto *params = command.params_as_ScarAttentionParams())
-      return ScarAttentionKernelAttr::get(context, params->num_heads(), params->head_dim(),
-                                          f32(params->scale()), params->first_query(),
-                                          static_cast<ScarPredicate>(params->predicate()));
+      return ScarAttentionKernelAttr::get(
+          context, params->num_heads(), params->head_dim(), f32(params->scale()),
+          params->first_query(), static_cast<ScarPredicate>(params->predicate()), params->causal());
     return mismatch();
   case schema::Kernel::SELECT_ROW:
     if (auto *params = command.params_as_SelectRowParams())
       return SelectRowKernelAttr::get(context, params->row());
     return mismatch();
+  case schema::Kernel::QUANTIZE_TOKENS:
+    return QuantizeTokensKernelAttr::get(context);
+  case schema::Kernel::LINEAR_QUANTIZED:
+    if (auto *params = command.params_as_LinearQuantizedParams())
+      return LinearQuantizedKernelAttr::get(context, activation(params->activation()));
+    return mismatch();
+  case schema::Kernel::LAYER_NORM_QUANTIZED:
+    if (auto *params = command.params_as_LayerNormQuantizedParams())
+      return LayerNormQuantizedKernelAttr::get(context, f32(params->epsilon()));
+    return mismatch();
+  case schema::Kernel::EMBEDDING_BLOCKS:
+    return EmbeddingBlocksKernelAttr::get(context);
   case schema::Kernel::INVALID:
     break;
   }

@@ -14,8 +14,8 @@ class CpuTarget final : public Target {
 public:
   llvm::StringRef getName() const override { return "cpu"; }
   void buildPipeline(mlir::OpPassManager &passes, const DeviceProfile &device) const override;
-  absl::Status
-  packConstant(rt::ConstantOp constant,
+  absl::StatusOr<PackedWeight>
+  packConstant(rt::ConstantOp constant, unsigned threads,
                llvm::function_ref<absl::Status(llvm::ArrayRef<char>)> consume) const override;
 };
 

@@ -9,21 +9,62 @@
 #include "absl/status/statusor.h"
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gem {
 
+/// Multiply-accumulates in a cycle and core.
+struct DeviceRate {
+  std::string format; ///< Of the weights: "int8", "int4".
+  std::string kernel; ///< "attention"; empty: any kernel.
+  double macsPerCycle = 0;
+};
+
+/// Cores that are alike.
+struct DeviceCluster {
+  std::string name; ///< "Cortex-A72"
+  int64_t count = 0;
+  double clockHz = 0;
+  std::vector<std::string> features; ///< "neon", "dotprod", ...
+  std::vector<DeviceRate> rates;
+  double operationsPerCycle = 0;
+  int64_t l1Bytes = 0, l2Bytes = 0; ///< Data caches; 0 when unknown.
+  double cacheBytesPerCycle = 0;
+
+  /// Multiply-accumulates a second of one core that runs `kernel` on weights in `format`
+  /// ("int4g32"): of the most specific rate there is. 0 when no rate applies.
+  double macsPerSecond(std::string_view kernel, std::string_view format) const;
+};
+
 /// A device_profile.proto in memory; the fields are described there.
 struct DeviceProfile {
   std::string name, description, isa;
-  int64_t memoryLimit = 0; ///< Bytes; 0 when unknown.
+  int64_t memoryLimit = 0;             ///< Bytes; 0 when unknown.
+  std::vector<DeviceCluster> clusters; ///< The fastest first.
+  double memoryBandwidthCore = 0, memoryBandwidth = 0; ///< Bytes a second.
+  int64_t l3Bytes = 0;
+  double perCallSeconds = 0, forkJoinSeconds = 0;
+  int64_t threads = 1; ///< Of a session, unless told otherwise.
+  std::vector<std::string> sources;
+
+  int64_t numCores() const;
 };
 
-/// The built-in profile of this name. The error lists those there are.
+/// The built-in profile of this name, or, of a name that ends in .textproto, the one in that
+/// file. NotFound lists the built-in ones; InvalidArgument says which field of which file is
+/// wrong. "host" describes the machine that this runs on.
 absl::StatusOr<DeviceProfile> findDevice(const std::string &name);
+
+/// Reads a DeviceProfile in protobuf's text format. `origin` names it in errors.
+absl::StatusOr<DeviceProfile> parseDeviceProfile(std::string_view text, const std::string &origin);
 
 /// The built-in profiles, by name.
 std::vector<DeviceProfile> listDevices();
+
+/// Replaces what can be read from the machine that this runs on: cores, clock, extensions
+/// (and the rates that go with them) and caches.
+void detectHost(DeviceProfile &device);
 
 } // namespace gem
 

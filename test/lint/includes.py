@@ -11,8 +11,8 @@ from tree import is_generated, lines
 LAYERS = ["dialects", "passes", "targets", "compiler", "tools"]
 ROOTS = LAYERS + ["runtime", "gem", "test"]
 THIRD_PARTY = (
-    "CLI/", "absl/", "benchmark/", "flatbuffers/", "gmock/", "google/", "gtest/", "llvm/",
-    "mlir/", "nlohmann/",
+    "CLI/", "Eigen/", "absl/", "benchmark/", "flatbuffers/", "gmock/", "google/", "gtest/",
+    "llvm/", "mlir/", "nlohmann/",
 )
 # Made by the build, so outside the tree.
 BUILT = re.compile(r"(gem_drivers\.inc|\w+\.pb\.h)$")

@@ -107,8 +107,8 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
                "pad every text to --sequence tokens, as the published trainer does")
       ->group("Compilation");
   app.add_option("--quantize", options.quantize, "format of the weights (default f32)")
-      ->check(CLI::IsMember({"f32"}))
-      ->type_name("f32")
+      ->check(CLI::IsMember({"f32", "f16", "int8", "int4", "int3"}))
+      ->type_name("FORMAT")
       ->group("Compilation");
 
   app.add_option("--set", settings,

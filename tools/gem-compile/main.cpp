@@ -17,6 +17,7 @@
 #include "tools/common/Progress.h"
 #include "tools/common/Signals.h"
 #include "tools/common/Terminal.h"
+#include "tools/gem-compile/DeviceTable.h"
 #include "tools/gem-compile/Options.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -175,14 +176,9 @@ std::string depfileOf(const Options &options, Compiler &compiler) {
 }
 
 int listDevicesTo(const tools::CommonOptions &common) {
-  std::string text, error;
-  for (const DeviceProfile &device : gem::listDevices()) {
-    std::string name = device.name;
-    name.resize(std::max<size_t>(name.size(), 18), ' ');
-    text += tools::Paint(tools::UseColor(STDOUT_FILENO, common.color), tools::kBold, name) + "  " +
-            device.description + "\n";
-  }
-  if (!tools::WriteToStdout(text, &error))
+  std::string error;
+  if (!tools::WriteToStdout(formatDeviceTable(tools::UseColor(STDOUT_FILENO, common.color)),
+                            &error))
     return fail(error);
   return tools::kExitOk;
 }

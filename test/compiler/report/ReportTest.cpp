@@ -43,20 +43,31 @@ CompileReport sample() {
   report.sequence = 64;
   report.quantize = "f32";
   report.macs = {28'165'824, 843'776, 5'242'880, 4'992};
-  report.tensors = {
-      {"embeddings.word_embeddings.weight", {8192, 128}, "f16", "f32", "row_major", 4'194'304},
-      {"encoder.layer.0.attention.self.query.weight", {128, 128}, "f32", "f32", "panel_16", 65'536},
-      {"encoder.layer.0.output.LayerNorm.weight", {128}, "f32", "f32", "row_major", 512},
-      {"router.W_r", {39, 128}, "f32", "f32", "row_major", 19'968},
-      {"scar.out.weight", {128, 128}, "f32", "f32", "panel_16", 65'536},
-      {"classifier.weight", {39, 128}, "f32", "f32", "panel_16", 24'576},
+  auto tensor = [&](const char *name, std::vector<int64_t> shape, const char *source,
+                    const char *format, const char *layout, int64_t bytes) -> TensorReport & {
+    TensorReport &tensor = report.tensors.emplace_back();
+    tensor.name = name;
+    tensor.shape = std::move(shape);
+    tensor.sourceType = source;
+    tensor.format = format;
+    tensor.layout = layout;
+    tensor.bytes = bytes;
+    return tensor;
   };
+  tensor("embeddings.word_embeddings.weight", {8192, 128}, "f16", "f32", "row_major", 4'194'304);
+  tensor("encoder.layer.0.attention.self.query.weight", {128, 128}, "f32", "f32", "panel_16",
+         65'536);
+  tensor("encoder.layer.0.output.LayerNorm.weight", {128}, "f32", "f32", "row_major", 512);
+  tensor("router.W_r", {39, 128}, "f32", "f32", "row_major", 19'968);
+  tensor("scar.out.weight", {128, 128}, "f32", "f32", "panel_16", 65'536);
+  tensor("classifier.weight", {39, 128}, "f32", "f32", "panel_16", 24'576);
   report.memory = {196'608,
                    188'000,
                    3,
                    {{"ids", 163'840, 256, 0, 1},
                     {"embeddings.word_embeddings", 0, 32'768, 1, 2},
-                    {"classifier", 32'768, 156, 3, 4}}};
+                    {"classifier", 32'768, 156, 3, 4}},
+                   2'048};
   report.dropped = {{"teacher.x", 400, "the teacher serves training only"}};
   report.notes = {"num_attention_heads = 2: config.json"};
   report.outputPath = "pi4.gemb";

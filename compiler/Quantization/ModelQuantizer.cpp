@@ -1,0 +1,349 @@
+// A model is quantized: calibrated, allocated, quantized, its router fitted again.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Quantization/ModelQuantizer.h"
+#include "absl/strings/str_cat.h"
+#include "compiler/Allocation/Allocator.h"
+#include "compiler/Quantization/ModelStatistics.h"
+#include "compiler/Quantization/RouterFit.h"
+#include "dialects/Gem/Gem.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace gem;
+
+namespace {
+
+constexpr unsigned kMaxTableFormats = 4; // kMaxTables of the runtime's kernels
+
+class Quantizer {
+public:
+  Quantizer(ModuleOp module, const QuantizerOptions &options) : module(module), options(options) {}
+
+  absl::StatusOr<QuantizationSummary> run() {
+    for (auto step : {&Quantizer::prepare, &Quantizer::decideFormats, &Quantizer::apply,
+                      &Quantizer::fitRouter, &Quantizer::evaluate})
+      if (absl::Status status = (this->*step)(); !status.ok())
+        return status;
+    return std::move(summary);
+  }
+
+private:
+  bool hasTexts() const { return !options.calibration.empty(); }
+
+  void progress(const std::string &stage, uint64_t done, uint64_t total) const {
+    if (options.progress)
+      options.progress(stage, done, total);
+  }
+
+  /// Statistics, and the uncompressed model's results on the texts.
+  absl::Status prepare() {
+    algorithm = options.algorithm;
+    if (algorithm.empty())
+      algorithm = hasTexts() || !options.statistics.empty() ? "gptq" : "rtn";
+    bool isHybrid = options.quantize == "hybrid" && options.recipe.empty();
+    if (isHybrid && !hasTexts())
+      return absl::InvalidArgumentError(
+          "--quantize hybrid measures what each format costs on texts: give them with --calibrate "
+          "FILE.jsonl");
+    if (!options.statistics.empty()) {
+      auto file = quant::StatisticsFile::open(options.statistics);
+      if (!file.ok())
+        return file.status();
+      int64_t sequence = 0;
+      for (auto tokenizer : module.getOps<TokenizerOp>())
+        sequence = tokenizer.getMaximumTokens();
+      if (absl::Status status = (*file)->checkMadeFor(hashWeights(module), sequence); !status.ok())
+        return status;
+      statistics = *std::move(file);
+      summary.inputFiles.push_back(options.statistics);
+    } else if (hasTexts()) {
+      CalibrationOptions calibration;
+      calibration.texts = options.calibration;
+      calibration.output = options.saveStatistics;
+      calibration.threads = options.threads;
+      calibration.progress = options.progress;
+      auto file = collectStatistics(module, calibration);
+      if (!file.ok())
+        return file.status();
+      statistics = *std::move(file);
+    }
+    if (statistics)
+      summary.provenance["calibration.hash"] = statistics->getInfo().calibrationHash;
+    UnitOptions unitOptions;
+    if (!isHybrid)
+      unitOptions.tableParts = 1;
+    units = findUnits(module, statistics ? statistics->tokenCounts() : std::vector<int64_t>(),
+                      unitOptions);
+    for (const QuantizationUnit &unit : units)
+      summary.sourceTypes[unit.weight] = unit.sourceType;
+    return hasTexts() ? computeBaseline() : absl::OkStatus();
+  }
+
+  absl::Status computeBaseline() {
+    summary.inputFiles.push_back(options.calibration);
+    auto read = readTextFile(options.calibration);
+    if (!read.ok())
+      return read.status();
+    QuantizeStep step;
+    step.threads = options.threads;
+    auto original = Candidate::build(module, step, nullptr);
+    if (!original.ok())
+      return original.status();
+    // Kept for the router's fit, which needs the uncompressed activations.
+    originalModule = module.clone();
+    originalBytes = (*original)->getBytes();
+    auto tokenized = (*original)->getRunner().tokenize(*read);
+    if (!tokenized.ok())
+      return tokenized.status();
+    texts = *std::move(tokenized);
+    auto computed = Baseline::compute((*original)->getRunner(), texts);
+    if (!computed.ok())
+      return computed.status();
+    baseline = *std::move(computed);
+    return absl::OkStatus();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Formats
+  //===--------------------------------------------------------------------===//
+
+  absl::Status decideFormats() {
+    if (options.quantize == "hybrid")
+      return allocateFormats();
+    std::string name = options.quantize;
+    if (name == "int4" || name == "int3" || name == "int2")
+      name += "g32";
+    std::optional<quant::Format> format = quant::Format::parse(name);
+    if (!format)
+      return absl::InvalidArgumentError(
+          absl::StrCat("--quantize: expected hybrid or a format such as f32, f16, int8, int4, "
+                       "int4g64 or int3, but got '", options.quantize, "'"));
+    for (const QuantizationUnit &unit : units)
+      formats.push_back(unit.kind == QuantizationUnit::Kind::Router && !format->isFloat()
+                            ? quant::Format{}
+                            : *format);
+    return absl::OkStatus();
+  }
+
+  absl::Status allocateFormats() {
+    SensitivityOptions sensitivity;
+    sensitivity.algorithm = algorithm;
+    sensitivity.biasCorrection = options.biasCorrection;
+    sensitivity.threads = options.threads;
+    sensitivity.progress = [&](uint64_t done, uint64_t total) {
+      progress("measuring formats", done, total);
+    };
+    auto losses = measureSensitivity(module, units, statistics.get(), baseline, texts, sensitivity);
+    if (!losses.ok())
+      return losses.status();
+    smoothRareRows(*losses);
+
+    AllocationProblem problem;
+    for (const std::string &domain : texts.domains)
+      problem.domains.push_back(domain.empty() ? "all" : domain);
+    uint64_t unitBytes = 0;
+    for (const QuantizationUnit &unit : units) {
+      problem.items.push_back({unit.name, {}});
+      unitBytes += unit.bytes(quant::Format{});
+    }
+    problem.fixedBytes = originalBytes - std::min(originalBytes, unitBytes);
+    for (const UnitLoss &loss : *losses) {
+      AllocationCandidate candidate;
+      candidate.format = loss.format.name();
+      candidate.bytes = units[loss.unit].bytes(loss.format);
+      candidate.losses = loss.lossOfDomain;
+      for (double &value : candidate.losses)
+        value = std::max(value, 0.0);
+      problem.items[loss.unit].candidates.push_back(std::move(candidate));
+    }
+    problem.maxBytes = options.maxBytes;
+    if (options.maxBits) {
+      // Of the weights alone: what else the file holds comes on top.
+      auto bytes = static_cast<uint64_t>(*options.maxBits * options.parameters / 8);
+      bytes += originalOverhead();
+      problem.maxBytes = std::min(problem.maxBytes.value_or(bytes), bytes);
+    }
+    return solve(problem);
+  }
+
+  /// Solves, and again with a tighter budget until the file that comes out keeps it.
+  absl::Status solve(AllocationProblem &problem) {
+    std::optional<uint64_t> budget = problem.maxBytes;
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      absl::StatusOr<Allocation> allocation = allocate(problem);
+      if (!allocation.ok())
+        return allocation.status();
+      formats.clear();
+      for (auto [item, choice] : llvm::zip(problem.items, allocation->choices))
+        formats.push_back(*quant::Format::parse(item.candidates[choice].format));
+      if (std::optional<quant::Format> rarest = tooManyTableFormats()) {
+        for (auto [unit, item] : llvm::zip(units, problem.items))
+          if (unit.kind == QuantizationUnit::Kind::Rows)
+            llvm::erase_if(item.candidates, [&](const AllocationCandidate &candidate) {
+              return candidate.format == rarest->name();
+            });
+        continue;
+      }
+      QuantizeStep step;
+      step.plan = makePlan(units, formats);
+      step.threads = options.threads;
+      auto candidate = Candidate::build(module, step, nullptr);
+      if (!candidate.ok())
+        return candidate.status();
+      if (budget && (*candidate)->getBytes() > *budget) {
+        *problem.maxBytes -= (*candidate)->getBytes() - *budget + 64;
+        continue;
+      }
+      report(problem, *allocation, budget, (*candidate)->getBytes());
+      return absl::OkStatus();
+    }
+    return absl::InternalError("the budget could not be kept although formats that keep it exist");
+  }
+
+  std::optional<quant::Format> tooManyTableFormats() const {
+    llvm::StringMap<int64_t> rows;
+    for (auto [unit, format] : llvm::zip(units, formats))
+      if (unit.kind == QuantizationUnit::Kind::Rows)
+        rows[format.name()] += unit.rows;
+    if (rows.size() <= kMaxTableFormats)
+      return std::nullopt;
+    auto rarest = llvm::min_element(rows, [](const auto &a, const auto &b) {
+      return std::pair(a.second, a.getKey()) < std::pair(b.second, b.getKey());
+    });
+    return quant::Format::parse(rarest->getKey().str());
+  }
+
+  /// Rows that no calibration text looks up cost nothing there, but will elsewhere: each
+  /// counts as half an occurrence that costs what one of the next rarest rows does.
+  void smoothRareRows(std::vector<UnitLoss> &losses) const {
+    for (UnitLoss &loss : losses) {
+      const QuantizationUnit &unit = units[loss.unit];
+      if (unit.kind != QuantizationUnit::Kind::Rows || unit.occurrences > 0)
+        continue;
+      for (const UnitLoss &other : losses) {
+        const QuantizationUnit &rarer = units[other.unit];
+        if (other.unit + 1 != loss.unit || rarer.weight != unit.weight ||
+            !(other.format == loss.format) || rarer.occurrences <= 0)
+          continue;
+        double scale = 0.5 * static_cast<double>(unit.rows) / rarer.occurrences;
+        for (auto [value, known] : llvm::zip(loss.lossOfDomain, other.lossOfDomain))
+          value = known * scale;
+      }
+    }
+  }
+
+  /// Bytes of the bundle that hold no weights.
+  uint64_t originalOverhead() const { return originalBytes - originalWeightBytes(); }
+  uint64_t originalWeightBytes() const;
+
+  void report(const AllocationProblem &problem, const Allocation &allocation,
+              std::optional<uint64_t> budget, uint64_t used) {
+    AllocationReport &out = summary.allocation.emplace();
+    out.recipe = "hybrid";
+    out.budgetBytes = budget.value_or(0);
+    out.usedBytes = used;
+    out.gap = allocation.gap;
+    out.worstLoss = allocation.worstLoss;
+    out.meanLoss = allocation.meanLoss;
+    out.worstDomain = problem.domains[allocation.worstDomain];
+    for (auto [unit, item, choice] : llvm::zip(units, problem.items, allocation.choices)) {
+      ArrayRef<double> losses = item.candidates[choice].losses;
+      auto worst = llvm::max_element(losses);
+      auto &predicted = summary.predicted[unit.weight];
+      if (*worst > predicted.first || predicted.second.empty())
+        predicted = {std::max(*worst, predicted.first), problem.domains[worst - losses.begin()]};
+    }
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Quantization
+  //===--------------------------------------------------------------------===//
+
+  absl::Status apply() {
+    QuantizeStep step;
+    step.plan = makePlan(units, formats);
+    step.biasCorrection = options.biasCorrection && statistics;
+    step.threads = options.threads;
+    size_t matrices = 0, done = 0;
+    for (auto [unit, format] : llvm::zip(units, formats))
+      if (unit.kind == QuantizationUnit::Kind::Matrix && !format.isFloat()) {
+        // Round-to-nearest is done while the bundle is written.
+        if (algorithm != "rtn" || step.biasCorrection)
+          step.algorithms[unit.weight] = algorithm;
+        ++matrices;
+      }
+    return quantizeModule(module, step, statistics.get(), [&](const QuantizedWeight &weight) {
+      summary.weights[weight.name] = weight;
+      progress("quantizing", ++done, matrices);
+    });
+  }
+
+  absl::Status fitRouter() {
+    if (!hasTexts() || !baseline.hasRouting || isExact())
+      return absl::OkStatus();
+    absl::StatusOr<Comparison> before = compareNow();
+    if (!before.ok())
+      return before.status();
+    flipsBefore = *std::move(before);
+    if (!options.refitRouter)
+      return absl::OkStatus();
+    RouterFitOptions fit;
+    fit.texts = options.calibration;
+    fit.threads = options.threads;
+    fit.progress = options.progress;
+    return fitRouterAgain(*originalModule, module, fit);
+  }
+
+  /// Whether every weight is stored as the source has it.
+  bool isExact() const {
+    return llvm::all_of(formats, [](const quant::Format &format) { return format.bits == 32; });
+  }
+
+  absl::StatusOr<Comparison> compareNow() {
+    QuantizeStep step;
+    step.threads = options.threads;
+    auto candidate = Candidate::build(module, step, nullptr);
+    if (!candidate.ok())
+      return candidate.status();
+    return compare((*candidate)->getRunner(), baseline, texts);
+  }
+
+  absl::Status evaluate() {
+    if (!hasTexts() || isExact())
+      return absl::OkStatus();
+    absl::StatusOr<Comparison> after = compareNow();
+    if (!after.ok())
+      return after.status();
+    summary.evaluation =
+        makeEvaluationReport(options.calibration, *after, flipsBefore ? &*flipsBefore : nullptr);
+    const ComparisonFigures &all = after->all;
+    double flips = std::max(all.routedFlipShare(), all.clusterFlipShare());
+    if (after->hasRouting && options.maxRouteFlips && flips > *options.maxRouteFlips)
+      return absl::FailedPreconditionError(
+          absl::StrCat("--max-route-flips: expected at most ", *options.maxRouteFlips * 100,
+                       " % of tokens to be routed otherwise than by the f32 model, but got ",
+                       all.routedFlipShare() * 100, " % (routed) and ",
+                       all.clusterFlipShare() * 100,
+                       " % (cluster) on the calibration texts; allow more bytes or more flips"));
+    return absl::OkStatus();
+  }
+
+  ModuleOp module;
+  const QuantizerOptions &options;
+  QuantizationSummary summary;
+  std::string algorithm;
+  std::unique_ptr<quant::StatisticsFile> statistics;
+  std::vector<QuantizationUnit> units;
+  std::vector<quant::Format> formats; ///< By unit.
+  OwningOpRef<ModuleOp> originalModule;
+  uint64_t originalBytes = 0;
+  TokenizedTexts texts;
+  Baseline baseline;
+  std::optional<Comparison> flipsBefore;
+};
+
+} // namespace

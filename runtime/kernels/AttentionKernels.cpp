@@ -207,11 +207,12 @@ GEM_NOINLINE void Scores(const Head& head, Group& group, const BlockRows& rows, 
       TransposePanel(keys, width, &group.matrix[0][panel * 16]);
     }
     for (uint32_t n = 0; n < rows.count;) {
-      const uint32_t count = Min(kAttentionRows, rows.count - n);
-      uint32_t from = kBlock, to = 0;
-      for (uint32_t i = n; i < n + count; ++i) {
-        from = Min(from, rows.from[i]);
-        to = to > rows.to[i] ? to : rows.to[i];
+      // Rows of the same 16s make a tile.
+      const uint32_t from = rows.from[n] / 16, to = (rows.to[n] + 15u) / 16;
+      uint32_t count = 1;
+      while (count < kAttentionRows && n + count < rows.count &&
+             rows.from[n + count] / 16 == from && (rows.to[n + count] + 15u) / 16 == to) {
+        ++count;
       }
       const float* a = group.q + size_t{rows.row[n]} * group.padded + d;
       size_t a_stride = group.padded;
@@ -223,11 +224,9 @@ GEM_NOINLINE void Scores(const Head& head, Group& group, const BlockRows& rows, 
         a = group.gathered[0];
         a_stride = kBlock;
       }
-      const uint32_t chunk = from / 16;
       Tiles(a, a_stride, count,
-            reinterpret_cast<const float(*)[kBlock]>(group.matrix[0] + chunk * 16),
-            (to + 15) / 16 - chunk, width, d == 0 ? nullptr : ones, group.weight[n] + chunk * 16,
-            kBlock);
+            reinterpret_cast<const float(*)[kBlock]>(group.matrix[0] + from * 16), to - from, width,
+            d == 0 ? nullptr : ones, group.weight[n] + from * 16, kBlock);
       n += count;
     }
   }
@@ -284,15 +283,15 @@ GEM_NOINLINE void Weights(Group& group, const BlockRows& rows) {
 // Adds the weighted values of the keys from `first` on to group.value. A row's keys
 // are added in order, and no others are looked at: their values may be anything.
 GEM_NOINLINE void Values(const Head& head, Group& group, const BlockRows& rows, uint32_t first) {
-  uint32_t lowest = kBlock, highest = 0;
+  uint64_t used = 0;
   for (uint32_t n = 0; n < rows.count; ++n) {
-    lowest = Min(lowest, rows.from[n]);
-    highest = highest > rows.to[n] ? highest : rows.to[n];
+    used |= (uint64_t{2} << (rows.to[n] - 1)) - (uint64_t{1} << rows.from[n]);
   }
   for (uint32_t d = 0; d < head.head_dim; d += kBlock) {
     const uint32_t width = Min(kBlock, head.head_dim - d);
     const uint32_t chunks = (width + 15) / 16;
-    for (uint32_t j = lowest; j < highest; ++j) {
+    for (uint64_t left = used; left != 0; left &= left - 1) {
+      const auto j = static_cast<uint32_t>(__builtin_ctzll(left));
       const float* const v = head.v + head.Offset(first + j) + d;
       float* const to = group.matrix[j];
       ForEach16(width, [&](size_t e, auto load, auto) GEM_LAMBDA { Store(to + e, load(v + e)); });
@@ -360,6 +359,29 @@ void AttendRuns(const Head& head, Group& group) {
   }
 }
 
+// y = value / sum, as value times the reciprocal, for the rows of a group.
+template <class Row>
+GEM_INLINE void Finish(const AttentionArgs& args, size_t column, const Group& group, Row&& row) {
+  const size_t stride = size_t{args.heads} * args.head_dim;
+  for (uint32_t first = 0; first < group.rows; first += 16) {
+    const uint32_t count = Min(16, group.rows - first);
+    F folded[16];
+    for (uint32_t i = 0; i < 16; ++i) {
+      folded[i] = FoldParts<Plus>(Load(group.sum[Min(first + i, group.rows - 1)]));
+    }
+    alignas(64) float reciprocal[16];
+    Store(reciprocal, Splat(1.0f) / Combine16<Plus>(folded));
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t g = first + i;
+      float* const y = args.y + row(g) * stride + column;
+      const float* const value = group.value + g * group.padded;
+      const V16 factor = Splat(reciprocal[i]);
+      ForEach16(args.head_dim, [&](size_t d, auto, auto store)
+                                   GEM_LAMBDA { store(y + d, Load(value + d) * factor); });
+    }
+  }
+}
+
 // Runs the units [begin, end). row(unit) is the query row of a head's unit, and
 // attend(head, group, unit) adds the keys of the group that starts there.
 template <class Row, class AttendGroup>
@@ -385,13 +407,7 @@ GEM_INLINE void Attend(const AttentionArgs& args, uint32_t begin, uint32_t end, 
     }
     Head head = {args.k + column, args.v + column, stride, args.head_dim, nullptr};
     attend(head, group, index);
-    for (uint32_t g = 0; g < group.rows; ++g) {
-      float* const y = args.y + row(index + g) * stride + column;
-      const float* const value = group.value + g * group.padded;
-      const V16 sum = Splat(SumOfLanes(Load(group.sum[g])));
-      ForEach16(args.head_dim, [&](size_t d, auto, auto store)
-                                   GEM_LAMBDA { store(y + d, Load(value + d) / sum); });
-    }
+    Finish(args, column, group, [&](uint32_t g) GEM_LAMBDA { return row(index + g); });
   }
 }
 

@@ -350,15 +350,15 @@ TEST_P(AttentionKernelsTest, GivesTheGoldenBits) {
     return value;
   };
   EXPECT_EQ(hash(AttentionCase(70, 70, 4, 32, 9, scale), AttentionCase(1, 200, 2, 26, 10, scale)),
-            0u);
+            0xdd913d6503b61131u);
   EXPECT_EQ(hash(AttentionCase(200, 200, 1, 32, 11, scale).Route(kPredicates[0], false, 50, 11),
                  AttentionCase(3, 200, 2, 26, 12, scale).Route(kPredicates[1], false, 4, 12, 3, 99),
                  AttentionCase(90, 90, 2, 26, 13, scale).Route(kPredicates[2], false, 4, 13)),
-            0u);
+            0x8ddf0be1e16a294au);
   EXPECT_EQ(hash(AttentionCase(200, 200, 1, 32, 14, scale).Route(kPredicates[0], true, 9, 14),
                  AttentionCase(90, 90, 2, 26, 15, scale).Route(kPredicates[1], true, 4, 15),
                  AttentionCase(90, 90, 2, 26, 16, scale).Route(kPredicates[2], true, 4, 16)),
-            0u);
+            0x3f53361007b5d87bu);
 }
 
 // The exp of softmax leaves out what no weight needs.

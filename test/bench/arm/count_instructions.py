@@ -115,7 +115,7 @@ class Program:
         return self.cycles_of[key]
 
     def cycles(self, model, blocks):
-        """Cycles of a pass; what llvm-mca did not see is scaled up."""
+        """Cycles of a pass, None without any; what llvm-mca did not see is scaled up."""
         total = sum(n * executions for (_, n), (executions, _) in blocks.items())
         costed, cycles = 0, 0.0
         hottest = sorted(blocks.items(), key=lambda item: -item[0][1] * item[1][0])
@@ -188,6 +188,8 @@ def measure(arguments):
             if cpu not in passes:
                 continue
             cycles = program.cycles(model, passes[cpu])
+            if cycles is None:
+                fail(f"llvm-mca costed no block for {model}")
             results.append({
                 "bundle": os.path.basename(bundle),
                 "tokens": arguments.tokens,
@@ -197,7 +199,6 @@ def measure(arguments):
                 "read_gb_per_second": bandwidth,
                 "cycles": cycles,
                 "compute_seconds": cycles / clock * 1e-9,
-                "read_seconds": os.path.getsize(bundle) / bandwidth * 1e-9,
             })
     return results
 

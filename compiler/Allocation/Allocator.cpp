@@ -10,6 +10,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <random>
+#include <utility>
 
 using namespace gem;
 
@@ -18,6 +20,11 @@ namespace {
 /// Starts of the search, the best by their value after repair.
 constexpr size_t kMaxStarts = 4;
 constexpr int kMaxExchanges = 300;
+/// Random restarts around the best choice: at most so many, and fewer for large problems,
+/// which have small gaps anyway; a search looks at about all pairs of moves.
+constexpr size_t kMaxKicks = 300;
+constexpr size_t kKickPairs = 20'000'000;
+constexpr size_t kKickMoves = 3;
 
 /// A choice and its sums.
 class State {
@@ -132,6 +139,30 @@ public:
     for (int round = 0; round < kMaxExchanges; ++round)
       if (!improveByOne(state) && !improveByTwo(state))
         return;
+  }
+
+  /// Searches on from the choice with a few items changed at random (fixed seed), and keeps
+  /// what is better.
+  void improveFromAround(State &best) const {
+    std::vector<std::pair<size_t, size_t>> moves;
+    for (size_t item = 0; item < problem.items.size(); ++item)
+      for (size_t candidate = 0; candidate < problem.items[item].size(); ++candidate)
+        moves.emplace_back(item, candidate);
+    size_t pairs = moves.size() * moves.size();
+    size_t kicks = pairs ? std::min(kMaxKicks, kKickPairs / pairs) : 0;
+    std::mt19937 random(1);
+    for (size_t kick = 0; kick < kicks; ++kick) {
+      State state = best;
+      for (size_t i = 0; i < kKickMoves; ++i) {
+        auto [item, candidate] = moves[random() % moves.size()];
+        state.move(item, candidate);
+      }
+      if (!repair(state))
+        continue;
+      improve(state);
+      if (isLess(state.objective(), best.objective()))
+        best = state;
+    }
   }
 
 private:
@@ -354,10 +385,10 @@ absl::StatusOr<Allocation> gem::allocate(const AllocationProblem &problem) {
   starts.resize(std::min(starts.size(), kMaxStarts), starts.front());
   for (State &state : starts)
     search.improve(state);
-  const State &best =
-      *std::min_element(starts.begin(), starts.end(), [](const State &a, const State &b) {
-        return a.objective() < b.objective();
-      });
+  State best = *std::min_element(starts.begin(), starts.end(), [](const State &a, const State &b) {
+    return a.objective() < b.objective();
+  });
+  search.improveFromAround(best);
 
   Allocation result;
   result.choices = best.choice;

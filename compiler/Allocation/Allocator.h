@@ -60,7 +60,7 @@ inline constexpr double kMeanWeight = 1e-2;
 /// the mean of the domains second: a multiple-choice knapsack with a minimax objective. Its
 /// linear relaxation is solved by the simplex method over whole choices, of which the best
 /// next one is found item by item (Dantzig and Wolfe, Decomposition principle for linear
-/// programs, 1960); its prices guide rounding and exchanges of one and two items.
+/// programs, 1960); its prices guide rounding, exchanges of one and two items, and restarts.
 ///
 /// Plain f64 arithmetic in a fixed order: the same everywhere. InvalidArgument for an
 /// ill-formed problem; FailedPrecondition when the budget cannot be met, with the smallest

@@ -55,8 +55,8 @@ OwningOpRef<ModuleOp> cloneForValues(ArrayRef<Value> values) {
 class Runner {
 public:
   absl::Status open(ModuleOp module, unsigned threads) {
-    if (absl::Status status = writeHostBundle(module, threads, sink); !status.ok())
-      return status;
+    if (auto written = writeHostBundle(module, threads, sink); !written.ok())
+      return written.status();
     gem_error_t error;
     gem_bundle_t *bundlePtr = nullptr;
     if (auto status = toStatus(gem_bundle_open_memory(sink.data().data(), sink.data().size(),

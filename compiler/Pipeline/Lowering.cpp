@@ -4,11 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Pipeline/Lowering.h"
-#include "absl/status/statusor.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
-#include "targets/Bundle/BundleWriter.h"
 #include "targets/Target.h"
 #include "targets/devices/DeviceProfile.h"
 
@@ -20,8 +18,8 @@ void gem::buildGraphPipeline(mlir::OpPassManager &passes) {
   functions.addPass(mlir::createCSEPass());
 }
 
-absl::Status gem::writeHostBundle(mlir::ModuleOp module, unsigned threads,
-                                  MemoryBundleSink &sink) {
+absl::StatusOr<gem::BundleSummary> gem::writeHostBundle(mlir::ModuleOp module, unsigned threads,
+                                                   MemoryBundleSink &sink) {
   absl::StatusOr<DeviceProfile> device = findDevice("host");
   if (!device.ok())
     return device.status();
@@ -35,5 +33,5 @@ absl::Status gem::writeHostBundle(mlir::ModuleOp module, unsigned threads,
   BundleOptions options;
   options.producer = "calibration";
   options.threads = threads;
-  return writeBundle(module, *target, options, sink).status();
+  return writeBundle(module, *target, options, sink);
 }

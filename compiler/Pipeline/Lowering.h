@@ -6,8 +6,8 @@
 #ifndef GEM_COMPILER_PIPELINE_LOWERING_H
 #define GEM_COMPILER_PIPELINE_LOWERING_H
 
-#include "absl/status/status.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "targets/Bundle/BundleWriter.h"
 
 namespace mlir {
 class OpPassManager;
@@ -15,7 +15,6 @@ class OpPassManager;
 
 namespace gem {
 
-class MemoryBundleSink;
 
 /// Appends the passes that every target shares and that change no value: fold, fuse, slice.
 void buildGraphPipeline(mlir::OpPassManager &passes);
@@ -23,7 +22,7 @@ void buildGraphPipeline(mlir::OpPassManager &passes);
 /// Lowers `module`, in the gem dialect, for the machine at hand and writes it to memory, to
 /// be run while compiling. Weights whose format is not decided are stored in f32. The module
 /// is left as its program; diagnostics go to its context.
-absl::Status writeHostBundle(mlir::ModuleOp module, unsigned threads, MemoryBundleSink &sink);
+absl::StatusOr<BundleSummary> writeHostBundle(mlir::ModuleOp module, unsigned threads, MemoryBundleSink &sink);
 
 } // namespace gem
 

@@ -37,8 +37,13 @@ Candidate::build(ModuleOp module, const QuantizeStep &step,
     return status;
   ErrorCollector errors(module.getContext());
   auto candidate = std::make_unique<Candidate>();
-  if (absl::Status status = writeHostBundle(*copy, step.threads, candidate->sink); !status.ok())
-    return absl::IsInternal(status) ? errors.toStatus(std::string(status.message())) : status;
+  absl::StatusOr<BundleSummary> written =
+      writeHostBundle(*copy, step.threads, candidate->sink);
+  if (!written.ok())
+    return absl::IsInternal(written.status())
+               ? errors.toStatus(std::string(written.status().message()))
+               : written.status();
+  candidate->weightBytes = written->weightBytes;
   BundleRunner::Options options;
   options.threads = step.threads;
   llvm::ArrayRef<char> data = candidate->sink.data();

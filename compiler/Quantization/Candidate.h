@@ -38,9 +38,13 @@ public:
         const quant::StatisticsSource *statistics);
 
   BundleRunner &getRunner() { return *runner; }
+  /// Of the whole bundle, and of its weights.
+  uint64_t getBytes() const { return sink.data().size(); }
+  uint64_t getWeightBytes() const { return weightBytes; }
 
 private:
   MemoryBundleSink sink;
+  uint64_t weightBytes = 0;
   std::unique_ptr<BundleRunner> runner;
 };
 

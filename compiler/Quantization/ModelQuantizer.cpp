@@ -17,6 +17,31 @@ using namespace gem;
 
 namespace {
 
+FlipsReport flipsOf(const ComparisonFigures &figures) {
+  return {figures.routedFlipShare(), figures.clusterFlipShare(), figures.maskFlipShare()};
+}
+
+DomainReport reportDomain(const Comparison &after, const ComparisonFigures &figures,
+                          const ComparisonFigures *before) {
+  DomainReport out;
+  out.domain = figures.domain;
+  out.texts = figures.texts;
+  if (after.hasLogits) {
+    out.agreement = figures.agreement();
+    out.divergence = figures.meanDivergence();
+  }
+  if (after.hasLogits && figures.labelled) {
+    out.accuracyF32 = figures.baselineAccuracy();
+    out.accuracy = figures.accuracy();
+  }
+  if (after.hasRouting) {
+    out.flips = flipsOf(figures);
+    if (before)
+      out.flipsBefore = flipsOf(*before);
+  }
+  return out;
+}
+
 constexpr unsigned kMaxTableFormats = 4; // kMaxTables of the runtime's kernels
 
 class Quantizer {
@@ -80,14 +105,13 @@ private:
                       unitOptions);
     for (const QuantizationUnit &unit : units)
       summary.sourceTypes[unit.weight] = unit.sourceType;
-    return hasTexts() ? computeBaseline() : absl::OkStatus();
+    if (!hasTexts() && options.evaluation.empty())
+      return absl::OkStatus();
+    return runOriginal();
   }
 
-  absl::Status computeBaseline() {
-    summary.inputFiles.push_back(options.calibration);
-    auto read = readTextFile(options.calibration);
-    if (!read.ok())
-      return read.status();
+  /// The uncompressed model's results on the texts to calibrate and to evaluate on.
+  absl::Status runOriginal() {
     QuantizeStep step;
     step.threads = options.threads;
     auto original = Candidate::build(module, step, nullptr);
@@ -96,15 +120,29 @@ private:
     // Kept for the router's fit, which needs the uncompressed activations.
     originalModule = module.clone();
     originalBytes = (*original)->getBytes();
-    auto tokenized = (*original)->getRunner().tokenize(*read);
-    if (!tokenized.ok())
-      return tokenized.status();
-    texts = *std::move(tokenized);
-    auto computed = Baseline::compute((*original)->getRunner(), texts);
-    if (!computed.ok())
-      return computed.status();
-    baseline = *std::move(computed);
-    return absl::OkStatus();
+    originalWeightBytes = (*original)->getWeightBytes();
+    auto compute = [&](const std::string &path, TokenizedTexts &texts,
+                       Baseline &baseline) -> absl::Status {
+      summary.inputFiles.push_back(path);
+      auto read = readTextFile(path);
+      if (!read.ok())
+        return read.status();
+      auto tokenized = (*original)->getRunner().tokenize(*read);
+      if (!tokenized.ok())
+        return tokenized.status();
+      texts = *std::move(tokenized);
+      auto computed = Baseline::compute((*original)->getRunner(), texts);
+      if (!computed.ok())
+        return computed.status();
+      baseline = *std::move(computed);
+      return absl::OkStatus();
+    };
+    if (hasTexts())
+      if (absl::Status status = compute(options.calibration, texts, baseline); !status.ok())
+        return status;
+    if (options.evaluation.empty())
+      return absl::OkStatus();
+    return compute(options.evaluation, heldOutTexts, heldOutBaseline);
   }
 
   //===--------------------------------------------------------------------===//
@@ -237,8 +275,7 @@ private:
   }
 
   /// Bytes of the bundle that hold no weights.
-  uint64_t originalOverhead() const { return originalBytes - originalWeightBytes(); }
-  uint64_t originalWeightBytes() const;
+  uint64_t originalOverhead() const { return originalBytes - originalWeightBytes; }
 
   void report(const AllocationProblem &problem, const Allocation &allocation,
               std::optional<uint64_t> budget, uint64_t used) {
@@ -285,10 +322,8 @@ private:
   absl::Status fitRouter() {
     if (!hasTexts() || !baseline.hasRouting || isExact())
       return absl::OkStatus();
-    absl::StatusOr<Comparison> before = compareNow();
-    if (!before.ok())
-      return before.status();
-    flipsBefore = *std::move(before);
+    if (absl::Status status = compareNow(flipsBefore); !status.ok())
+      return status;
     if (!options.refitRouter)
       return absl::OkStatus();
     RouterFitOptions fit;
@@ -303,26 +338,45 @@ private:
     return llvm::all_of(formats, [](const quant::Format &format) { return format.bits == 32; });
   }
 
-  absl::StatusOr<Comparison> compareNow() {
+  /// How the module as it is now compares on the texts at hand.
+  struct Results {
+    std::optional<Comparison> calibration, heldOut;
+  };
+  absl::Status compareNow(Results &results) {
     QuantizeStep step;
     step.threads = options.threads;
     auto candidate = Candidate::build(module, step, nullptr);
     if (!candidate.ok())
       return candidate.status();
-    return compare((*candidate)->getRunner(), baseline, texts);
+    auto run = [&](const Baseline &baseline, const TokenizedTexts &texts,
+                   std::optional<Comparison> &out) -> absl::Status {
+      if (texts.size() == 0)
+        return absl::OkStatus();
+      absl::StatusOr<Comparison> result = compare((*candidate)->getRunner(), baseline, texts);
+      if (result.ok())
+        out = *std::move(result);
+      return result.status();
+    };
+    if (absl::Status status = run(baseline, texts, results.calibration); !status.ok())
+      return status;
+    return run(heldOutBaseline, heldOutTexts, results.heldOut);
   }
 
   absl::Status evaluate() {
-    if (!hasTexts() || isExact())
+    if ((!hasTexts() && options.evaluation.empty()) || isExact())
       return absl::OkStatus();
-    absl::StatusOr<Comparison> after = compareNow();
-    if (!after.ok())
-      return after.status();
+    Results after;
+    if (absl::Status status = compareNow(after); !status.ok())
+      return status;
+    bool isHeldOut = after.heldOut.has_value();
+    const Comparison &shown = isHeldOut ? *after.heldOut : *after.calibration;
+    auto &before = isHeldOut ? flipsBefore.heldOut : flipsBefore.calibration;
     summary.evaluation =
-        makeEvaluationReport(options.calibration, *after, flipsBefore ? &*flipsBefore : nullptr);
-    const ComparisonFigures &all = after->all;
+        makeEvaluationReport(isHeldOut ? options.evaluation : options.calibration, shown,
+                             before ? &*before : nullptr);
+    const ComparisonFigures &all = (after.calibration ? *after.calibration : shown).all;
     double flips = std::max(all.routedFlipShare(), all.clusterFlipShare());
-    if (after->hasRouting && options.maxRouteFlips && flips > *options.maxRouteFlips)
+    if (shown.hasRouting && options.maxRouteFlips && flips > *options.maxRouteFlips)
       return absl::FailedPreconditionError(
           absl::StrCat("--max-route-flips: expected at most ", *options.maxRouteFlips * 100,
                        " % of tokens to be routed otherwise than by the f32 model, but got ",
@@ -340,10 +394,30 @@ private:
   std::vector<QuantizationUnit> units;
   std::vector<quant::Format> formats; ///< By unit.
   OwningOpRef<ModuleOp> originalModule;
-  uint64_t originalBytes = 0;
-  TokenizedTexts texts;
-  Baseline baseline;
-  std::optional<Comparison> flipsBefore;
+  uint64_t originalBytes = 0, originalWeightBytes = 0;
+  TokenizedTexts texts, heldOutTexts;
+  Baseline baseline, heldOutBaseline;
+  Results flipsBefore;
 };
 
 } // namespace
+
+EvaluationReport gem::makeEvaluationReport(const std::string &source, const Comparison &after,
+                                           const Comparison *before) {
+  EvaluationReport report;
+  report.source = source;
+  report.overall = reportDomain(after, after.all, before ? &before->all : nullptr);
+  for (auto [index, domain] : llvm::enumerate(after.domains))
+    report.domains.push_back(
+        reportDomain(after, domain, before ? &before->domains[index] : nullptr));
+  return report;
+}
+
+bool gem::needsTexts(const QuantizerOptions &options) {
+  return options.quantize == "hybrid" && options.recipe.empty();
+}
+
+absl::StatusOr<QuantizationSummary> gem::quantizeModel(ModuleOp module,
+                                                       const QuantizerOptions &options) {
+  return Quantizer(module, options).run();
+}

@@ -21,6 +21,7 @@ struct QuantizerOptions {
   std::string quantize = "f32";
   std::string algorithm;      ///< Of matrices: "rtn", "gptq"; empty: gptq where there are texts.
   std::string calibration;    ///< File of texts; empty: none.
+  std::string evaluation;     ///< File of texts to compare with the f32 model on; empty: those.
   std::string statistics;     ///< A file that an earlier calibration saved; empty: none.
   std::string saveStatistics; ///< Where to keep the statistics; empty: nowhere.
   std::string recipe;         ///< A file that says the formats; empty: `quantize` does.
@@ -52,6 +53,11 @@ struct QuantizationSummary {
 /// Quantizes `module` in place: in the gem dialect, its graph final, no format decided.
 absl::StatusOr<QuantizationSummary> quantizeModel(mlir::ModuleOp module,
                                                   const QuantizerOptions &options);
+
+/// How a quantized model compares with the uncompressed one; `before` (or null): the flips
+/// before its router was fitted again.
+EvaluationReport makeEvaluationReport(const std::string &source, const Comparison &after,
+                                      const Comparison *before);
 
 /// Whether quantizing so runs the model on texts.
 bool needsTexts(const QuantizerOptions &options);

@@ -204,9 +204,11 @@ gem::collectStatistics(ModuleOp module, const CalibrationOptions &options) {
     path = temporary.str().str();
   }
   absl::Status status = Calibration(module, options).run(path);
-  absl::StatusOr<std::unique_ptr<quant::StatisticsFile>> file = status;
-  if (status.ok())
-    file = quant::StatisticsFile::open(path);
+  if (!status.ok()) {
+    llvm::sys::fs::remove(path);
+    return status;
+  }
+  auto file = quant::StatisticsFile::open(path);
   // Mapped, it stays readable.
   if (options.output.empty())
     llvm::sys::fs::remove(path);

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "dialects/Gem/Gem.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
 #include <numeric>
 
 using namespace mlir;

@@ -91,6 +91,22 @@ std::string formatSeconds(double seconds) {
   return absl::StrFormat("%.0f µs", seconds * 1e6);
 }
 
+std::string formatDecibels(const std::optional<double> &value) {
+  return value && std::isfinite(*value) ? absl::StrFormat("%.1f dB", *value) : "-";
+}
+
+std::string formatNats(const std::optional<double> &value) {
+  if (!value || !std::isfinite(*value))
+    return "-";
+  if (*value > 0 && *value < 0.00005)
+    return "<0.0001";
+  return absl::StrFormat("%.4f", *value);
+}
+
+std::string formatPercent(const std::optional<double> &share) {
+  return share ? formatPercent(*share) : "-";
+}
+
 std::string formatShape(const std::vector<int64_t> &shape) {
   return shape.empty() ? "scalar" : absl::StrJoin(shape, " × ");
 }
@@ -197,6 +213,114 @@ std::array<int64_t, kNumParts> bytesByPart(const CompileReport &report) {
   return sums;
 }
 
+std::vector<FormatTotal> totalsByFormat(const CompileReport &report) {
+  std::vector<FormatTotal> totals;
+  int64_t all = 0;
+  for (const TensorReport &tensor : report.tensors) {
+    auto found = std::find_if(totals.begin(), totals.end(), [&](const FormatTotal &total) {
+      return total.format == tensor.format;
+    });
+    if (found == totals.end()) {
+      totals.emplace_back().format = tensor.format;
+      found = totals.end() - 1;
+    }
+    int64_t values = 1;
+    for (int64_t extent : tensor.shape)
+      values *= extent;
+    ++found->tensors;
+    found->values += values;
+    found->bytes += tensor.bytes;
+    all += tensor.bytes;
+  }
+  for (FormatTotal &total : totals)
+    total.share = all ? static_cast<double>(total.bytes) / static_cast<double>(all) : 0;
+  std::stable_sort(totals.begin(), totals.end(),
+                   [](const FormatTotal &a, const FormatTotal &b) { return a.bytes > b.bytes; });
+  return totals;
+}
+
+size_t colorOf(std::string_view text) {
+  absl::string_view format(text.data(), text.size());
+  static constexpr const char *kFamilies[] = {"f32", "f16", "int8", "int4", "int3", "int2"};
+  for (size_t i = 0; i < std::size(kFamilies); ++i)
+    if (absl::StartsWith(format, kFamilies[i]))
+      return i;
+  return format == "bf16" ? 1 : kNumFormatColors - 1;
+}
+
+int64_t weightBytes(const CompileReport &report) {
+  if (report.weightBytes)
+    return report.weightBytes;
+  int64_t bytes = 0;
+  for (const TensorReport &tensor : report.tensors)
+    bytes += tensor.bytes;
+  return bytes;
+}
+
+int64_t peakBytes(const CompileReport &report) {
+  return weightBytes(report) + report.memory.arenaBytes + report.memory.sessionBytes;
+}
+
+std::vector<const CallLatency *> slowestCalls(const LatencyReport &latency, size_t count) {
+  std::vector<const CallLatency *> calls;
+  for (const CallLatency &call : latency.calls)
+    calls.push_back(&call);
+  std::stable_sort(calls.begin(), calls.end(), [](const CallLatency *a, const CallLatency *b) {
+    return a->seconds > b->seconds;
+  });
+  calls.resize(std::min(calls.size(), count));
+  return calls;
+}
+
+std::vector<KernelTotal> totalsByKernel(const LatencyReport &latency) {
+  std::vector<KernelTotal> totals;
+  for (const CallLatency &call : latency.calls) {
+    auto found = std::find_if(totals.begin(), totals.end(), [&](const KernelTotal &total) {
+      return total.kernel == call.kernel && total.format == call.format;
+    });
+    if (found == totals.end()) {
+      totals.push_back({call.kernel, call.format});
+      found = totals.end() - 1;
+    }
+    ++found->calls;
+    found->seconds += call.seconds;
+  }
+  std::stable_sort(totals.begin(), totals.end(), [](const KernelTotal &a, const KernelTotal &b) {
+    return a.seconds > b.seconds;
+  });
+  return totals;
+}
+
+std::string labelOf(const KernelTotal &total) {
+  return total.format.empty() ? total.kernel : absl::StrCat(total.kernel, ", ", total.format);
+}
+
+const char *keyOf(Binds binds) {
+  switch (binds) {
+  case Binds::Compute:
+    return "compute";
+  case Binds::Bandwidth:
+    return "bandwidth";
+  case Binds::Overhead:
+    break;
+  }
+  return "overhead";
+}
+
+std::vector<const DomainReport *> rowsOf(const EvaluationReport &evaluation) {
+  std::vector<const DomainReport *> rows{&evaluation.overall};
+  if (evaluation.domains.size() > 1)
+    for (const DomainReport &domain : evaluation.domains)
+      rows.push_back(&domain);
+  return rows;
+}
+
+std::string nameOf(const EvaluationReport &evaluation, const DomainReport &row) {
+  if (&row == &evaluation.overall)
+    return "all texts";
+  return row.domain.empty() ? "no domain" : row.domain;
+}
+
 int64_t otherBytes(const CompileReport &report) {
   return std::max<int64_t>(report.fileBytes - report.weightBytes - report.tokenizerBytes, 0);
 }
@@ -250,6 +374,11 @@ std::vector<Fact> factsOf(const CompileReport &report) {
                             " × the lower bound of ", formatBytes(memory.lowerBoundBytes), ", ",
                             formatPlural(memory.buffers.size(), "buffer"), ", ",
                             formatPlural(memory.numCalls, "call")));
+  if (memory.sessionBytes)
+    add("Memory",
+        absl::StrCat(formatBytes(peakBytes(report)), ": weights ", formatBytes(weightBytes(report)),
+                     ", arena ", formatBytes(memory.arenaBytes), ", session ",
+                     formatBytes(memory.sessionBytes)));
   std::vector<std::string> shares;
   for (const MacsShare &share : macsShares(report))
     if (share.macs)
@@ -258,6 +387,50 @@ std::vector<Fact> factsOf(const CompileReport &report) {
   add("Work", absl::StrCat(formatMagnitude(report.macs.total()), " multiply-accumulates at ",
                            formatPlural(report.sequence, "token"), shares.empty() ? "" : ": ",
                            absl::StrJoin(shares, ", ")));
+  if (report.latency)
+    add("Latency", absl::StrCat(formatSeconds(report.latency->seconds), " modelled at ",
+                                formatPlural(report.latency->tokens, "token"), " on ",
+                                formatPlural(report.latency->threads, "thread")));
+  if (const auto &allocation = report.allocation) {
+    std::vector<std::string> budget;
+    auto used = [&](std::string taken, std::string limit) {
+      budget.push_back(absl::StrCat(taken, " of ", limit));
+    };
+    if (allocation->budgetBytes)
+      used(formatBytes(allocation->usedBytes), formatBytes(allocation->budgetBytes));
+    if (allocation->budgetSeconds > 0)
+      used(formatSeconds(allocation->usedSeconds), formatSeconds(allocation->budgetSeconds));
+    if (allocation->gap)
+      budget.push_back(
+          *allocation->gap > 0
+              ? absl::StrCat("within ", formatPercent(*allocation->gap), " of the best choice")
+              : "the best choice");
+    if (!budget.empty())
+      add("Budget", absl::StrJoin(budget, ", "));
+    if (allocation->worstLoss)
+      add("Predicted",
+          absl::StrCat("KL ", formatNats(allocation->worstLoss), " in the worst domain",
+                       allocation->worstDomain.empty()
+                           ? ""
+                           : absl::StrCat(" (", allocation->worstDomain, ")"),
+                       allocation->meanLoss
+                           ? absl::StrCat(", ", formatNats(allocation->meanLoss), " in the mean")
+                           : ""));
+  }
+  if (const auto &evaluation = report.evaluation) {
+    const DomainReport &all = evaluation->overall;
+    std::vector<std::string> figures;
+    if (all.agreement)
+      figures.push_back(absl::StrCat(formatPercent(all.agreement), " of ",
+                                     formatPlural(all.texts, "text"), " answered as in f32"));
+    if (all.divergence)
+      figures.push_back(absl::StrCat("KL ", formatNats(all.divergence)));
+    if (all.accuracyF32 && all.accuracy)
+      figures.push_back(absl::StrCat("accuracy ", formatPercent(all.accuracyF32), " → ",
+                                     formatPercent(all.accuracy)));
+    if (!figures.empty())
+      add("Quality", absl::StrJoin(figures, ", "));
+  }
   if (report.calibrationTexts)
     add("Centroids", absl::StrCat("fitted on ", formatPlural(report.calibrationTexts, "text"), ", ",
                                   formatPlural(report.calibrationTokens, "token")));

@@ -9,6 +9,7 @@
 #include "compiler/Report/CompileReport.h"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,12 @@ std::string formatPercent(double share);
 std::string formatFixed(double value, int digits);
 /// "3.21 s", "120 ms", "4 min 05 s".
 std::string formatSeconds(double seconds);
+/// "32.1 dB"; "-" when it is not known.
+std::string formatDecibels(const std::optional<double> &value);
+/// A divergence, two significant digits: "0.0043", "<0.0001"; "-" when it is not known.
+std::string formatNats(const std::optional<double> &value);
+/// formatPercent(), or "-".
+std::string formatPercent(const std::optional<double> &share);
 /// "8192 × 128"; "scalar" for an empty shape.
 std::string formatShape(const std::vector<int64_t> &shape);
 /// "1 text", "2 texts".
@@ -54,6 +61,51 @@ const char *keyOf(Part part);
 
 /// Bytes of the tensors of each part.
 std::array<int64_t, kNumParts> bytesByPart(const CompileReport &report);
+
+/// The tensors that are stored in one format.
+struct FormatTotal {
+  std::string format;
+  int64_t tensors = 0, values = 0, bytes = 0;
+  double share = 0; ///< Of the bytes of all tensors.
+  double bitsPerValue() const { return values ? 8.0 * bytes / values : 0; }
+};
+/// By bytes, the most first.
+std::vector<FormatTotal> totalsByFormat(const CompileReport &report);
+
+/// Where a format's colour is in the palette of formats, the finest first: 0 of f32, 2 of
+/// int8 whatever its groups, 6 of what is no weight format.
+inline constexpr size_t kNumFormatColors = 7;
+size_t colorOf(std::string_view format);
+
+/// Weights, arena and session at once: what a process that runs the model holds beside its
+/// own code. The tokenizer is not in it.
+int64_t peakBytes(const CompileReport &report);
+
+/// The bytes of the weights: of the file when it was written, else of the tensors.
+int64_t weightBytes(const CompileReport &report);
+
+/// The calls that take longest, at most `count`, the longest first.
+std::vector<const CallLatency *> slowestCalls(const LatencyReport &latency, size_t count);
+
+/// The calls of one kernel and weight format.
+struct KernelTotal {
+  std::string kernel, format;
+  int64_t calls = 0;
+  double seconds = 0;
+};
+/// By time, the longest first.
+std::vector<KernelTotal> totalsByKernel(const LatencyReport &latency);
+
+/// "linear_quantized, int4g32"
+std::string labelOf(const KernelTotal &total);
+
+/// "compute", "bandwidth", "overhead"
+const char *keyOf(Binds binds);
+
+/// The domains, behind every text together where there are several.
+std::vector<const DomainReport *> rowsOf(const EvaluationReport &evaluation);
+/// "all texts", the domain, or "no domain".
+std::string nameOf(const EvaluationReport &evaluation, const DomainReport &row);
 
 /// What of the file is neither weights nor tokenizer: preamble, program and padding.
 int64_t otherBytes(const CompileReport &report);

@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Report/Figures.h"
+#include "compiler/Report/HtmlSections.h"
 #include "compiler/Report/HtmlStyle.h"
 
 #include "absl/strings/str_cat.h"
@@ -19,38 +20,6 @@ namespace gem {
 using namespace gem::report;
 
 namespace {
-
-/// Text between tags and in quoted attributes.
-std::string escape(std::string_view text) {
-  std::string out;
-  for (char c : printable(text)) {
-    switch (c) {
-    case '&':
-      out += "&amp;";
-      break;
-    case '<':
-      out += "&lt;";
-      break;
-    case '>':
-      out += "&gt;";
-      break;
-    case '"':
-      out += "&quot;";
-      break;
-    case '\'':
-      out += "&#39;";
-      break;
-    default:
-      out += c;
-    }
-  }
-  return out;
-}
-
-/// "12.34%", for positions and widths. Always finite.
-std::string percent(double share) {
-  return absl::StrFormat("%.3f%%", 100 * std::clamp(share, 0.0, 1.0));
-}
 
 /// A row of a bar chart.
 struct Bar {
@@ -67,14 +36,15 @@ public:
     head();
     cards();
     facts();
+    put(htmlOfFormats(report), htmlOfDomains(report), htmlOfFlips(report), htmlOfLatency(report));
     bytes();
     work();
     memoryMap();
-    tensors();
+    put(htmlOfTensors(report));
     dropped();
     notes();
     stages();
-    absl::StrAppend(&out, "<footer>", escape(report.producer), "</footer>\n</body>\n</html>\n");
+    absl::StrAppend(&out, "<footer>", escapeHtml(report.producer), "</footer>\n</body>\n</html>\n");
     return std::move(out);
   }
 
@@ -82,19 +52,20 @@ private:
   template <typename... T> void put(const T &...pieces) { absl::StrAppend(&out, pieces...); }
 
   void head() {
-    std::string title = absl::StrCat(escape(report.modelName), " for ", escape(report.device));
+    std::string title =
+        absl::StrCat(escapeHtml(report.modelName), " for ", escapeHtml(report.device));
     put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
         "<meta name=\"color-scheme\" content=\"light dark\">\n<title>", title, "</title>\n<style>",
         kHtmlStyle, "</style>\n</head>\n<body>\n<header>\n<h1>", title, "</h1>\n",
-        "<div class=\"lead\">", escape(report.architecture), " &middot; ", escape(report.quantize),
-        " &middot; ", report.padded ? "padded to " : "at most ",
+        "<div class=\"lead\">", escapeHtml(report.architecture), " &middot; ",
+        escapeHtml(report.quantize), " &middot; ", report.padded ? "padded to " : "at most ",
         formatPlural(report.sequence, "token"), "</div>\n</header>\n");
   }
 
   void card(const char *name, const std::string &value, const std::string &explanation) {
-    put("<div class=\"card\"><dt>", name, "</dt><dd>", escape(value), "</dd><dd>",
-        escape(explanation), "</dd></div>\n");
+    put("<div class=\"card\"><dt>", name, "</dt><dd>", escapeHtml(value), "</dd><dd>",
+        escapeHtml(explanation), "</dd></div>\n");
   }
 
   void cards() {
@@ -102,9 +73,25 @@ private:
     if (report.fileBytes)
       card("File", formatBytes(report.fileBytes),
            absl::StrCat(formatFixed(report.bitsPerWeight(), 2), " bits per parameter"));
+    if (const auto &evaluation = report.evaluation) {
+      const DomainReport &all = evaluation->overall;
+      if (all.agreement)
+        card(
+            "Answers as in f32", formatPercent(all.agreement),
+            absl::StrCat("KL ", formatNats(all.divergence), ", ", formatPlural(all.texts, "text")));
+    }
+    if (report.latency)
+      card("Latency, modelled", formatSeconds(report.latency->seconds),
+           absl::StrCat(formatPlural(report.latency->tokens, "token"), ", ",
+                        formatPlural(report.latency->threads, "thread")));
     const MemoryReport &memory = report.memory;
-    card("Arena", formatBytes(memory.arenaBytes),
-         absl::StrCat(formatFixed(memory.ratio(), 2), " × the lower bound"));
+    if (memory.sessionBytes)
+      card("Peak memory", formatBytes(peakBytes(report)),
+           absl::StrCat("arena ", formatBytes(memory.arenaBytes), ", ",
+                        formatFixed(memory.ratio(), 2), " × the lower bound"));
+    else
+      card("Arena", formatBytes(memory.arenaBytes),
+           absl::StrCat(formatFixed(memory.ratio(), 2), " × the lower bound"));
     card("Work", formatMagnitude(report.macs.total()),
          absl::StrCat("multiply-accumulates at ", formatPlural(report.sequence, "token")));
     card(
@@ -122,7 +109,7 @@ private:
   void facts() {
     put("<h2>In short</h2>\n<dl class=\"facts\">\n");
     for (const Fact &fact : factsOf(report))
-      put("<dt>", fact.name, "</dt><dd>", escape(fact.value), "</dd>\n");
+      put("<dt>", fact.name, "</dt><dd>", escapeHtml(fact.value), "</dd>\n");
     put("</dl>\n");
   }
 
@@ -136,20 +123,20 @@ private:
     }
     if (total == 0)
       return;
-    put("<div class=\"stack\" role=\"img\" aria-label=\"", escape(label), "\">");
+    put("<div class=\"stack\" role=\"img\" aria-label=\"", escapeHtml(label), "\">");
     for (const Bar &bar : bars)
-      put("<i style=\"width:", percent(static_cast<double>(bar.value) / total),
-          ";background:var(--c", bar.color, ")\" title=\"", escape(bar.name), ": ",
+      put("<i style=\"width:", percentOf(static_cast<double>(bar.value) / total),
+          ";background:var(--c", bar.color, ")\" title=\"", escapeHtml(bar.name), ": ",
           format(bar.value), "\"></i>");
     put("</div>\n<table class=\"bars\">\n<tbody>\n");
     for (const Bar &bar : bars)
       put("<tr><th scope=\"row\"><div class=\"key\"><span class=\"dot\" style=\"background:var(--c",
-          bar.color, ")\"></span><span>", escape(bar.name),
+          bar.color, ")\"></span><span>", escapeHtml(bar.name),
           "</span></div></th><td class=\"bar\"><i style=\"width:",
-          percent(static_cast<double>(bar.value) / largest), ";background:var(--c", bar.color,
+          percentOf(static_cast<double>(bar.value) / largest), ";background:var(--c", bar.color,
           ")\"></i></td><td class=\"num\">", format(bar.value),
           "</td><td class=\"num soft share\">",
-          escape(formatPercent(static_cast<double>(bar.value) / total)), "</td></tr>\n");
+          escapeHtml(formatPercent(static_cast<double>(bar.value) / total)), "</td></tr>\n");
     put("</tbody>\n<tfoot><tr><th scope=\"row\">Together</th><td></td><td class=\"num\">",
         format(total), "</td><td class=\"num share\"></td></tr></tfoot>\n</table>\n");
   }
@@ -193,11 +180,6 @@ private:
         ", products of attention included, before rows that nobody reads are left out.</p>\n");
     barChart(bars, "Shares of the work", formatMagnitude);
     put("</section>\n");
-  }
-
-  /// A name, escaped, that a narrow column breaks where its parts end.
-  static std::string breakable(const std::string &name) {
-    return absl::StrReplaceAll(escape(name), {{".", ".<wbr>"}, {"_", "_<wbr>"}});
   }
 
   /// A buffer's name without what its colour says.
@@ -253,15 +235,16 @@ private:
       put(absl::StrFormat("<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" ", 1000 * x,
                           1000 * y, 1000 * w, 1000 * h),
           h < 0.02 ? "class=\"thin\" " : "", "style=\"color:var(--c", static_cast<int>(part),
-          ")\"><title>", escape(buffer.name), ": ", formatBytes(buffer.bytes), " at ",
+          ")\"><title>", escapeHtml(buffer.name), ": ", formatBytes(buffer.bytes), " at ",
           formatCount(buffer.offset), ", calls ", buffer.first, " to ", buffer.last,
           "</title></rect>\n");
       // Where the next buffer takes this one's memory over, their boxes overlap.
       double free = std::max<int64_t>(buffer.last - buffer.first, 1) / width;
       if (labelFits(buffer.name, free, h))
         absl::StrAppend(&labels, "<span", free < 0.2 ? " class=\"fine\"" : "",
-                        " style=\"left:", percent(x), ";top:", percent(y), ";width:", percent(free),
-                        ";height:", percent(h), "\">", labelOf(buffer.name), "</span>\n");
+                        " style=\"left:", percentOf(x), ";top:", percentOf(y),
+                        ";width:", percentOf(free), ";height:", percentOf(h), "\">",
+                        labelOf(buffer.name), "</span>\n");
     }
     bool hasLine = memory.lowerBoundBytes > 0 && memory.lowerBoundBytes < memory.arenaBytes;
     if (hasLine) {
@@ -280,30 +263,6 @@ private:
     if (hasLine)
       put("<span><span class=\"dash\"></span>Lower bound: the most bytes alive at once</span>");
     put("</div>\n</figure>\n</section>\n");
-  }
-
-  void tensors() {
-    if (report.tensors.empty())
-      return;
-    put("<section>\n<h2>Tensors</h2>\n<p class=\"soft\">", formatCount(report.tensors.size()),
-        " tensors, in the order of the file.</p>\n<table class=\"table\">\n<thead><tr>"
-        "<th scope=\"col\">Name</th><th scope=\"col\" class=\"num\">Shape</th>"
-        "<th scope=\"col\" class=\"wide\">Format</th><th scope=\"col\" class=\"wide\">Layout</th>"
-        "<th scope=\"col\" class=\"num\">Bytes</th></tr></thead>\n<tbody>\n");
-    for (const TensorReport &tensor : report.tensors) {
-      std::string format = escape(tensor.format);
-      if (!tensor.sourceType.empty() && tensor.sourceType != tensor.format)
-        format = absl::StrCat(escape(tensor.sourceType), " &rarr; ", format);
-      std::string layout = escape(tensor.layout);
-      put("<tr><td class=\"name\"><div class=\"key\"><span class=\"dot\" "
-          "style=\"background:var(--c",
-          static_cast<int>(partOf(tensor.name)), ")\"></span><span>", breakable(tensor.name),
-          "<small>", format, ", ", layout, "</small></span></div></td><td class=\"num\">",
-          escape(formatShape(tensor.shape)), "</td><td class=\"wide\">", format,
-          "</td><td class=\"wide\">", layout, "</td><td class=\"num\" title=\"",
-          formatCount(tensor.bytes), " B\">", formatBytes(tensor.bytes), "</td></tr>\n");
-    }
-    put("</tbody>\n</table>\n</section>\n");
   }
 
   /// Tensors with one reason together: a teacher has hundreds.
@@ -327,7 +286,7 @@ private:
                         "</span> <span class=\"soft\">", formatBytes(tensor.bytes),
                         "</span></li>\n");
       }
-      put("<details", count <= 12 ? " open" : "", ">\n<summary>", escape(reason), ": ",
+      put("<details", count <= 12 ? " open" : "", ">\n<summary>", escapeHtml(reason), ": ",
           formatPlural(count, "tensor"), ", ", formatBytes(bytes), "</summary>\n<ul>\n", list,
           "</ul>\n</details>\n");
     }
@@ -339,7 +298,7 @@ private:
       return;
     put("<section>\n<h2>Notes</h2>\n<ul>\n");
     for (const std::string &note : report.notes)
-      put("<li>", escape(note), "</li>\n");
+      put("<li>", escapeHtml(note), "</li>\n");
     put("</ul>\n</section>\n");
   }
 
@@ -351,8 +310,9 @@ private:
       longest = std::max(longest, stage.seconds);
     put("<section>\n<h2>Where the time went</h2>\n<table class=\"bars\">\n<tbody>\n");
     for (const StageReport &stage : report.stages)
-      put("<tr><th scope=\"row\">", escape(stage.name), "</th><td class=\"bar\"><i style=\"width:",
-          percent(longest > 0 ? stage.seconds / longest : 0),
+      put("<tr><th scope=\"row\">", escapeHtml(stage.name),
+          "</th><td class=\"bar\"><i style=\"width:",
+          percentOf(longest > 0 ? stage.seconds / longest : 0),
           ";background:var(--c6)\"></i></td><td class=\"num\">", formatSeconds(stage.seconds),
           "</td></tr>\n");
     put("</tbody>\n</table>\n</section>\n");

@@ -8,7 +8,9 @@
 namespace gem::report {
 
 // The colours of the parts (c0 to c6, in the order of enum Part), of the tokenizer (c7)
-// and of the program (c8) stay apart for the colour-blind by lightness as well.
+// and of the program (c8) stay apart for the colour-blind by lightness as well. Formats (f0
+// of f32 to f5 of int2, f6 of others) go from cold to warm as they get coarser; kernels
+// (k0 to k7) go from dark to light as they take less time.
 const char kHtmlStyle[] = R"css(
 :root {
   color-scheme: light dark;
@@ -16,6 +18,8 @@ const char kHtmlStyle[] = R"css(
   --track: #eceff2; --label: #ffffff; --accent: #0f6f63;
   --c0: #c77700; --c1: #2463c9; --c2: #0e8a7d; --c3: #c2327e; --c4: #6d43b5;
   --c5: #b3392c; --c6: #68727e; --c7: #7c8794; --c8: #b4bcc5;
+  --f0: #5a6673; --f1: #4c5fa8; --f2: #1f7fc4; --f3: #0e9a88; --f4: #d09214; --f5: #c2452d; --f6: #a9b2bb;
+  --k0: #14505a; --k1: #1d7276; --k2: #2f938c; --k3: #58b09f; --k4: #d09214; --k5: #e0b65c; --k6: #9aa6b2; --k7: #c6cdd4;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
@@ -23,6 +27,8 @@ const char kHtmlStyle[] = R"css(
     --track: #232a31; --label: #0c0f12; --accent: #5fd0bf;
     --c0: #f0a63c; --c1: #6ea3f5; --c2: #45c2b1; --c3: #ee7db5; --c4: #ab8af0;
     --c5: #f0806f; --c6: #98a3b0; --c7: #7d8896; --c8: #4f5863;
+    --f0: #97a3b0; --f1: #8f9ee6; --f2: #5cb0ee; --f3: #45c9b4; --f4: #f0bc4c; --f5: #f28a70; --f6: #5b6570;
+    --k0: #a5ece0; --k1: #6fd3c6; --k2: #45b3a8; --k3: #2f8f8a; --k4: #f0bc4c; --k5: #b98d34; --k6: #77838f; --k7: #4f5963;
   }
 }
 * { box-sizing: border-box; }
@@ -62,6 +68,31 @@ code, .name { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu San
 .bars td.bar { width: 100%; padding: 0.2rem 0; }
 .bars tfoot th, .bars tfoot td { border-top: 1px solid var(--line); font-weight: 600; padding-top: 0.4rem; }
 .bar i { display: block; height: 0.75rem; min-width: 2px; border-radius: 0.2rem; }
+.bars thead th { color: var(--soft); font-size: 0.85rem; padding-bottom: 0.35rem; vertical-align: bottom; }
+.bars thead th.num { text-align: right; padding: 0.2rem 0 0.35rem 1rem; }
+.bars thead th.bar { padding-right: 0; }
+.bars thead th.share { padding-left: 1rem; padding-right: 0; }
+.bars tr.all th, .bars tr.all td { font-weight: 650; padding-bottom: 0.45rem; }
+.twin td.bar { width: 34%; min-width: 3.5rem; }
+h3 { margin: 1.75rem 0 0.4rem; font-size: 1rem; }
+.note { margin-top: 1rem; font-size: 0.9rem; }
+.chart { display: block; overflow: hidden; }
+.chart .track { fill: var(--track); }
+.chart.whole { height: 1.75rem; margin: 1rem 0; border-radius: 0.4rem; background: var(--track); }
+.chart.whole rect { stroke: var(--bg); stroke-width: 1px; }
+.chart .axis { stroke: var(--line); stroke-width: 2px; }
+.chart .span { stroke: var(--c3); stroke-width: 2px; opacity: 0.45; }
+.chart circle { fill: var(--c3); }
+.chart circle.ring { fill: var(--bg); stroke: var(--c3); stroke-width: 2px; opacity: 0.8; }
+.panels { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.5rem 2.5rem; margin-top: 1rem; }
+.panel { margin: 0; min-width: 0; }
+.panel figcaption { margin: 0 0 0.35rem; color: var(--soft); }
+.panel figcaption b { color: var(--fg); font-weight: 600; }
+.panel .bars { font-size: 0.85rem; }
+.panel .bars th { padding-right: 0.5rem; overflow: hidden; text-overflow: ellipsis; max-width: 6.5rem; }
+.panel .bars td.num { padding-left: 0.5rem; }
+.tensors td.bar { width: 18%; min-width: 4rem; }
+.tensors td.bar svg { margin-top: 0.2rem; }
 .dot { display: inline-block; flex: none; width: 0.65rem; height: 0.65rem; margin-right: 0.5rem; border-radius: 0.2rem; }
 .key { display: flex; align-items: baseline; }
 
@@ -106,6 +137,9 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .facts dt { padding-bottom: 0; font-size: 0.85rem; }
   .facts dd { padding-top: 0; border-top: 0; }
   .bars .share { display: none; }
+  .panels { grid-template-columns: 1fr; gap: 1.25rem; }
+  .panel .bars th { min-width: 5.5rem; white-space: nowrap; }
+  .twin th { min-width: 4.5rem !important; }
   .bars th { padding-right: 0.6rem; white-space: normal; min-width: 8.8rem; line-height: 1.25; }
   .bars td { padding-left: 0.6rem; }
   .map { grid-template-rows: 16rem auto; }
@@ -117,12 +151,12 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
 @media print {
   html { font-size: 9.5pt; }
   body { max-width: none; padding: 0; }
-  .card, figure, .stack, .bars, tr, h2 { break-inside: avoid; }
+  .card, figure, .stack, .bars, tr, h2, .chart { break-inside: avoid; }
   h2, h2 + p, .stack { break-after: avoid; }
   h2 { margin-top: 1.75rem; }
   .table td { padding: 0.2rem 0.5rem; }
   .map .plot span { font-size: 0.65rem; }
-  .stack, .stack i, .bar i, .dot, .map rect, .map .plot, .card { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  .stack, .stack i, .bar i, .dot, .chart, .chart *, .map rect, .map .plot, .card { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .cards { grid-template-columns: repeat(5, 1fr); }
   .map { grid-template-rows: 16rem auto; }
 }

@@ -4,20 +4,83 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Keys are added without changing schema_version; it rises when a key goes or
-// changes its meaning. Bytes, counts and seconds are plain numbers; a value that is
-// not known, or does not apply, is null.
+// changes its meaning. Bytes, counts and seconds are plain numbers, shares are of 1, losses
+// and divergences in nats; a value that is not known, or does not apply, is null.
+//
+// 2: a tensor's "format" is a weight format, such as "int4g32", no longer an element type.
 
 #include "compiler/Report/Figures.h"
 
 #include <nlohmann/json.hpp>
 
+#include <cmath>
+
 namespace gem {
 
 using Json = nlohmann::ordered_json;
 
-static constexpr int kSchemaVersion = 1;
+static constexpr int kSchemaVersion = 2;
 
 static Json orNull(int64_t value) { return value ? Json(value) : Json(); }
+
+static Json orNull(const std::optional<double> &value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json();
+}
+static Json orNull(const std::string &value) { return value.empty() ? Json() : Json(value); }
+static Json orNull(const std::optional<FlipsReport> &flips) {
+  return flips ? Json{{"routed", flips->routed}, {"cluster", flips->cluster}, {"mask", flips->mask}}
+               : Json();
+}
+
+static Json toJson(const AllocationReport &allocation) {
+  auto budget = [](auto limit, auto used) {
+    return limit > 0 ? Json{{"budget", limit}, {"used", used}} : Json();
+  };
+  return {{"recipe", orNull(allocation.recipe)},
+          {"bytes", budget(allocation.budgetBytes, allocation.usedBytes)},
+          {"seconds", budget(allocation.budgetSeconds, allocation.usedSeconds)},
+          {"gap", orNull(allocation.gap)},
+          {"worst_loss", orNull(allocation.worstLoss)},
+          {"worst_domain", orNull(allocation.worstDomain)},
+          {"mean_loss", orNull(allocation.meanLoss)}};
+}
+
+static Json toJson(const DomainReport &domain) {
+  return {{"domain", orNull(domain.domain)},
+          {"texts", domain.texts},
+          {"agreement", orNull(domain.agreement)},
+          {"divergence", orNull(domain.divergence)},
+          {"accuracy_f32", orNull(domain.accuracyF32)},
+          {"accuracy", orNull(domain.accuracy)},
+          {"flips_before_refit", orNull(domain.flipsBefore)},
+          {"flips", orNull(domain.flips)}};
+}
+
+static Json toJson(const EvaluationReport &evaluation) {
+  Json domains = Json::array();
+  for (const DomainReport &domain : evaluation.domains)
+    domains.push_back(toJson(domain));
+  return {{"source", orNull(evaluation.source)},
+          {"overall", toJson(evaluation.overall)},
+          {"domains", std::move(domains)}};
+}
+
+static Json toJson(const LatencyReport &latency) {
+  Json calls = Json::array(), points = Json::array();
+  for (const CallLatency &call : latency.calls)
+    calls.push_back({{"name", call.name},
+                     {"kernel", call.kernel},
+                     {"format", orNull(call.format)},
+                     {"seconds", call.seconds},
+                     {"macs", call.macs},
+                     {"bytes", call.bytes},
+                     {"binds", report::keyOf(call.binds)}});
+  for (const LatencyReport::Point &point : latency.points)
+    points.push_back({{"tokens", point.tokens}, {"seconds", point.seconds}});
+  return {{"tokens", latency.tokens},    {"threads", latency.threads},
+          {"seconds", latency.seconds},  {"assumptions", orNull(latency.assumptions)},
+          {"points", std::move(points)}, {"calls", std::move(calls)}};
+}
 
 std::string renderJson(const CompileReport &report) {
   Json root;
@@ -58,11 +121,22 @@ std::string renderJson(const CompileReport &report) {
     if (sums[i])
       parts[report::keyOf(static_cast<report::Part>(i))] = sums[i];
 
+  Json &formats = root["bytes_by_format"] = Json::array();
+  for (const report::FormatTotal &total : report::totalsByFormat(report))
+    formats.push_back({{"format", total.format},
+                       {"tensors", total.tensors},
+                       {"values", total.values},
+                       {"bytes", total.bytes},
+                       {"share", total.share},
+                       {"bits_per_weight", total.bitsPerValue()}});
+
   const MemoryReport &memory = report.memory;
   root["memory"] = {{"arena_bytes", memory.arenaBytes},
                     {"lower_bound_bytes", memory.lowerBoundBytes},
                     {"ratio", memory.ratio()},
-                    {"calls", memory.numCalls}};
+                    {"calls", memory.numCalls},
+                    {"session_bytes", orNull(memory.sessionBytes)},
+                    {"peak_bytes", report::peakBytes(report)}};
   Json &buffers = root["memory"]["buffers"] = Json::array();
   for (const BufferReport &buffer : memory.buffers)
     buffers.push_back({{"name", buffer.name},
@@ -75,6 +149,10 @@ std::string renderJson(const CompileReport &report) {
                                                      : Json{{"texts", report.calibrationTexts},
                                                             {"tokens", report.calibrationTokens}};
 
+  root["allocation"] = report.allocation ? toJson(*report.allocation) : Json();
+  root["evaluation"] = report.evaluation ? toJson(*report.evaluation) : Json();
+  root["latency"] = report.latency ? toJson(*report.latency) : Json();
+
   Json &tensors = root["tensors"] = Json::array();
   for (const TensorReport &tensor : report.tensors)
     tensors.push_back({{"name", tensor.name},
@@ -82,7 +160,12 @@ std::string renderJson(const CompileReport &report) {
                        {"source_type", tensor.sourceType},
                        {"format", tensor.format},
                        {"layout", tensor.layout},
-                       {"bytes", tensor.bytes}});
+                       {"bytes", tensor.bytes},
+                       {"algorithm", orNull(tensor.algorithm)},
+                       {"snr_db", orNull(tensor.snr)},
+                       {"output_snr_db", orNull(tensor.outputSnr)},
+                       {"predicted_loss", orNull(tensor.predictedLoss)},
+                       {"predicted_domain", orNull(tensor.predictedDomain)}});
   Json &dropped = root["dropped"] = Json::array();
   for (const DroppedReport &tensor : report.dropped)
     dropped.push_back({{"name", tensor.name}, {"bytes", tensor.bytes}, {"reason", tensor.reason}});

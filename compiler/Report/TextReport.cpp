@@ -5,6 +5,7 @@
 
 #include "compiler/Report/Figures.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -30,8 +31,12 @@ public:
   std::string write(bool verbose) {
     title();
     facts();
+    formats();
+    domains();
+    flips();
     if (verbose) {
       parts();
+      latency();
       tensors();
       dropped();
       notes();
@@ -88,6 +93,115 @@ private:
     }
   }
 
+  /// A line of cells as wide as `widths`, two spaces apart; negative widths go right.
+  static std::string row(const std::vector<std::string> &cells, const std::vector<int> &widths) {
+    std::string line = "  ";
+    for (size_t i = 0; i < cells.size(); ++i)
+      absl::StrAppend(&line, i ? "  " : "", pad(cells[i], std::abs(widths[i]), widths[i] < 0));
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line + "\n";
+  }
+  void header(const std::vector<std::string> &cells, const std::vector<int> &widths) {
+    std::string line = row(cells, widths);
+    line.pop_back();
+    absl::StrAppend(&out, paint(kDim, line), "\n");
+  }
+  static std::string cut(const std::string &text, int width) {
+    return shortenMiddle(printable(text), std::abs(width));
+  }
+
+  /// Where the weights are all alike, the facts say it.
+  void formats() {
+    std::vector<FormatTotal> totals = totalsByFormat(report);
+    if (totals.size() < 2)
+      return;
+    heading("Weights by format");
+    const std::vector<int> widths = {11, 21, -8, -7, -6, 14};
+    header({"format", "", "bytes", "share", "bits", "tensors"}, widths);
+    for (const FormatTotal &total : totals) {
+      std::string line =
+          row({cut(total.format, 11), "\1", formatBytes(total.bytes), formatPercent(total.share),
+               formatFixed(total.bitsPerValue(), 2), formatCount(total.tensors)},
+              widths);
+      // Painted after it was padded: a colour has no width.
+      size_t at = line.find('\1');
+      line.replace(at, 21, paint(kCyan, bar(total.share, 21)));
+      out += line;
+    }
+  }
+
+  void domains() {
+    if (!report.evaluation || !report.evaluation->overall.agreement)
+      return;
+    const EvaluationReport &evaluation = *report.evaluation;
+    heading("Against f32");
+    const std::vector<int> widths = {22, -7, -9, -7, -12, -12};
+    header({"domain", "texts", "agree", "KL", "accuracy f32", "accuracy"}, widths);
+    for (const DomainReport *domain : rowsOf(evaluation))
+      out += row({cut(nameOf(evaluation, *domain), 22), formatCount(domain->texts),
+                  formatPercent(domain->agreement), formatNats(domain->divergence),
+                  formatPercent(domain->accuracyF32), formatPercent(domain->accuracy)},
+                 widths);
+  }
+
+  void flips() {
+    if (!report.evaluation || !report.evaluation->overall.flips)
+      return;
+    const EvaluationReport &evaluation = *report.evaluation;
+    heading(evaluation.overall.flipsBefore
+                ? "Routing decisions that differ from f32, before → after the router's fit"
+                : "Routing decisions that differ from f32");
+    const std::vector<int> widths = {22, -16, -16, -16};
+    header({"domain", "routed", "cluster", "mask"}, widths);
+    for (const DomainReport *domain : rowsOf(evaluation)) {
+      if (!domain->flips)
+        continue;
+      auto cell = [&](double FlipsReport::*which) {
+        std::string after = formatPercent(*domain->flips.*which);
+        return domain->flipsBefore
+                   ? absl::StrCat(formatPercent(*domain->flipsBefore.*which), " → ", after)
+                   : after;
+      };
+      out += row({cut(nameOf(evaluation, *domain), 22), cell(&FlipsReport::routed),
+                  cell(&FlipsReport::cluster), cell(&FlipsReport::mask)},
+                 widths);
+    }
+  }
+
+  void latency() {
+    if (!report.latency || report.latency->calls.empty())
+      return;
+    const LatencyReport &latency = *report.latency;
+    constexpr size_t kCalls = 10;
+    heading(absl::StrCat("Modelled latency (", formatSeconds(latency.seconds), ", ",
+                         formatPlural(latency.calls.size(), "call"), ")"));
+    auto share = [&](double seconds) {
+      return formatPercent(latency.seconds > 0 ? seconds / latency.seconds : 0);
+    };
+    const std::vector<int> widths = {44, -6, -9, -8};
+    header({"kernel", "calls", "time", "share"}, widths);
+    for (const KernelTotal &total : totalsByKernel(latency))
+      out += row({cut(labelOf(total), 44), formatCount(total.calls), formatSeconds(total.seconds),
+                  share(total.seconds)},
+                 widths);
+    const std::vector<int> callWidths = {40, -9, -8, 10};
+    out += "\n";
+    header({"longest calls", "time", "share", "bound by"}, callWidths);
+    for (const CallLatency *call : slowestCalls(latency, kCalls))
+      out += row({cut(call->name.empty() ? call->kernel : call->name, 40),
+                  formatSeconds(call->seconds), share(call->seconds), keyOf(call->binds)},
+                 callWidths);
+    if (!latency.points.empty()) {
+      out += "\n";
+      for (const LatencyReport::Point &point : latency.points)
+        out += row({formatPlural(point.tokens, "token"), formatSeconds(point.seconds)}, {-14, -10});
+    }
+    if (!latency.assumptions.empty()) {
+      out += "\n  ";
+      wrapped(printable(absl::StrCat("Assumes ", latency.assumptions)), 2);
+    }
+  }
+
   void parts() {
     auto sums = bytesByPart(report);
     int64_t total = 0;
@@ -122,25 +236,49 @@ private:
       return;
     heading(absl::StrCat("Tensors (", formatCount(report.tensors.size()), ")"));
     // Names take what is left; the layouts are in the other kinds of report.
-    size_t shape = 5, format = 6;
+    int shape = 5, format = 6;
+    bool hasSnr = false, hasLoss = false;
     for (const TensorReport &tensor : report.tensors) {
-      shape = std::max(shape, displayWidth(compactShape(tensor)));
-      format = std::max(format, displayWidth(formatOf(tensor)));
+      hasSnr |= tensor.snr.has_value();
+      hasLoss |= tensor.predictedLoss.has_value();
     }
-    constexpr size_t kBytes = 8;
-    size_t others = 2 + 2 + shape + 2 + format + 1 + kBytes;
-    size_t name = others + 12 < kWidth ? kWidth - others : 12;
-    auto row = [&](const std::string &first, const std::string &second, const std::string &third,
-                   const std::string &last) {
-      return absl::StrCat("  ", pad(first, name), "  ", pad(second, shape, true), "  ",
-                          pad(third, format), " ", pad(last, kBytes, true));
+    // The source's type gives way to the figures of quantization.
+    auto nameOf = [&](const TensorReport &tensor) {
+      return absl::string_view(tensor.name)
+          .substr(hasSnr && absl::StartsWith(tensor.name, "encoder.layer.") ? 8 : 0);
     };
-    absl::StrAppend(&out, paint(kDim, row("name", "shape", "format", "bytes")), "\n");
-    for (const TensorReport &tensor : report.tensors)
-      absl::StrAppend(&out,
-                      row(shortenMiddle(printable(tensor.name), name), compactShape(tensor),
-                          formatOf(tensor), formatBytes(tensor.bytes)),
-                      "\n");
+    auto formatOf = [&](const TensorReport &tensor) {
+      return hasSnr ? tensor.format : TextWriter::formatOf(tensor);
+    };
+    for (const TensorReport &tensor : report.tensors) {
+      shape = std::max<int>(shape, displayWidth(compactShape(tensor)));
+      format = std::max<int>(format, displayWidth(formatOf(tensor)));
+    }
+    std::vector<int> widths = {0, -shape, format, -8};
+    std::vector<std::string> titles = {"name", "shape", "format", "bytes"};
+    if (hasSnr) {
+      widths.push_back(-7);
+      titles.push_back("SNR");
+    }
+    if (hasLoss) {
+      widths.push_back(-7);
+      titles.push_back("loss");
+    }
+    int others = 2;
+    for (int width : widths)
+      others += std::abs(width) + 2;
+    widths[0] = std::max<int>(12, kWidth - others + 2);
+    header(titles, widths);
+    for (const TensorReport &tensor : report.tensors) {
+      std::vector<std::string> cells = {cut(std::string(nameOf(tensor)), widths[0]),
+                                        compactShape(tensor), formatOf(tensor),
+                                        formatBytes(tensor.bytes)};
+      if (hasSnr)
+        cells.push_back(formatDecibels(tensor.snr));
+      if (hasLoss)
+        cells.push_back(formatNats(tensor.predictedLoss));
+      out += row(cells, widths);
+    }
   }
 
   /// "8192×128"
@@ -209,6 +347,64 @@ std::string escaped(const std::string &text) {
   return result;
 }
 
+std::string markdownOfQuantization(const CompileReport &report) {
+  std::string out;
+  std::vector<FormatTotal> totals = totalsByFormat(report);
+  if (!totals.empty())
+    absl::StrAppend(&out, "\n## Weights by format\n\n"
+                          "| format | tensors | bytes | share | bits per weight |\n"
+                          "| --- | ---: | ---: | ---: | ---: |\n");
+  for (const FormatTotal &total : totals)
+    absl::StrAppend(&out, "| ", escaped(total.format), " | ", formatCount(total.tensors), " | ",
+                    formatBytes(total.bytes), " | ", escaped(formatPercent(total.share)), " | ",
+                    formatFixed(total.bitsPerValue(), 2), " |\n");
+  if (!report.evaluation)
+    return out;
+  const EvaluationReport &evaluation = *report.evaluation;
+  absl::StrAppend(&out, "\n## Against f32\n\n"
+                        "| domain | texts | agreement | KL | accuracy f32 | accuracy |\n"
+                        "| --- | ---: | ---: | ---: | ---: | ---: |\n");
+  for (const DomainReport *domain : rowsOf(evaluation))
+    absl::StrAppend(&out, "| ", escaped(nameOf(evaluation, *domain)), " | ",
+                    formatCount(domain->texts), " | ", escaped(formatPercent(domain->agreement)),
+                    " | ", escaped(formatNats(domain->divergence)), " | ",
+                    escaped(formatPercent(domain->accuracyF32)), " | ",
+                    escaped(formatPercent(domain->accuracy)), " |\n");
+  if (!evaluation.overall.flips)
+    return out;
+  absl::StrAppend(&out, "\n## Routing decisions that differ from f32\n\n"
+                        "| domain | router | routed | cluster | mask |\n"
+                        "| --- | --- | ---: | ---: | ---: |\n");
+  for (const DomainReport *domain : rowsOf(evaluation))
+    for (auto [which, flips] :
+         {std::pair("as it was", &domain->flipsBefore), {"as written", &domain->flips}})
+      if (*flips)
+        absl::StrAppend(&out, "| ", escaped(nameOf(evaluation, *domain)), " | ", which, " | ",
+                        escaped(formatPercent((*flips)->routed)), " | ",
+                        escaped(formatPercent((*flips)->cluster)), " | ",
+                        escaped(formatPercent((*flips)->mask)), " |\n");
+  return out;
+}
+
+std::string markdownOfLatency(const LatencyReport &latency) {
+  std::string out = absl::StrCat(
+      "\n## Modelled latency\n\n", formatSeconds(latency.seconds), " at ",
+      formatPlural(latency.tokens, "token"), " on ", formatPlural(latency.threads, "thread"), ".",
+      latency.assumptions.empty() ? "" : " Assumes " + escaped(latency.assumptions) + ".",
+      "\n\n| call | kernel | format | time | bound by |\n| --- | --- | --- | ---: | --- |\n");
+  for (const CallLatency *call : slowestCalls(latency, 20))
+    absl::StrAppend(&out, "| ", escaped(call->name), " | ", escaped(call->kernel), " | ",
+                    escaped(call->format), " | ", formatSeconds(call->seconds), " | ",
+                    keyOf(call->binds), " |\n");
+  if (!latency.points.empty()) {
+    absl::StrAppend(&out, "\n| tokens | time |\n| ---: | ---: |\n");
+    for (const LatencyReport::Point &point : latency.points)
+      absl::StrAppend(&out, "| ", formatCount(point.tokens), " | ", formatSeconds(point.seconds),
+                      " |\n");
+  }
+  return out;
+}
+
 } // namespace
 
 std::string renderText(const CompileReport &report, bool verbose, bool color) {
@@ -233,13 +429,20 @@ std::string renderMarkdown(const CompileReport &report, bool verbose) {
         absl::StrAppend(&out, "| ", nameOf(static_cast<Part>(i)), " | ", formatBytes(sums[i]),
                         " | ", formatPercent(static_cast<double>(sums[i]) / total), " |\n");
   }
+  out += markdownOfQuantization(report);
+  if (verbose && report.latency)
+    out += markdownOfLatency(*report.latency);
   if (verbose && !report.tensors.empty()) {
-    absl::StrAppend(&out, "\n## Tensors\n\n| name | shape | source | format | layout | bytes |\n"
-                          "| --- | ---: | --- | --- | --- | ---: |\n");
+    absl::StrAppend(&out, "\n## Tensors\n\n| name | shape | source | format | layout | bytes | "
+                          "algorithm | SNR | output SNR | predicted loss |\n"
+                          "| --- | ---: | --- | --- | --- | ---: | --- | ---: | ---: | ---: |\n");
     for (const TensorReport &tensor : report.tensors)
       absl::StrAppend(&out, "| ", escaped(tensor.name), " | ", formatShape(tensor.shape), " | ",
                       escaped(tensor.sourceType), " | ", escaped(tensor.format), " | ",
-                      escaped(tensor.layout), " | ", formatCount(tensor.bytes), " |\n");
+                      escaped(tensor.layout), " | ", formatCount(tensor.bytes), " | ",
+                      escaped(tensor.algorithm), " | ", escaped(formatDecibels(tensor.snr)), " | ",
+                      escaped(formatDecibels(tensor.outputSnr)), " | ",
+                      escaped(formatNats(tensor.predictedLoss)), " |\n");
   }
   if (!report.dropped.empty()) {
     absl::StrAppend(&out, "\n## Dropped\n\n| name | bytes | reason |\n| --- | ---: | --- |\n");

@@ -5,7 +5,9 @@
 
 #include "dialects/Gem/WeightData.h"
 #include "passes/Passes.h"
+#include "passes/Quantization/BiasCorrection.h"
 #include "passes/Quantization/EncodedWeight.h"
+#include "passes/Quantization/OutputError.h"
 #include "passes/Quantization/WeightQuantizer.h"
 
 namespace gem {
@@ -80,8 +82,8 @@ private:
         encodeWeight(&getContext(), weight.getSymName(), *matrix);
     if (!encoded.ok())
       return weight.emitOpError() << std::string(encoded.status().message());
-    if (biasCorrection && known)
-      correctBiases(readers, view, *matrix, *known);
+    if (biasCorrection && known && failed(correctBiases(weight, readers, view, *matrix, *known)))
+      return failure();
     if (context.learned)
       report(weight, view, *matrix, known, name);
     RankedTensorType stored = weight.getWeightType();
@@ -91,23 +93,44 @@ private:
     return success();
   }
 
-  /// bias += (W - Q) E[x] for the linears that read the weight and no other's bias.
-  void correctBiases(ArrayRef<Operation *> readers, const quant::WeightView &view,
-                     const quant::QuantizedMatrix &matrix, const quant::InputStatistics &known) {}
+  /// Lets the biases of the linears that read the weight take up the mean of the error.
+  LogicalResult correctBiases(WeightOp weight, ArrayRef<Operation *> readers,
+                              const quant::WeightView &view, const quant::QuantizedMatrix &matrix,
+                              const quant::InputStatistics &known) {
+    SymbolTable symbols(getOperation());
+    for (Operation *reader : readers) {
+      auto linear = dyn_cast<LinearOp>(reader);
+      auto get = linear && linear.getBias() ? linear.getBias().getDefiningOp<GetWeightOp>()
+                                            : GetWeightOp();
+      auto bias = get ? symbols.lookup<WeightOp>(get.getWeight()) : WeightOp();
+      // A bias that others read too must stay what it is.
+      if (!bias || !hasData(bias.getValue()) || !get->hasOneUse() ||
+          llvm::range_size(*SymbolTable::getSymbolUses(bias, getOperation())) != 1)
+        continue;
+      std::vector<float> values(view.rows);
+      readAsF32(bias.getValue(), 0, view.rows, values.data());
+      absl::StatusOr<std::vector<float>> corrected =
+          quant::correctBias(view, matrix, values, known);
+      if (!corrected.ok())
+        return weight.emitOpError() << std::string(corrected.status().message());
+      bias.setValueAttr(
+          makeF32Resource(&getContext(), {view.rows}, bias.getSymName(), *std::move(corrected)));
+    }
+    return success();
+  }
 
   void report(WeightOp weight, const quant::WeightView &view, const quant::QuantizedMatrix &matrix,
               const quant::InputStatistics *known, const std::string &algorithm) {
     QuantizedWeight result;
     result.name = weight.getSymName().str();
     result.algorithm = algorithm;
-    std::vector<float> row(view.width);
-    for (int64_t r = 0; r < view.rows; ++r) {
-      matrix.dequantizeRow(r, row.data());
-      for (int64_t c = 0; c < view.width; ++c) {
-        double value = view.data[r * view.width + c], error = value - row[c];
-        result.signal += value * value;
-        result.noise += error * error;
-      }
+    quant::ErrorPower values = quant::weightError(view, matrix, threads);
+    result.signal = values.power;
+    result.noise = values.error;
+    if (known) {
+      quant::ErrorPower outputs = quant::outputError(view, matrix, known->gram.data(), threads);
+      result.outputSignal = outputs.power;
+      result.outputNoise = outputs.error;
     }
     context.learned(result);
   }

@@ -18,7 +18,7 @@ namespace {
 using format::Scales;
 
 constexpr uint32_t kPartBlocks = format::kExactDepth / format::kBlock;
-constexpr uint32_t kMaxPanels = 3;        // of a tile
+[[maybe_unused]] constexpr uint32_t kMaxPanels = 3;        // of a tile
 constexpr uint32_t kChunkBlocks = 24;     // of which tiles keep the unpacked codes: in L1
 constexpr uint32_t kTileTokens = 128;     // of which they keep the sums
 

@@ -226,7 +226,7 @@ int run(const Options &options) {
   compileOptions.model = options.model;
   compileOptions.name = options.name;
   compileOptions.device = options.device;
-  compileOptions.quantize = options.quantize;
+  compileOptions.quantization = options.quantization;
   compileOptions.calibration = options.calibration;
   compileOptions.overrides = options.overrides;
   compileOptions.sequence = options.sequence;

@@ -148,7 +148,7 @@ TEST(Allocator, IsWithinItsGapOfTheBest) {
     ++numProblems;
     numBest += result->objective <= best.objective * (1 + 1e-9);
   }
-  EXPECT_GE(numBest, numProblems * 0.8);
+  EXPECT_GE(numBest, numProblems * 0.95);
 }
 
 TEST(Allocator, KeepsBudgetsOfBytesAndSecondsTogether) {

@@ -251,13 +251,15 @@ TEST_F(EvaluatorTest, CountsTokensOfTexts) {
   ASSERT_TRUE(texts.ok());
   for (const CalibrationText &text : sampleTexts())
     ASSERT_TRUE(counter.add(text).ok());
-  std::vector<int64_t> counts(tokenizer->vocabularySize());
+  std::map<std::string, std::vector<int64_t>> counts;
   std::map<std::string, int64_t> tokens, numTexts;
   for (size_t t = 0; t < texts->size(); ++t) {
-    tokens[texts->domains[texts->domainOfText[t]]] += texts->text(t).size();
-    ++numTexts[texts->domains[texts->domainOfText[t]]];
+    std::string domain = texts->domains[texts->domainOfText[t]];
+    tokens[domain] += texts->text(t).size();
+    ++numTexts[domain];
+    counts[domain].resize(tokenizer->vocabularySize());
     for (int32_t id : texts->text(t))
-      ++counts[id];
+      ++counts[domain][id];
   }
   EXPECT_EQ(counter.getIdCounts(), counts);
   EXPECT_EQ(counter.getTokensOfDomain(), tokens);

@@ -5,6 +5,7 @@
 
 #include "compiler/Report/CompileReport.h"
 #include "compiler/Report/Figures.h"
+#include "test/compiler/report/SampleReports.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,62 +24,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-CompileReport sample() {
-  CompileReport report;
-  report.producer = "gem-compile 0.1.0";
-  report.modelPath = "models/tiny";
-  report.modelName = "tiny";
-  report.architecture = "gem";
-  report.sourceFormat = "safetensors";
-  report.parameters = 1'604'864;
-  report.hiddenSize = 128;
-  report.numLayers = 2;
-  report.numHeads = 2;
-  report.numClasses = 39;
-  report.numClusters = 32;
-  report.device = "raspberry-pi-4";
-  report.deviceIsa = "armv8.0-a";
-  report.deviceMemoryLimit = 3'000'000'000;
-  report.sequence = 64;
-  report.quantize = "f32";
-  report.macs = {28'165'824, 843'776, 5'242'880, 4'992};
-  auto tensor = [&](const char *name, std::vector<int64_t> shape, const char *source,
-                    const char *format, const char *layout, int64_t bytes) -> TensorReport & {
-    TensorReport &tensor = report.tensors.emplace_back();
-    tensor.name = name;
-    tensor.shape = std::move(shape);
-    tensor.sourceType = source;
-    tensor.format = format;
-    tensor.layout = layout;
-    tensor.bytes = bytes;
-    return tensor;
-  };
-  tensor("embeddings.word_embeddings.weight", {8192, 128}, "f16", "f32", "row_major", 4'194'304);
-  tensor("encoder.layer.0.attention.self.query.weight", {128, 128}, "f32", "f32", "panel_16",
-         65'536);
-  tensor("encoder.layer.0.output.LayerNorm.weight", {128}, "f32", "f32", "row_major", 512);
-  tensor("router.W_r", {39, 128}, "f32", "f32", "row_major", 19'968);
-  tensor("scar.out.weight", {128, 128}, "f32", "f32", "panel_16", 65'536);
-  tensor("classifier.weight", {39, 128}, "f32", "f32", "panel_16", 24'576);
-  report.memory = {196'608,
-                   188'000,
-                   3,
-                   {{"ids", 163'840, 256, 0, 1},
-                    {"embeddings.word_embeddings", 0, 32'768, 1, 2},
-                    {"classifier", 32'768, 156, 3, 4}},
-                   2'048};
-  report.dropped = {{"teacher.x", 400, "the teacher serves training only"}};
-  report.notes = {"num_attention_heads = 2: config.json"};
-  report.outputPath = "pi4.gemb";
-  report.weightBytes = 4'370'432;
-  report.tokenizerBytes = 131'072;
-  report.fileBytes = 4'510'000;
-  report.calibrationTexts = 200;
-  report.calibrationTokens = 4321;
-  report.stages = {{"import", 0.0123}, {"calibrate", 1.8}};
-  return report;
-}
 
 std::string render(ReportKind kind, bool verbose = true, bool color = false) {
   return renderReport(sample(), kind, verbose, color);

@@ -24,6 +24,10 @@ using schema::Kernel;
 // others costs more than it saves.
 constexpr uint64_t kSerialOperations = 1 << 15;
 
+// Units of LINEAR and of attention that are computed together with less work.
+constexpr uint32_t kPanelGrain = 4;
+constexpr uint32_t kAttentionGrain = 64;
+
 struct SelectRowArgs {
   const float* x;
   float* y;
@@ -65,6 +69,7 @@ struct CpuCommand {
   void* workspace;  // of SCAR_ATTENTION
   uint32_t units;
   uint64_t unit_operations;  // about; decides whether threads are worth it
+  uint32_t grain;            // units that a thread takes at a time, at least
   // What gem_command_profile_t says, counted while profiling is on.
   uint64_t runs, nanoseconds, macs, weight_bytes;
   char format[48];
@@ -205,6 +210,7 @@ void BindMatrix(CpuCommand* c, Args* args, const Params& params, const uint32_t*
            .k = c->inputs[1].dims[1].value(),
            .activation = static_cast<Activation>(params.activation())};
   c->units = args->n / 16 + (args->n % 16 != 0);
+  c->grain = kPanelGrain;
   c->unit_operations = uint64_t{args->rows} * args->k * 16;
 }
 
@@ -293,6 +299,8 @@ AttentionArgs MakeAttentionArgs(CpuCommand* c, const Params& params, const uint3
   const uint32_t queries = Extent(c->inputs[0], 0, symbols);
   const uint32_t keys = Extent(c->inputs[1], 0, symbols);
   c->units = params.num_heads() * queries;
+  // Queries that share the loads of a block of keys.
+  c->grain = queries < kAttentionGrain ? queries : kAttentionGrain;
   c->unit_operations = uint64_t{keys} * params.head_dim() * 2;
   return {.q = Data<float>(c->inputs[0]),
           .k = Data<float>(c->inputs[1]),
@@ -670,6 +678,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
                   static_cast<unsigned>(source.kernel()));
     }
     command.source = &source;
+    command.grain = 1;
     command.inputs = next;
     for (const schema::Operand* operand : *source.inputs()) *next++ = Resolve(context, *operand);
     command.outputs = next;
@@ -728,7 +737,7 @@ gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* 
     if (command.units * command.unit_operations < kSerialOperations) {
       RunUnits(&job, 0, command.units);
     } else {
-      state->pool->Run(RunUnits, &job, command.units);
+      state->pool->Run(RunUnits, &job, command.units, command.grain);
     }
     if (job.failed.load(std::memory_order_relaxed)) {
       return Refuse(*state, command, "a value that indexes memory is out of range", error);

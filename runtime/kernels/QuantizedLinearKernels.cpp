@@ -180,6 +180,11 @@ struct QuantizedPanels {
     alignas(64) int32_t part[kStreamTokens * 16];
     alignas(64) float sums[kStreamTokens * 16];
     for (uint32_t panel = begin; panel < end; ++panel) {
+      // The codes that tiles leave out, as far as the scales are long.
+      const size_t codes = static_cast<size_t>(layout.codes);
+      for (size_t at = codes < kAhead ? kAhead - codes : 0; at < kAhead; at += 64) {
+        __builtin_prefetch(Panel(panel) + codes + at);
+      }
       for (uint32_t token = 0; token < args.rows;) {
         const uint32_t left = args.rows - token;
         const uint32_t tokens = Min(kStreamTokens, left >= 4 ? 4 : left >= 2 ? 2 : 1);

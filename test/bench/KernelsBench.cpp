@@ -234,11 +234,12 @@ void BenchLinearQuantized(benchmark::State& state, const CpuKernels& kernels, co
 
 // Bytes a second that a loop reads.
 double ReadRate(const void* data, size_t size) {
-  typedef uint64_t Vector __attribute__((vector_size(64)));
+  typedef uint64_t Vector __attribute__((vector_size(16)));
   const Vector* const vectors = static_cast<const Vector*>(data);
   Vector sum[4] = {};
   const double start = CpuSeconds();
   for (size_t i = 0; i + 4 <= size / sizeof(Vector); i += 4) {
+    __builtin_prefetch(vectors + i + 4096 / sizeof(Vector));
     for (size_t j = 0; j < 4; ++j) sum[j] += vectors[i + j];
   }
   benchmark::DoNotOptimize(sum);
@@ -431,8 +432,9 @@ void Register() {
     }
     for (const Format& format : kFormats) {
       const std::string name = "linear_quantized" + isa + format.name + "/";
-      for (const Shape s : {Shape{128, 768, 768}, Shape{128, 3072, 768}, Shape{128, 768, 3072},
-                            Shape{32, 768, 768}, Shape{9, 768, 768}, Shape{20, 312, 312}}) {
+      for (const Shape s :
+           {Shape{128, 768, 768}, Shape{128, 3072, 768}, Shape{128, 768, 3072}, Shape{32, 768, 768},
+            Shape{9, 768, 768}, Shape{4, 768, 768}, Shape{1, 768, 768}, Shape{20, 312, 312}}) {
         add(name + std::to_string(s.rows) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k),
             [&kernels, &format, s](benchmark::State& state) {
               BenchLinearQuantized(state, kernels, format, s.rows, s.n, s.k, Activation::kNone);

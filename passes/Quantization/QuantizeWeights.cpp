@@ -50,7 +50,8 @@ private:
   LogicalResult quantize(WeightOp weight, ArrayRef<Operation *> readers) {
     std::string name = algorithm;
     if (context.algorithms)
-      if (auto own = context.algorithms->find(weight.getSymName()); own != context.algorithms->end())
+      if (auto own = context.algorithms->find(weight.getSymName());
+          own != context.algorithms->end())
         name = own->second;
     absl::StatusOr<std::unique_ptr<quant::WeightQuantizer>> made = quant::makeQuantizer(name);
     if (!made.ok())
@@ -65,7 +66,8 @@ private:
     quant::InputStatistics loaded;
     const quant::InputStatistics *known = nullptr;
     if (context.statistics) {
-      absl::StatusOr<quant::InputStatistics> found = context.statistics->load(weight.getSymName().str());
+      absl::StatusOr<quant::InputStatistics> found =
+          context.statistics->load(weight.getSymName().str());
       if (found.ok()) {
         loaded = *std::move(found);
         known = &loaded;

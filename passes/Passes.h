@@ -10,6 +10,7 @@
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
+#include "llvm/ADT/StringMap.h"
 #include <functional>
 
 namespace gem {
@@ -32,13 +33,25 @@ std::unique_ptr<mlir::Pass> createFitRouterCentroidsPass(FitRouterCentroidsPassO
 /// outlive the pass.
 std::unique_ptr<mlir::Pass> createAssignWeightFormatsPass(const FormatPlan *plan);
 
-/// Called after each weight with how many are done of all.
-using QuantizeWeightsProgress = std::function<void(uint64_t done, uint64_t total)>;
+/// A matrix whose codes gem-quantize-weights chose.
+struct QuantizedWeight {
+  std::string name, algorithm;
+  double signal = 0, noise = 0; ///< Sums of squares of the values, and of what was lost.
+  /// The same of what the matrix computes on the calibration's inputs; 0 without statistics.
+  double outputSignal = 0, outputNoise = 0;
+};
+using QuantizedWeightCallback = std::function<void(const QuantizedWeight &)>;
 
-/// As the generated function, with statistics (or null) that must outlive the pass.
+/// What gem-quantize-weights works with besides its options. All must outlive the pass.
+struct QuantizeWeightsContext {
+  const llvm::StringMap<std::string> *algorithms = nullptr; ///< By weight, or null.
+  const quant::StatisticsSource *statistics = nullptr;      ///< Or null.
+  QuantizedWeightCallback learned;                          ///< Called for each, or empty.
+};
+
+/// As the generated function, with statistics and algorithms.
 std::unique_ptr<mlir::Pass> createQuantizeWeightsPass(QuantizeWeightsPassOptions options,
-                                                      const quant::StatisticsSource *statistics,
-                                                      QuantizeWeightsProgress progress = {});
+                                                      QuantizeWeightsContext context);
 
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"

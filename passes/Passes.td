@@ -184,6 +184,8 @@ def AssignWeightFormatsPass : Pass<"gem-assign-weight-formats", "::mlir::ModuleO
     tables any format, the router's weights f32 or f16, vectors f32. `format` is for all
     that `formats` does not name; a quantized one leaves the router in f32.
 
+    A weight that has a `stored` keeps it, unless `formats` names it.
+
     A FormatPlan may also split an embedding's table into parts of different formats, with
     a map from ids to rows where the parts are no ranges.
 

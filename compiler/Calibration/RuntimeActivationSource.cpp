@@ -6,36 +6,18 @@
 #include "compiler/Calibration/RuntimeActivationSource.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/Calibration/TextFile.h"
+#include "compiler/Evaluation/RuntimeHandles.h"
 #include "compiler/Pipeline/Lowering.h"
 #include "dialects/Gem/Gem.h"
-#include "gem/gem.h"
-#include "gem/text.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "mlir/Pass/PassManager.h"
-#include "passes/Passes.h"
 #include "targets/Bundle/BundleWriter.h"
-#include "targets/Target.h"
-#include "targets/devices/DeviceProfile.h"
 
 using namespace mlir;
 using namespace gem;
 
 namespace {
-
-template <typename T, void (*close)(T *)> struct Closer {
-  void operator()(T *object) const { close(object); }
-};
-using BundlePtr = std::unique_ptr<gem_bundle_t, Closer<gem_bundle_t, gem_bundle_close>>;
-using SessionPtr = std::unique_ptr<gem_session_t, Closer<gem_session_t, gem_session_close>>;
-using TokenizerPtr = std::unique_ptr<gem_tokenizer_t, Closer<gem_tokenizer_t, gem_tokenizer_close>>;
-
-absl::Status toStatus(gem_status_t status, const gem_error_t &error) {
-  if (status == GEM_STATUS_OK)
-    return absl::OkStatus();
-  return absl::InternalError(error.message);
-}
 
 /// A copy of the values' module whose one function returns them and nothing else.
 OwningOpRef<ModuleOp> cloneForValues(ArrayRef<Value> values) {
@@ -73,21 +55,8 @@ OwningOpRef<ModuleOp> cloneForValues(ArrayRef<Value> values) {
 class Runner {
 public:
   absl::Status open(ModuleOp module, unsigned threads) {
-    absl::StatusOr<DeviceProfile> device = findDevice("host");
-    if (!device.ok())
-      return device.status();
-    const Target *target = findTarget("cpu");
-    PassManager passes(module.getContext());
-    buildGraphPipeline(passes);
-    passes.addPass(createAssignWeightFormatsPass());
-    target->buildPipeline(passes, *device);
-    if (failed(passes.run(module)))
-      return absl::InternalError("lowering the model for calibration failed");
-    absl::StatusOr<BundleSummary> written =
-        writeBundle(module, *target, {.producer = "calibration"}, sink);
-    if (!written.ok())
+    if (auto written = writeHostBundle(module, threads, sink); !written.ok())
       return written.status();
-
     gem_error_t error;
     gem_bundle_t *bundlePtr = nullptr;
     if (auto status = toStatus(gem_bundle_open_memory(sink.data().data(), sink.data().size(),

@@ -138,11 +138,22 @@ absl::Status StatisticsWriter::add(const std::vector<std::string> &weights,
   return absl::OkStatus();
 }
 
-absl::Status StatisticsWriter::setTokenCounts(const std::vector<int64_t> &counts) {
-  if (absl::Status status = align(); !status.ok())
-    return status;
-  index->root["token_counts"] = {{"offset", position}, {"count", counts.size()}};
-  return write(counts.data(), counts.size() * sizeof(int64_t));
+absl::Status StatisticsWriter::setTokenCounts(const TokenCounts &counts) {
+  json domains = json::array();
+  size_t numIds = counts.empty() ? 0 : counts.begin()->second.size();
+  for (const auto &[domain, ofDomain] : counts) {
+    if (ofDomain.size() != numIds)
+      return absl::InvalidArgumentError(absl::StrCat("expected counts of ", numIds,
+                                                     " token ids, but got ", ofDomain.size(),
+                                                     " in the domain '", domain, "'"));
+    if (absl::Status status = align(); !status.ok())
+      return status;
+    domains.push_back({{"domain", domain}, {"offset", position}});
+    if (absl::Status status = write(ofDomain.data(), numIds * sizeof(int64_t)); !status.ok())
+      return status;
+  }
+  index->root["token_counts"] = {{"ids", numIds}, {"domains", std::move(domains)}};
+  return absl::OkStatus();
 }
 
 absl::Status StatisticsWriter::finish() {
@@ -266,9 +277,15 @@ absl::Status StatisticsFile::readIndex() {
   info.texts = members.integer("texts", INT64_MAX);
   if (const JsonValue *counts = root->find("token_counts")) {
     Members of(counts);
-    countsOffset = of.integer("offset", INT64_MAX);
-    numCounts = of.integer("count", INT32_MAX);
-    if (!of.ok() || !inside(countsOffset, numCounts * sizeof(int64_t)))
+    numCounts = of.integer("ids", INT32_MAX);
+    bool good = true;
+    for (const JsonValue &entry : of.array("domains")) {
+      Members domain(&entry);
+      uint64_t offset = domain.integer("offset", INT64_MAX);
+      good &= domain.ok() && inside(offset, numCounts * sizeof(int64_t));
+      countsOfDomain[domain.string("domain")] = offset;
+    }
+    if (!of.ok() || !good)
       return corrupt("its token counts lie outside of the file");
   }
   for (const JsonValue &entry : members.array("values")) {
@@ -360,8 +377,18 @@ absl::StatusOr<InputStatistics> StatisticsFile::load(const std::string &weight, 
 }
 
 std::vector<int64_t> StatisticsFile::tokenCounts() const {
-  std::vector<int64_t> counts(numCounts);
-  if (numCounts)
-    std::memcpy(counts.data(), file->data() + countsOffset, numCounts * sizeof(int64_t));
+  std::vector<int64_t> sums(numCounts);
+  for (const auto &[domain, counts] : tokenCountsByDomain())
+    for (int64_t id = 0; id < numCounts; ++id)
+      sums[id] += counts[id];
+  return sums;
+}
+
+TokenCounts StatisticsFile::tokenCountsByDomain() const {
+  TokenCounts counts;
+  for (const auto &[domain, offset] : countsOfDomain) {
+    const int64_t *from = reinterpret_cast<const int64_t *>(file->data() + offset);
+    counts[domain].assign(from, from + numCounts);
+  }
   return counts;
 }

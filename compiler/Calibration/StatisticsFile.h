@@ -28,6 +28,9 @@ struct StatisticsInfo {
   int64_t texts = 0;
 };
 
+/// By domain, then by token id; the same number of ids everywhere.
+using TokenCounts = std::map<std::string, std::vector<int64_t>>;
+
 /// Writes a file of statistics, value by value, next to `path`, and puts it there when done.
 ///
 /// The file, little-endian: "GEMSTATS", u32 version, u32 0, u64 offset and size of the index,
@@ -42,8 +45,9 @@ public:
 
   /// Adds the statistics of a value and the weights that read it.
   absl::Status add(const std::vector<std::string> &weights, const InputStatistics &statistics);
-  /// How often each token id occurs in the calibration texts.
-  absl::Status setTokenCounts(const std::vector<int64_t> &counts);
+  /// How often each token id occurs in the calibration texts, by domain: how often the rows
+  /// of the word embeddings are looked up.
+  absl::Status setTokenCounts(const TokenCounts &counts);
   absl::Status finish();
 
 private:
@@ -75,7 +79,9 @@ public:
   absl::StatusOr<InputStatistics> load(const std::string &weight) const override;
   /// The same without the Gram matrix.
   absl::StatusOr<InputStatistics> loadDomains(const std::string &weight) const;
-  /// By token id; empty when the file has none.
+  /// Empty when the file has none.
+  TokenCounts tokenCountsByDomain() const;
+  /// The same, summed over the domains.
   std::vector<int64_t> tokenCounts() const;
 
 private:
@@ -98,8 +104,8 @@ private:
   StatisticsInfo info;
   std::vector<Value> values;
   std::map<std::string, size_t> valueOfWeight;
-  uint64_t countsOffset = 0;
-  int64_t numCounts = 0;
+  std::map<std::string, uint64_t> countsOfDomain; ///< Offsets.
+  int64_t numCounts = 0;                          ///< Token ids.
 };
 
 } // namespace gem::quant

@@ -75,8 +75,10 @@ absl::Status TokenCounter::add(const CalibrationText &text) {
   absl::StatusOr<std::span<const int32_t>> ids = tokenizer.encode(text.text);
   if (!ids.ok())
     return ids.status();
+  std::vector<int64_t> &counts = idCounts[text.domain];
+  counts.resize(tokenizer.vocabularySize());
   for (int32_t id : *ids)
-    ++idCounts[id];
+    ++counts[id];
   tokens[text.domain] += ids->size();
   ++texts[text.domain];
   return absl::OkStatus();

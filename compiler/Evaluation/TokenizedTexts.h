@@ -62,19 +62,18 @@ absl::StatusOr<TokenizedTexts> tokenizeTexts(TextTokenizer &tokenizer,
 /// and the rows that every domain will give to statistics (StatisticsCollector.h).
 class TokenCounter {
 public:
-  explicit TokenCounter(TextTokenizer &tokenizer)
-      : tokenizer(tokenizer), idCounts(tokenizer.vocabularySize()) {}
+  explicit TokenCounter(TextTokenizer &tokenizer) : tokenizer(tokenizer) {}
 
   absl::Status add(const CalibrationText &text);
 
-  /// Occurrences of each id, [CLS] and [SEP] included.
-  const std::vector<int64_t> &getIdCounts() const { return idCounts; }
+  /// Occurrences of each id, [CLS] and [SEP] included, by domain (StatisticsFile.h).
+  const std::map<std::string, std::vector<int64_t>> &getIdCounts() const { return idCounts; }
   const std::map<std::string, int64_t> &getTokensOfDomain() const { return tokens; }
   const std::map<std::string, int64_t> &getTextsOfDomain() const { return texts; }
 
 private:
   TextTokenizer &tokenizer;
-  std::vector<int64_t> idCounts;
+  std::map<std::string, std::vector<int64_t>> idCounts;
   std::map<std::string, int64_t> tokens, texts;
 };
 

@@ -5,66 +5,32 @@
 
 #include "compiler/Pipeline/Compiler.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "compiler/Calibration/RuntimeActivationSource.h"
 #include "compiler/Calibration/TextFile.h"
 #include "compiler/Checkpoint/ModelSource.h"
 #include "compiler/Import/ImportModel.h"
+#include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
 #include "passes/Quantization/EncodedWeight.h"
 #include "targets/Bundle/BundleWriter.h"
+#include "targets/Cpu/LatencyModel.h"
 #include "targets/Target.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <cmath>
 
 using namespace mlir;
 using namespace gem;
 
 namespace {
-
-/// Collects the errors reported while it lives.
-class ErrorCollector {
-public:
-  explicit ErrorCollector(MLIRContext *context)
-      : handler(context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-            return success(); // notes and remarks repeat the IR
-          std::string text;
-          llvm::raw_string_ostream stream(text);
-          if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
-            stream << file.getFilename().getValue() << ":" << file.getLine() << ":"
-                   << file.getColumn() << ": ";
-          std::string message = diagnostic.str();
-          if (auto name = diagnostic.getLocation()->findInstanceOf<NameLoc>();
-              name && text.empty()) {
-            // A user knows the tensor's name, not the operation that holds it.
-            stream << name.getName().getValue() << ": ";
-            if (size_t end = message.find("' op "); message.front() == '\'' && end != message.npos)
-              message.erase(0, end + 5);
-          }
-          errors.push_back(text + message);
-          return success();
-        }) {}
-
-  absl::Status toStatus(llvm::StringRef fallback) const {
-    if (errors.empty())
-      return absl::InternalError(fallback.str());
-    return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
-  }
-
-private:
-  std::vector<std::string> errors;
-  ScopedDiagnosticHandler handler;
-};
 
 /// Whether a file holds a module rather than a checkpoint: bytecode, or text that begins
 /// as textual IR does.
@@ -119,11 +85,6 @@ std::string nameOfPath(const std::string &path) {
   return name.str();
 }
 
-/// The format behind a short name: groups of 32 with two-level scales are the default.
-std::string uniformFormat(const std::string &name) {
-  return name == "int4" || name == "int3" ? name + "g32" : name;
-}
-
 std::string typeName(Type type) {
   std::string text;
   llvm::raw_string_ostream(text) << type;
@@ -170,7 +131,7 @@ absl::Status Compiler::import() {
   report.device = device.name;
   report.deviceIsa = device.isa;
   report.deviceMemoryLimit = device.memoryLimit;
-  report.quantize = options.quantize;
+  report.quantize = options.quantization.recipe.empty() ? options.quantization.quantize : "recipe";
   report.modelPath = options.model;
   if (options.pad && options.sequence == 0)
     return absl::InvalidArgumentError(
@@ -248,7 +209,7 @@ absl::Status Compiler::fitCentroids() {
   bool needsFit = false;
   module->walk([&](RouteTokensOp router) { needsFit |= !router.getCentroids(); });
   if (!needsFit) {
-    if (!options.calibration.empty())
+    if (!options.calibration.empty() && isF32())
       report.notes.push_back("the calibration texts were not needed: the model has centroids");
     return absl::OkStatus();
   }
@@ -288,19 +249,77 @@ absl::Status Compiler::fitCentroids() {
 // Lower
 //===----------------------------------------------------------------------===//
 
+bool Compiler::isF32() const {
+  const QuantizerOptions &quantizer = options.quantization;
+  return quantizer.quantize == "f32" && quantizer.recipe.empty() &&
+         quantizer.saveStatistics.empty();
+}
+
 absl::Status Compiler::lower() {
+  {
+    StageTimer timer(report, "lower");
+    PassManager passes(&context);
+    buildGraphPipeline(passes);
+    if (absl::Status status = runPasses(passes); !status.ok())
+      return status;
+  }
+  if (absl::Status status = quantize(); !status.ok())
+    return status;
   StageTimer timer(report, "lower");
-  setProvenance("quantize", options.quantize);
-  const Target *target = findTarget("cpu");
   PassManager passes(&context);
-  buildGraphPipeline(passes);
-  AssignWeightFormatsPassOptions formatOptions;
-  formatOptions.format = uniformFormat(options.quantize);
-  passes.addPass(createAssignWeightFormatsPass(formatOptions));
-  target->buildPipeline(passes, device);
+  passes.addPass(createAssignWeightFormatsPass());
+  findTarget("cpu")->buildPipeline(passes, device);
   if (absl::Status status = runPasses(passes); !status.ok())
     return status;
   reportProgram();
+  return modelLatencyOfProgram();
+}
+
+absl::Status Compiler::quantize() {
+  setProvenance("quantize", report.quantize);
+  if (isF32())
+    return absl::OkStatus();
+  StageTimer timer(report, "quantize");
+  QuantizerOptions quantizer = options.quantization;
+  quantizer.calibration = options.calibration;
+  quantizer.parameters = report.parameters;
+  quantizer.threads = options.threads;
+  quantizer.progress = options.progress;
+  absl::StatusOr<QuantizationSummary> summary = quantizeModel(*module, quantizer);
+  if (!summary.ok())
+    return summary.status();
+  quantization = *std::move(summary);
+  for (const auto &[key, value] : quantization.provenance)
+    setProvenance(key, value);
+  for (const std::string &file : quantization.inputFiles)
+    if (!llvm::is_contained(inputFiles, file))
+      inputFiles.push_back(file);
+  report.allocation = quantization.allocation;
+  report.evaluation = quantization.evaluation;
+  report.notes.insert(report.notes.end(), quantization.notes.begin(), quantization.notes.end());
+  return absl::OkStatus();
+}
+
+/// The latency on the device; nothing where its profile does not say how fast it is.
+absl::Status Compiler::modelLatencyOfProgram() {
+  if (device.clusters.empty())
+    return absl::OkStatus();
+  for (auto program : module->getOps<rt::ProgramOp>())
+    for (auto entry : program.getOps<rt::EntryOp>()) {
+      absl::StatusOr<ModelledLatency> latency = modelLatency(entry, device);
+      if (!latency.ok())
+        return absl::IsNotFound(latency.status()) ? absl::OkStatus() : latency.status();
+      LatencyReport &out = report.latency.emplace();
+      out.tokens = latency->tokens;
+      out.threads = latency->threads;
+      out.seconds = latency->seconds;
+      out.assumptions = latency->assumptions;
+      for (const ModelledCall &call : latency->calls)
+        out.calls.push_back({call.name, call.kernel, call.cost.format, call.time.seconds(),
+                             call.cost.macs, call.cost.weightBytes + call.cost.activationBytes,
+                             static_cast<Binds>(call.time.bound())});
+      return absl::OkStatus();
+    }
   return absl::OkStatus();
 }
 
@@ -327,6 +346,11 @@ absl::Status Compiler::write(BundleSink &sink) {
       writeBundle(*module, *findTarget("cpu"), bundleOptions, sink);
   if (!summary.ok())
     return summary.status();
+  for (TensorReport &tensor : report.tensors) {
+    auto packed = summary->packed.find(tensor.name);
+    if (packed != summary->packed.end() && packed->second.noise > 0)
+      tensor.snr = 10 * std::log10(packed->second.signal / packed->second.noise);
+  }
   report.fileBytes = summary->fileBytes;
   report.weightBytes = summary->weightBytes;
   report.tokenizerBytes = summary->tokenizerBytes;
@@ -372,6 +396,25 @@ void Compiler::reportModel() {
   });
 }
 
+/// What quantizing learned of a tensor.
+void Compiler::addQuantization(TensorReport &tensor) {
+  if (auto source = quantization.sourceTypes.find(tensor.name);
+      source != quantization.sourceTypes.end())
+    tensor.sourceType = source->second;
+  if (auto predicted = quantization.predicted.find(tensor.name);
+      predicted != quantization.predicted.end())
+    std::tie(tensor.predictedLoss, tensor.predictedDomain) = predicted->second;
+  auto chosen = quantization.weights.find(tensor.name);
+  if (chosen == quantization.weights.end())
+    return;
+  const QuantizedWeight &weight = chosen->second;
+  tensor.algorithm = weight.algorithm;
+  if (weight.noise > 0)
+    tensor.snr = 10 * std::log10(weight.signal / weight.noise);
+  if (weight.outputNoise > 0)
+    tensor.outputSnr = 10 * std::log10(weight.outputSignal / weight.outputNoise);
+}
+
 void Compiler::reportProgram() {
   for (auto program : module->getOps<rt::ProgramOp>()) {
     for (auto constant : program.getOps<rt::ConstantOp>()) {
@@ -382,6 +425,9 @@ void Compiler::reportProgram() {
       tensor.sourceType = typeName(constant.getValue().getElementType());
       std::optional<quant::Format> format = getFormat(type.getElementType());
       tensor.format = format ? format->name() : typeName(type.getElementType());
+      if (format && !format->isFloat())
+        tensor.algorithm = "rtn";
+      addQuantization(tensor);
       tensor.layout = stringifyLayout(type.getLayout());
       tensor.bytes = type.getByteSize();
     }

@@ -7,6 +7,7 @@
 #define GEM_COMPILER_PIPELINE_COMPILER_H
 
 #include "absl/status/status.h"
+#include "compiler/Quantization/ModelQuantizer.h"
 #include "compiler/Report/CompileReport.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -29,7 +30,7 @@ struct CompileOptions {
   std::string model;                            ///< File or directory.
   std::string name;                             ///< Of the model; empty: from the path.
   std::string device = "host";                  ///< See DeviceProfile.h.
-  std::string quantize = "f32";                 ///< Weight format.
+  QuantizerOptions quantization;                ///< Texts, threads, progress: set from here.
   std::string calibration;                      ///< File of texts; empty: none.
   std::map<std::string, std::string> overrides; ///< Hyper-parameters (ModelSource.h).
   int64_t sequence = 0;                         ///< Tokens at most; 0: the model's positions.
@@ -61,6 +62,8 @@ public:
 
   mlir::ModuleOp getModule() { return *module; }
   CompileReport &getReport() { return report; }
+  /// The formats as a recipe, when options.quantization.saveRecipe asks for it.
+  const std::string &getRecipe() const { return quantization.recipe; }
   /// Every file that was read, for a depfile.
   const std::vector<std::string> &getInputFiles() const { return inputFiles; }
 
@@ -68,13 +71,18 @@ private:
   absl::Status importCheckpoint();
   absl::Status parseModule();
   absl::Status fitCentroids();
+  absl::Status quantize();
+  absl::Status modelLatencyOfProgram();
   absl::Status runPasses(mlir::PassManager &passes);
+  bool isF32() const;
+  void addQuantization(TensorReport &tensor);
   void reportModel();
   void reportProgram();
   void setProvenance(const std::string &key, const std::string &value);
 
   CompileOptions options;
   CompileReport report;
+  QuantizationSummary quantization;
   std::vector<std::string> inputFiles;
   DeviceProfile device;
   mlir::MLIRContext context;

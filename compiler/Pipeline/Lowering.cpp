@@ -7,6 +7,8 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
+#include "targets/Target.h"
+#include "targets/devices/DeviceProfile.h"
 
 void gem::buildGraphPipeline(mlir::OpPassManager &passes) {
   passes.addPass(createFoldEmbeddingsPass());
@@ -14,4 +16,22 @@ void gem::buildGraphPipeline(mlir::OpPassManager &passes) {
   functions.addPass(createFuseLinearEpiloguesPass());
   functions.addPass(createSliceReadRowsPass());
   functions.addPass(mlir::createCSEPass());
+}
+
+absl::StatusOr<gem::BundleSummary> gem::writeHostBundle(mlir::ModuleOp module, unsigned threads,
+                                                   MemoryBundleSink &sink) {
+  absl::StatusOr<DeviceProfile> device = findDevice("host");
+  if (!device.ok())
+    return device.status();
+  const Target *target = findTarget("cpu");
+  mlir::PassManager passes(module.getContext());
+  buildGraphPipeline(passes);
+  passes.addPass(createAssignWeightFormatsPass());
+  target->buildPipeline(passes, *device);
+  if (mlir::failed(passes.run(module)))
+    return absl::InternalError("lowering the model to run it here failed");
+  BundleOptions options;
+  options.producer = "calibration";
+  options.threads = threads;
+  return writeBundle(module, *target, options, sink);
 }

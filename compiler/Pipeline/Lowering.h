@@ -6,14 +6,23 @@
 #ifndef GEM_COMPILER_PIPELINE_LOWERING_H
 #define GEM_COMPILER_PIPELINE_LOWERING_H
 
+#include "mlir/IR/BuiltinOps.h"
+#include "targets/Bundle/BundleWriter.h"
+
 namespace mlir {
 class OpPassManager;
 } // namespace mlir
 
 namespace gem {
 
+
 /// Appends the passes that every target shares and that change no value: fold, fuse, slice.
 void buildGraphPipeline(mlir::OpPassManager &passes);
+
+/// Lowers `module`, in the gem dialect, for the machine at hand and writes it to memory, to
+/// be run while compiling. Weights whose format is not decided are stored in f32. The module
+/// is left as its program; diagnostics go to its context.
+absl::StatusOr<BundleSummary> writeHostBundle(mlir::ModuleOp module, unsigned threads, MemoryBundleSink &sink);
 
 } // namespace gem
 

@@ -48,6 +48,8 @@ struct AssignWeightFormats : gem::impl::AssignWeightFormatsPassBase<AssignWeight
       // Nothing reads it, or its codes were chosen already, or it holds indices.
       if (read == reads.end() || read->second.map || !isa<FloatType>(type.getElementType()))
         continue;
+      if (weight.getStored() && !plan.weights.count(weight.getSymName()))
+        continue; // decided before
       std::optional<quant::Format> format = formatFor(weight, read->second, plan);
       if (!format || failed(verifyFormat(weight, *format, read->second)))
         return signalPassFailure();

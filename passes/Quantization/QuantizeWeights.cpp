@@ -5,7 +5,9 @@
 
 #include "dialects/Gem/WeightData.h"
 #include "passes/Passes.h"
+#include "passes/Quantization/BiasCorrection.h"
 #include "passes/Quantization/EncodedWeight.h"
+#include "passes/Quantization/OutputError.h"
 #include "passes/Quantization/WeightQuantizer.h"
 
 namespace gem {
@@ -20,19 +22,11 @@ namespace {
 
 struct QuantizeWeights : gem::impl::QuantizeWeightsPassBase<QuantizeWeights> {
   using QuantizeWeightsPassBase::QuantizeWeightsPassBase;
-  QuantizeWeights(QuantizeWeightsPassOptions options, const quant::StatisticsSource *statistics,
-                  QuantizeWeightsProgress progress)
-      : QuantizeWeightsPassBase(std::move(options)), statistics(statistics),
-        progress(std::move(progress)) {}
+  QuantizeWeights(QuantizeWeightsPassOptions options, QuantizeWeightsContext context)
+      : QuantizeWeightsPassBase(std::move(options)), context(std::move(context)) {}
 
   void runOnOperation() override {
-    absl::StatusOr<std::unique_ptr<quant::WeightQuantizer>> made =
-        quant::makeQuantizer(std::string(algorithm));
-    if (!made.ok()) {
-      getOperation().emitError() << std::string(made.status().message());
-      return signalPassFailure();
-    }
-    // Matrices first read by a linear; tables have no input that could be correlated.
+    // The linears that read each matrix; tables have no input that could be correlated.
     llvm::StringMap<SmallVector<Operation *>> readers;
     for (auto function : getOperation().getOps<func::FuncOp>())
       function.walk([&](WeightUserOpInterface user) {
@@ -47,17 +41,21 @@ struct QuantizeWeights : gem::impl::QuantizeWeightsPassBase<QuantizeWeights> {
           isa<FloatType>(weight.getValue().getShapedType().getElementType()) &&
           hasData(weight.getValue()) && readers.count(weight.getSymName()))
         weights.push_back(weight);
-    for (auto [index, weight] : llvm::enumerate(weights)) {
-      if (failed(quantize(weight, **made, readers[weight.getSymName()])))
+    for (WeightOp weight : weights)
+      if (failed(quantize(weight, readers[weight.getSymName()])))
         return signalPassFailure();
-      if (progress)
-        progress(index + 1, weights.size());
-    }
   }
 
 private:
-  LogicalResult quantize(WeightOp weight, const quant::WeightQuantizer &quantizer,
-                         ArrayRef<Operation *> readers) {
+  LogicalResult quantize(WeightOp weight, ArrayRef<Operation *> readers) {
+    std::string name = algorithm;
+    if (context.algorithms)
+      if (auto own = context.algorithms->find(weight.getSymName()); own != context.algorithms->end())
+        name = own->second;
+    absl::StatusOr<std::unique_ptr<quant::WeightQuantizer>> made = quant::makeQuantizer(name);
+    if (!made.ok())
+      return weight.emitOpError() << std::string(made.status().message());
+    const quant::WeightQuantizer &quantizer = **made;
     auto type = cast<RankedTensorType>(weight.getValue().getType());
     std::vector<float> values(type.getNumElements());
     readAsF32(weight.getValue(), 0, type.getNumElements(), values.data());
@@ -66,8 +64,8 @@ private:
 
     quant::InputStatistics loaded;
     const quant::InputStatistics *known = nullptr;
-    if (statistics) {
-      absl::StatusOr<quant::InputStatistics> found = statistics->load(weight.getSymName().str());
+    if (context.statistics) {
+      absl::StatusOr<quant::InputStatistics> found = context.statistics->load(weight.getSymName().str());
       if (found.ok()) {
         loaded = *std::move(found);
         known = &loaded;
@@ -84,8 +82,10 @@ private:
         encodeWeight(&getContext(), weight.getSymName(), *matrix);
     if (!encoded.ok())
       return weight.emitOpError() << std::string(encoded.status().message());
-    if (biasCorrection && known)
-      correctBiases(readers, view, *matrix, *known);
+    if (biasCorrection && known && failed(correctBiases(weight, readers, view, *matrix, *known)))
+      return failure();
+    if (context.learned)
+      report(weight, view, *matrix, known, name);
     RankedTensorType stored = weight.getWeightType();
     weight.setValueAttr(*encoded);
     weight.setStored(stored);
@@ -93,18 +93,54 @@ private:
     return success();
   }
 
-  /// bias += (W - Q) E[x] for the linears that read the weight and no other's bias.
-  void correctBiases(ArrayRef<Operation *> readers, const quant::WeightView &view,
-                     const quant::QuantizedMatrix &matrix, const quant::InputStatistics &known) {}
+  /// Lets the biases of the linears that read the weight take up the mean of the error.
+  LogicalResult correctBiases(WeightOp weight, ArrayRef<Operation *> readers,
+                              const quant::WeightView &view, const quant::QuantizedMatrix &matrix,
+                              const quant::InputStatistics &known) {
+    SymbolTable symbols(getOperation());
+    for (Operation *reader : readers) {
+      auto linear = dyn_cast<LinearOp>(reader);
+      auto get = linear && linear.getBias() ? linear.getBias().getDefiningOp<GetWeightOp>()
+                                            : GetWeightOp();
+      auto bias = get ? symbols.lookup<WeightOp>(get.getWeight()) : WeightOp();
+      // A bias that others read too must stay what it is.
+      if (!bias || !hasData(bias.getValue()) || !get->hasOneUse() ||
+          llvm::range_size(*SymbolTable::getSymbolUses(bias, getOperation())) != 1)
+        continue;
+      std::vector<float> values(view.rows);
+      readAsF32(bias.getValue(), 0, view.rows, values.data());
+      absl::StatusOr<std::vector<float>> corrected =
+          quant::correctBias(view, matrix, values, known);
+      if (!corrected.ok())
+        return weight.emitOpError() << std::string(corrected.status().message());
+      bias.setValueAttr(
+          makeF32Resource(&getContext(), {view.rows}, bias.getSymName(), *std::move(corrected)));
+    }
+    return success();
+  }
 
-  const quant::StatisticsSource *statistics = nullptr;
-  QuantizeWeightsProgress progress;
+  void report(WeightOp weight, const quant::WeightView &view, const quant::QuantizedMatrix &matrix,
+              const quant::InputStatistics *known, const std::string &algorithm) {
+    QuantizedWeight result;
+    result.name = weight.getSymName().str();
+    result.algorithm = algorithm;
+    quant::ErrorPower values = quant::weightError(view, matrix, threads);
+    result.signal = values.power;
+    result.noise = values.error;
+    if (known) {
+      quant::ErrorPower outputs = quant::outputError(view, matrix, known->gram.data(), threads);
+      result.outputSignal = outputs.power;
+      result.outputNoise = outputs.error;
+    }
+    context.learned(result);
+  }
+
+  QuantizeWeightsContext context;
 };
 
 } // namespace
 
 std::unique_ptr<Pass> gem::createQuantizeWeightsPass(QuantizeWeightsPassOptions options,
-                                                     const quant::StatisticsSource *statistics,
-                                                     QuantizeWeightsProgress progress) {
-  return std::make_unique<QuantizeWeights>(std::move(options), statistics, std::move(progress));
+                                                     QuantizeWeightsContext context) {
+  return std::make_unique<QuantizeWeights>(std::move(options), std::move(context));
 }

@@ -22,7 +22,6 @@ absl::Status checkArguments(const WeightView &weight, const Format &format,
 std::vector<float> inputSquares(const InputStatistics *statistics);
 
 std::unique_ptr<WeightQuantizer> makeRoundToNearest();
-std::unique_ptr<WeightQuantizer> makeGptq();
 
 } // namespace gem::quant
 

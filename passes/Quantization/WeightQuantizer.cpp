@@ -6,6 +6,7 @@
 #include "passes/Quantization/WeightQuantizer.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "passes/Quantization/Gptq.h"
 #include "passes/Quantization/Parallel.h"
 #include "passes/Quantization/QuantizerSupport.h"
 #include <atomic>
@@ -113,12 +114,13 @@ std::vector<float> gem::quant::inputSquares(const InputStatistics *statistics) {
 }
 
 absl::StatusOr<std::unique_ptr<WeightQuantizer>> gem::quant::makeQuantizer(std::string_view name) {
-  for (auto make : {makeRoundToNearest})
-    if (std::unique_ptr<WeightQuantizer> quantizer = make(); quantizer->name() == name)
-      return quantizer;
+  if (name == "rtn")
+    return makeRoundToNearest();
+  if (name == "gptq")
+    return makeGptq();
   return absl::InvalidArgumentError(absl::StrCat("expected an algorithm of ",
                                                  absl::StrJoin(quantizerNames(), ", "),
                                                  ", but got '", std::string(name), "'"));
 }
 
-std::vector<std::string> gem::quant::quantizerNames() { return {"rtn"}; }
+std::vector<std::string> gem::quant::quantizerNames() { return {"gptq", "rtn"}; }

@@ -193,6 +193,14 @@ const char* gem_bundle_variant_device(const gem_bundle_t* bundle, uint32_t index
 
 // --- sessions ----------------------------------------------------------------
 
+const char* gem_cpu_kernels(uint32_t index, int32_t* out_supported) {
+  size_t count = 0;
+  const gem::CpuKernels* const* all = gem::AllCpuKernels(&count);
+  if (index >= count) return nullptr;
+  if (out_supported != nullptr) *out_supported = all[index]->supported() ? 1 : 0;
+  return all[index]->name;
+}
+
 void gem_session_options_init(gem_session_options_t* options) {
   if (options == nullptr) return;
   memset(options, 0, sizeof(*options));

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/ThreadPool.h"
 
+#include <sched.h>
+
 #include <csignal>
 #include <cstring>
 
@@ -27,20 +29,21 @@ constexpr int kSpins = 1000;
 inline void Pause() {}
 #endif
 
-// Kernels keep at most a few KiB on the stack.
+// Kernels keep at most 80 KiB on the stack.
 constexpr size_t kStackSize = 512 * 1024;
 
 }  // namespace
 
 gem_status_t ThreadPool::Start(Memory* memory, uint32_t thread_count, gem_error_t* error) {
   if (thread_count <= 1) return GEM_STATUS_OK;
-  if (!workers_.Allocate(memory, thread_count - 1)) {
+  if (!workers_.Allocate(memory, thread_count - 1) || !shares_.Allocate(memory, thread_count)) {
+    workers_.Reset();
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "thread pool: no memory for %u threads",
                 thread_count);
   }
   pthread_mutex_init(&mutex_, nullptr);
   pthread_cond_init(&work_, nullptr);
-  pthread_cond_init(&done_, nullptr);
+  pthread_cond_init(&done_condition_, nullptr);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackSize);
@@ -64,9 +67,9 @@ gem_status_t ThreadPool::Start(Memory* memory, uint32_t thread_count, gem_error_
     return Fail(error, GEM_STATUS_IO, "thread pool: cannot start thread %u of %u: %s", started + 2,
                 thread_count, strerror(failure));
   }
-  // Every worker computes once: what the C library takes for a thread as it
-  // starts is taken now, not during the first run.
-  Run([](void*, uint32_t, uint32_t) {}, nullptr, thread_count);
+  // What the C library takes for a thread as it starts is taken now, not during the
+  // first run.
+  while (ready_.load() != thread_count - 1) sched_yield();
   return GEM_STATUS_OK;
 }
 
@@ -77,30 +80,71 @@ void ThreadPool::Stop() {
   pthread_cond_broadcast(&work_);
   pthread_mutex_unlock(&mutex_);
   for (uint32_t i = 0; i < started_; ++i) pthread_join(workers_[i].thread, nullptr);
-  pthread_cond_destroy(&done_);
+  pthread_cond_destroy(&done_condition_);
   pthread_cond_destroy(&work_);
   pthread_mutex_destroy(&mutex_);
   workers_.Reset();
+  shares_.Reset();
   started_ = 0;
+  ready_.store(0);
+  stop_.store(false);
   thread_count_ = 1;
 }
 
 void ThreadPool::RunShare(uint32_t index) {
-  const uint64_t threads = thread_count_;
-  const auto begin = static_cast<uint32_t>(uint64_t{units_} * index / threads);
-  const auto end = static_cast<uint32_t>(uint64_t{units_} * (index + 1) / threads);
-  if (begin != end) function_(context_, begin, end);
+  std::atomic<uint64_t>& share = shares_[index].grains;
+  uint64_t grains = share.load(std::memory_order_relaxed);
+  for (;;) {
+    const auto begin = static_cast<uint32_t>(grains), end = static_cast<uint32_t>(grains >> 32);
+    if (begin >= end) return;
+    // Half of it, so that others find something, but not ever smaller ranges. What is
+    // computed from values of an earlier job only makes the exchange fail, or is of the
+    // same share of this one.
+    const uint32_t left = end - begin, least = least_;
+    uint32_t count = (left + 1) / 2;
+    if (count < least) count = least < left ? least : left;
+    if (!share.compare_exchange_weak(grains, grains + count, std::memory_order_acquire,
+                                     std::memory_order_relaxed)) {
+      continue;
+    }
+    const uint64_t first = uint64_t{begin} * grain_, last = first + uint64_t{count} * grain_;
+    const uint32_t all = grains_;
+    function_(context_, static_cast<uint32_t>(first),
+              last < units_ ? static_cast<uint32_t>(last) : units_);
+    // Sequentially consistent: either the caller sees these grains, or this thread that
+    // the caller sleeps.
+    if (done_.fetch_add(count) + count == all && caller_sleeps_.load()) {
+      pthread_mutex_lock(&mutex_);
+      pthread_cond_signal(&done_condition_);
+      pthread_mutex_unlock(&mutex_);
+    }
+    grains = share.load(std::memory_order_relaxed);
+  }
 }
 
-void ThreadPool::Run(Function function, void* context, uint32_t units) {
-  if (thread_count_ == 1 || units <= 1) {
+void ThreadPool::RunShares(uint32_t index) {
+  for (uint32_t i = 0; i < thread_count_; ++i) {
+    RunShare(index + i < thread_count_ ? index + i : index + i - thread_count_);
+  }
+}
+
+void ThreadPool::Run(Function function, void* context, uint32_t units, uint32_t grain) {
+  if (thread_count_ == 1 || units <= grain) {
     if (units != 0) function(context, 0, units);
     return;
   }
+  const uint32_t grains = (units - 1) / grain + 1;
   function_ = function;
   context_ = context;
   units_ = units;
-  pending_.store(thread_count_ - 1);
+  grain_ = grain;
+  grains_ = grains;
+  least_.store(grains / (8 * thread_count_) + 1, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  for (uint64_t i = 0; i < thread_count_; ++i) {
+    const uint64_t begin = grains * i / thread_count_, end = grains * (i + 1) / thread_count_;
+    shares_[i].grains.store(end << 32 | begin, std::memory_order_release);
+  }
   // Sequentially consistent, like the loads and stores on the other side: either
   // this thread sees the sleeper, or the sleeper sees the new generation.
   generation_.fetch_add(1);
@@ -109,14 +153,14 @@ void ThreadPool::Run(Function function, void* context, uint32_t units) {
     pthread_cond_broadcast(&work_);
     pthread_mutex_unlock(&mutex_);
   }
-  RunShare(0);
+  RunShares(0);
   for (int i = 0; i < kSpins; ++i) {
-    if (pending_.load(std::memory_order_acquire) == 0) return;
+    if (done_.load(std::memory_order_acquire) == grains) return;
     Pause();
   }
   pthread_mutex_lock(&mutex_);
   caller_sleeps_.store(true);
-  while (pending_.load() != 0) pthread_cond_wait(&done_, &mutex_);
+  while (done_.load() != grains) pthread_cond_wait(&done_condition_, &mutex_);
   caller_sleeps_.store(false);
   pthread_mutex_unlock(&mutex_);
 }
@@ -130,6 +174,7 @@ void* ThreadPool::ThreadMain(void* argument) {
 
 void ThreadPool::WorkerLoop(uint32_t index) {
   uint32_t seen = 0;
+  ready_.fetch_add(1);
   for (;;) {
     bool found = false;
     for (int i = 0; i < kSpins && !found; ++i) {
@@ -144,14 +189,9 @@ void ThreadPool::WorkerLoop(uint32_t index) {
       pthread_mutex_unlock(&mutex_);
     }
     if (stop_.load()) return;
-    // One job at a time, and none starts before this one is done: never skipped.
-    ++seen;
-    RunShare(index);
-    if (pending_.fetch_sub(1) == 1 && caller_sleeps_.load()) {
-      pthread_mutex_lock(&mutex_);
-      pthread_cond_signal(&done_);
-      pthread_mutex_unlock(&mutex_);
-    }
+    // A job may have ended before this thread came to it, and others followed it.
+    seen = generation_.load();
+    RunShares(index);
   }
 }
 

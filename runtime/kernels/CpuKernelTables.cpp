@@ -4,25 +4,59 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <cstring>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
 #include "runtime/kernels/Blake3Lanes.h"
 #include "runtime/kernels/Kernels.h"
 
 // X(name, whether this CPU has it), best first. To add an ISA: a line here, one
 // in CMakeLists.txt, and its vectors in Simd.h.
 #if defined(__x86_64__)
-#define GEM_CPU_ISAS(X)                                                                   \
-  X(avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&    \
-                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) \
-  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&              \
-              __builtin_cpu_supports("f16c"))                                             \
+#define GEM_HAS_AVX512                                                        \
+  (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && \
+   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+#define GEM_CPU_ISAS(X)                                                      \
+  X(avx512vnni, GEM_HAS_AVX512&& __builtin_cpu_supports("avx512vnni"))       \
+  X(avx512, GEM_HAS_AVX512)                                                  \
+  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && \
+              __builtin_cpu_supports("f16c"))                                \
   X(scalar, true)
 #elif defined(__aarch64__)
-#define GEM_CPU_ISAS(X) X(neon, true) X(scalar, true)
+#define GEM_CPU_ISAS(X)              \
+  X(i8mm, HasDotprod() && HasI8mm()) \
+  X(dotprod, HasDotprod())           \
+  X(neon, true)                      \
+  X(scalar, true)
 #else
 #define GEM_CPU_ISAS(X) X(scalar, true)
 #endif
 
 namespace gem {
+
+#if defined(__aarch64__)
+namespace {
+#if defined(__linux__)
+bool HasDotprod() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+bool HasI8mm() { return (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0; }
+#elif defined(__APPLE__)
+bool HasFeature(const char* name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+}
+bool HasDotprod() { return HasFeature("hw.optional.arm.FEAT_DotProd"); }
+bool HasI8mm() { return HasFeature("hw.optional.arm.FEAT_I8MM"); }
+#else
+bool HasDotprod() { return false; }
+bool HasI8mm() { return false; }
+#endif
+}  // namespace
+#endif
 
 #define GEM_DECLARE(isa, condition)      \
   namespace isa {                        \

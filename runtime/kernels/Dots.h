@@ -1,4 +1,4 @@
-// Tiles of dot products and distances, for attention and the router.
+// Tiles of dot products and distances, for the router.
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,10 +21,21 @@ struct SquaredDistance {
   }
 };
 
+// The `count` (at least 1) elements at p, or the first 16 of them; the others 0.
+GEM_INLINE V16 LoadUpTo16(const float* p, size_t count) {
+  return count >= 16 ? Load(p) : LoadPartial(p, static_cast<uint32_t>(count));
+}
+GEM_INLINE V16 LoadUpTo16(const uint16_t* p, size_t count) {
+  if (count >= 16) return LoadHalves(p);
+  uint16_t halves[16] = {};
+  for (size_t i = 0; i < count; ++i) halves[i] = p[i];
+  return LoadHalves(halves);
+}
+
 // folded[c][r] = the partial sums of column a[c] with row b[r], over `width`
 // elements padded with zeros to a multiple of 16.
-template <class Op, int kColumns, int kRows>
-GEM_INLINE void SumTile(const float* a, size_t a_stride, const float* const* b, uint32_t width,
+template <class Op, int kColumns, int kRows, class T>
+GEM_INLINE void SumTile(const float* a, size_t a_stride, const T* const* b, uint32_t width,
                         F (*folded)[16], size_t row) {
   V16 sum[kColumns][kRows];
   Unroll<kColumns>([&](auto c) GEM_LAMBDA {
@@ -34,21 +45,22 @@ GEM_INLINE void SumTile(const float* a, size_t a_stride, const float* const* b, 
     V16 column[kColumns];
     Unroll<kColumns>([&](auto c) GEM_LAMBDA { column[c] = load(a + c * a_stride + i); });
     Unroll<kRows>([&](auto r) GEM_LAMBDA {
-      const V16 value = load(b[r] + i);
+      const V16 value = LoadUpTo16(b[r] + i, width - i);
       Unroll<kColumns>([&](auto c)
                            GEM_LAMBDA { sum[c][r] = Op::Add(column[c], value, sum[c][r]); });
     });
   });
   Unroll<kColumns>([&](auto c) GEM_LAMBDA {
-    Unroll<kRows>([&](auto r) GEM_LAMBDA { folded[c][row + r] = FoldParts(sum[c][r]); });
+    Unroll<kRows>([&](auto r) GEM_LAMBDA { folded[c][row + r] = FoldParts<Plus>(sum[c][r]); });
   });
 }
 
 // sums[c], lane r = the sum of column a[c] with row b[r], for the `rows` (1 to
-// 16) rows that there are; other lanes are finite or belong to a row there is.
-template <class Op, int kColumns>
-GEM_NOINLINE void Sums(const float* a, size_t a_stride, const float* b, size_t b_stride,
-                       uint32_t rows, uint32_t width, V16* sums) {
+// 16) rows that there are, of floats or halves; other lanes are finite or belong to a
+// row there is.
+template <class Op, int kColumns, class T>
+GEM_NOINLINE void Sums(const float* a, size_t a_stride, const T* b, size_t b_stride, uint32_t rows,
+                       uint32_t width, V16* sums) {
   F folded[kColumns][16];
   for (uint32_t row = 0; row < 16; row += kDotRows) {
     if (row >= rows) {
@@ -57,18 +69,18 @@ GEM_NOINLINE void Sums(const float* a, size_t a_stride, const float* b, size_t b
       });
       continue;
     }
-    const float* pointers[kDotRows];
+    const T* pointers[kDotRows];
     Unroll<kDotRows>([&](auto r) GEM_LAMBDA {
       pointers[r] = b + size_t{Min(row + static_cast<uint32_t>(r), rows - 1)} * b_stride;
     });
     SumTile<Op, kColumns, kDotRows>(a, a_stride, pointers, width, folded, row);
   }
-  Unroll<kColumns>([&](auto c) GEM_LAMBDA { sums[c] = Sums16(folded[c]); });
+  Unroll<kColumns>([&](auto c) GEM_LAMBDA { sums[c] = Combine16<Plus>(folded[c]); });
 }
 
 // The same for any number of columns; sums[c] goes to out + c * out_stride.
-template <class Op>
-GEM_INLINE void SumsOfColumns(const float* a, size_t a_stride, uint32_t columns, const float* b,
+template <class Op, class T>
+GEM_INLINE void SumsOfColumns(const float* a, size_t a_stride, uint32_t columns, const T* b,
                               size_t b_stride, uint32_t rows, uint32_t width, float* out,
                               size_t out_stride) {
   V16 sums[kDotColumns];

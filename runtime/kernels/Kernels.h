@@ -178,7 +178,15 @@ struct ScarAttentionArgs {
   uint32_t first_query;
   ScarPredicate predicate;
   bool causal;
+  // ScarWorkspaceSize bytes, aligned to 4, that PlanScarAttention filled. Unit: a
+  // (head, query) pair as of attention, of the queries in the plan's order.
+  void* workspace;
 };
+
+// What scar_attention needs to know of all tokens: they are sorted, once for all
+// units, so that only permitted pairs are computed.
+size_t ScarWorkspaceSize(uint32_t queries, uint32_t keys);
+void PlanScarAttention(const ScarAttentionArgs& args);
 
 struct CpuKernels {
   const char* name;     // "scalar", "avx2", "avx512", "avx512vnni", "neon", ...

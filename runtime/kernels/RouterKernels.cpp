@@ -16,10 +16,19 @@ namespace {
 constexpr uint32_t kRouteGroup = 8;    // tokens that share loads of w_r and centroids
 constexpr uint32_t kKeptLogits = 256;  // classes whose logits are kept, not computed again
 
+// Calls use(rows) with those of a weight that is f32 or f16.
+template <class Use>
+GEM_INLINE void WithRows(const Weight& w, Use&& use) {
+  if (w.type == WeightType::kF16) {
+    use(static_cast<const uint16_t*>(w.data));
+  } else {
+    use(static_cast<const float*>(w.data));
+  }
+}
+
 // routed and probs of `tokens` tokens from `token` on.
 GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32_t tokens) {
   const size_t width = args.width, classes = args.classes;
-  const float* const w_r = static_cast<const float*>(args.w_r.data);
   alignas(64) float kept[kRouteGroup][kKeptLogits];
   alignas(64) float spare[kRouteGroup][16];
   // The 16 logits from class c on; out(t) points to those of token t.
@@ -27,8 +36,10 @@ GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32
     float* const out = c < kKeptLogits ? &kept[0][c] : &spare[0][0];
     const size_t stride = c < kKeptLogits ? kKeptLogits : 16;
     if (first_time || c >= kKeptLogits) {
-      SumsOfColumns<Product>(args.x + token * width, width, tokens, w_r + c * width, width,
-                             Min(16, args.classes - c), args.width, out, stride);
+      WithRows(args.w_r, [&](auto* w_r) {
+        SumsOfColumns<Product>(args.x + token * width, width, tokens, w_r + c * width, width,
+                               Min(16, args.classes - c), args.width, out, stride);
+      });
     }
     const I16 inside = SplatInt(static_cast<int32_t>(Min(16, args.classes - c))) > Iota();
     for (uint32_t t = 0; t < tokens; ++t) use(t, inside, Load(out + t * stride));
@@ -68,7 +79,6 @@ GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32
 
 void RouteTokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
   const size_t width = args.width;
-  const float* const centroids = static_cast<const float*>(args.centroids.data);
   for (size_t token = begin; token < end; token += kRouteGroup) {
     const uint32_t tokens = Min(kRouteGroup, end - static_cast<uint32_t>(token));
     RouteSoftmax(args, token, tokens);
@@ -80,8 +90,10 @@ void RouteTokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
     }
     for (uint32_t c = 0; c < args.clusters; c += 16) {
       const uint32_t rows = Min(16, args.clusters - c);
-      SumsOfColumns<SquaredDistance>(args.x + token * width, width, tokens, centroids + c * width,
-                                     width, rows, args.width, &distance[0][0], 16);
+      WithRows(args.centroids, [&](auto* centroids) {
+        SumsOfColumns<SquaredDistance>(args.x + token * width, width, tokens, centroids + c * width,
+                                       width, rows, args.width, &distance[0][0], 16);
+      });
       for (uint32_t t = 0; t < tokens; ++t) {
         for (uint32_t r = 0; r < rows; ++r) {
           if (distance[t][r] < nearest[t]) {

@@ -16,12 +16,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// ISAs that add to another.
+#if defined(GEM_ISA_AVX512VNNI)
+#define GEM_ISA_AVX512
+#elif defined(GEM_ISA_I8MM)
+#define GEM_ISA_DOTPROD
+#endif
+#if defined(GEM_ISA_DOTPROD)
+#define GEM_ISA_NEON
+#endif
+
 #if defined(GEM_ISA_AVX512) || defined(GEM_ISA_AVX2)
 #include <immintrin.h>
 #elif defined(GEM_ISA_NEON)
 #include <arm_neon.h>
 #elif !defined(GEM_ISA_SCALAR)
-#error "define one of GEM_ISA_{AVX512,AVX2,NEON,SCALAR}"
+#error "define one of GEM_ISA_{AVX512VNNI,AVX512,AVX2,I8MM,DOTPROD,NEON,SCALAR}"
 #endif
 
 #define GEM_INLINE __attribute__((always_inline)) inline
@@ -87,28 +97,32 @@ constexpr int kLinearAccumulators = 24;  // native vectors of a LINEAR tile
 constexpr int kLinearMaxPanels = 8;
 constexpr int kDotColumns = 4;           // a tile of dots: this many by this many
 constexpr int kDotRows = 4;
-constexpr int kValueChunks = 4;          // virtual vectors of an attention accumulator
+constexpr int kAttentionRows = 8;        // queries of an attention tile
+constexpr int kAttentionChunks = 2;      // and its virtual vectors
 #elif defined(GEM_ISA_AVX2)  // 16 registers of 1/2 panel width
 constexpr int kLinearRows = 6;
 constexpr int kLinearAccumulators = 12;
 constexpr int kLinearMaxPanels = 4;
 constexpr int kDotColumns = 2;
 constexpr int kDotRows = 2;
-constexpr int kValueChunks = 1;
+constexpr int kAttentionRows = 6;
+constexpr int kAttentionChunks = 1;
 #elif defined(GEM_ISA_NEON)  // 32 registers of 1/4 panel width
 constexpr int kLinearRows = 4;
 constexpr int kLinearAccumulators = 16;
 constexpr int kLinearMaxPanels = 4;
 constexpr int kDotColumns = 2;
 constexpr int kDotRows = 2;
-constexpr int kValueChunks = 1;
+constexpr int kAttentionRows = 4;
+constexpr int kAttentionChunks = 1;
 #else
 constexpr int kLinearRows = 2;
 constexpr int kLinearAccumulators = 8;
 constexpr int kLinearMaxPanels = 1;
 constexpr int kDotColumns = 1;
 constexpr int kDotRows = 2;
-constexpr int kValueChunks = 1;
+constexpr int kAttentionRows = 2;
+constexpr int kAttentionChunks = 1;
 #endif
 
 template <class T>
@@ -370,45 +384,80 @@ GEM_INLINE void StorePartial(float* p, uint32_t count, V16 x) {
 #endif
 }
 
+// --- transposition -----------------------------------------------------------
+
+// The lanes of `a` whose index has kHalf clear, and between them those of `b`; with
+// kHigh those that have it set.
+template <int kHalf, bool kHigh, int... kIndices>
+GEM_INLINE F Interleave(F a, F b, Indices<kIndices...>) {
+  constexpr int kShift = kHigh ? kHalf : 0;
+  return __builtin_shufflevector(
+      a, b, ((kIndices & kHalf) ? kIndices - kHalf + kLanes + kShift : kIndices + kShift)...);
+}
+
+// Makes the columns of a matrix of its rows, kLanes of each.
+template <int kHalf = kLanes / 2>
+GEM_INLINE void Transpose(F* rows) {
+  Unroll<kLanes>([&](auto i) GEM_LAMBDA {
+    constexpr int kRow = decltype(i){};
+    if constexpr ((kRow & kHalf) == 0) {
+      const F a = rows[kRow], b = rows[kRow + kHalf];
+      rows[kRow] = Interleave<kHalf, false>(a, b, MakeIndices<kLanes>{});
+      rows[kRow + kHalf] = Interleave<kHalf, true>(a, b, MakeIndices<kLanes>{});
+    }
+  });
+  if constexpr (kHalf > 1) Transpose<kHalf / 2>(rows);
+}
+
 // --- reductions --------------------------------------------------------------
+
+struct Plus {
+  static GEM_INLINE F Apply(F a, F b) { return a + b; }
+};
+struct Larger {
+  static GEM_INLINE F Apply(F a, F b) { return a > b ? a : b; }
+};
 
 // The first steps of the tree 16 -> 8 -> 4 -> 2 -> 1, lane l with lane l + half,
 // down to one native vector.
+template <class Op>
 GEM_INLINE F FoldParts(V16 x) {
   if constexpr (kParts == 4) {
-    return (x.part[0] + x.part[2]) + (x.part[1] + x.part[3]);
+    return Op::Apply(Op::Apply(x.part[0], x.part[2]), Op::Apply(x.part[1], x.part[3]));
   } else if constexpr (kParts == 2) {
-    return x.part[0] + x.part[1];
+    return Op::Apply(x.part[0], x.part[1]);
   } else {
     return x.part[0];
   }
 }
 
-// One step of the tree on two vectors at once: each holds kLanes / kGroup sums
+// One step of the tree on two vectors at once: each holds kLanes / kGroup results
 // of kGroup partial ones; the result those of `a`, then those of `b`, of
-// kGroup / 2 partial sums each.
-template <int kGroup, int... kIndices>
+// kGroup / 2 partial ones each.
+template <class Op, int kGroup, int... kIndices>
 GEM_INLINE F CombineStep(F a, F b, Indices<kIndices...>) {
   constexpr int kHalf = kGroup / 2;
-  return __builtin_shufflevector(a, b, (kIndices / kHalf * kGroup + kIndices % kHalf)...) +
-         __builtin_shufflevector(a, b, (kIndices / kHalf * kGroup + kIndices % kHalf + kHalf)...);
+  return Op::Apply(
+      __builtin_shufflevector(a, b, (kIndices / kHalf * kGroup + kIndices % kHalf)...),
+      __builtin_shufflevector(a, b, (kIndices / kHalf * kGroup + kIndices % kHalf + kHalf)...));
 }
 
-// The sums of kCount vectors, kLanes / kCount partial sums each.
-template <int kCount>
-GEM_INLINE F CombineSums(const F* x) {
+// The results of kCount vectors, of kLanes / kCount partial ones each.
+template <class Op, int kCount>
+GEM_INLINE F Combine(const F* x) {
   if constexpr (kCount == 1) {
     return x[0];
   } else {
-    return CombineStep<2 * kLanes / kCount>(
-        CombineSums<kCount / 2>(x), CombineSums<kCount / 2>(x + kCount / 2), MakeIndices<kLanes>{});
+    return CombineStep<Op, 2 * kLanes / kCount>(
+        Combine<Op, kCount / 2>(x), Combine<Op, kCount / 2>(x + kCount / 2), MakeIndices<kLanes>{});
   }
 }
 
-// Lane i of the result is the sum of the lanes of the vector that FoldParts
-// made x[i] of.
-GEM_INLINE V16 Sums16(const F* x) {
-  return MapParts([&](auto i) GEM_LAMBDA { return CombineSums<kLanes>(x + i * kLanes); });
+// Lane i of the result is the sum, or the largest, of the lanes of the vector
+// that FoldParts<Op> made x[i] of.
+template <class Op>
+GEM_INLINE V16 Combine16(const F* x) {
+  return MapParts([&](auto i) GEM_LAMBDA { return Combine<Op, kLanes>(x + i * kLanes); });
 }
 
 template <class Op>

@@ -257,16 +257,20 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
 
 bool EntryVerifier::VerifyInputsDisjoint() {
   const auto& inputs = *entry_->inputs();
-  Array<uint32_t> order;
+  Array<const void*> order;
   if (!order.Allocate(memory_, inputs.size())) return OutOfMemory();
-  for (uint32_t i = 0; i < inputs.size(); ++i) order[i] = inputs.Get(i)->buffer();
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return buffers_[a].begin != buffers_[b].begin ? buffers_[a].begin < buffers_[b].begin : a < b;
+  for (uint32_t i = 0; i < inputs.size(); ++i) order[i] = &buffers_[inputs.Get(i)->buffer()];
+  Sort(&order, [](const void* a, const void* b) {
+    const auto* left = static_cast<const BufferState*>(a);
+    const auto* right = static_cast<const BufferState*>(b);
+    return left->begin != right->begin ? left->begin < right->begin : left < right;
   });
   for (uint32_t i = 1; i < inputs.size(); ++i) {
-    if (buffers_[order[i]].begin < buffers_[order[i - 1]].end) {
-      return Refuse("inputs: expected buffers that share no bytes, but got buffers %u and %u",
-                    order[i - 1], order[i]);
+    const auto* previous = static_cast<const BufferState*>(order[i - 1]);
+    const auto* buffer = static_cast<const BufferState*>(order[i]);
+    if (buffer->begin < previous->end) {
+      return Refuse("inputs: expected buffers that share no bytes, but got buffers %td and %td",
+                    previous - buffers_.data(), buffer - buffers_.data());
     }
   }
   return true;

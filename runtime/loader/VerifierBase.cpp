@@ -104,21 +104,29 @@ bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const c
 }
 
 // Sorts rather than compares all pairs: a hostile bundle has many names.
-bool VerifierBase::VerifyUniqueNames(Array<const String*>* names, const char* what) {
+bool VerifierBase::VerifyUniqueNames(Array<const void*>* names, const char* what) {
+  const auto text = [](const void* name) { return static_cast<const String*>(name)->c_str(); };
   for (size_t i = 0; i < names->size(); ++i) {
     char field[64];
     snprintf(field, sizeof(field), "%s %zu: name", what, i);
-    if (!VerifyString((*names)[i], false, field)) return false;
+    if (!VerifyString(static_cast<const String*>((*names)[i]), false, field)) return false;
   }
-  auto less = [](const String* a, const String* b) { return strcmp(a->c_str(), b->c_str()) < 0; };
-  std::sort(names->begin(), names->end(), less);
+  Sort(names, [](const void* a, const void* b) {
+    return strcmp(static_cast<const String*>(a)->c_str(), static_cast<const String*>(b)->c_str()) <
+           0;
+  });
   for (size_t i = 1; i < names->size(); ++i) {
-    if (strcmp((*names)[i - 1]->c_str(), (*names)[i]->c_str()) == 0) {
+    if (strcmp(text((*names)[i - 1]), text((*names)[i])) == 0) {
       return Refuse("%s names: expected unique names, but got '%.48s' twice", what,
-                    (*names)[i]->c_str());
+                    text((*names)[i]));
     }
   }
   return true;
+}
+
+void VerifierBase::Sort(Array<const void*>* items, Less less) {
+  std::make_heap(items->begin(), items->end(), less);
+  std::sort_heap(items->begin(), items->end(), less);
 }
 
 }  // namespace gem

@@ -49,12 +49,17 @@ class VerifierBase {
   template <typename T>
   bool VerifyUniqueNames(const Tables<T>& items, const String* (*name)(const T&),
                          const char* what) {
-    Array<const String*> names;
+    Array<const void*> names;
     if (!names.Allocate(memory_, items.size())) return OutOfMemory();
     for (uint32_t i = 0; i < items.size(); ++i) names[i] = name(*items.Get(i));
     return VerifyUniqueNames(&names, what);
   }
-  bool VerifyUniqueNames(Array<const String*>* names, const char* what);
+  // Of strings.
+  bool VerifyUniqueNames(Array<const void*>* names, const char* what);
+
+  // Sorts pointers; one function for all, since size counts here.
+  using Less = bool (*)(const void* a, const void* b);
+  static void Sort(Array<const void*>* items, Less less);
 
   template <typename T>
   static uint32_t SizeOf(const flatbuffers::Vector<T>* vector) {

@@ -3,13 +3,17 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One thread. Names are kernel/isa/shape. Counters: GFLOP/s counts an fma as two;
-// `of_peak` is that over the fma rate of the ISA from registers alone, measured
-// for 50 ms just before, so that it holds on a busy or a throttled host too.
+// One thread. Names are kernel/isa/shape, or kernel/isa/format/shape with the shape
+// tokens x outputs x inputs. Counters: GFLOP/s counts an fma as two, GMAC/s counts
+// products of integers; `of_peak` is that over the rate of the ISA's fma, or of its
+// 8-bit dot product, from registers alone; `of_bandwidth` is the bytes of weights a
+// second over what a plain loop reads of the same weights. Both are measured just
+// before and just after, so that they hold on a busy or a throttled host too.
 #include <benchmark/benchmark.h>
 #include <time.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -38,6 +42,21 @@ constexpr long kSteps = 20000;
   f(12) f(13) f(14) f(15) f(16) f(17) f(18) f(19) f(20) f(21) f(22) f(23)
 
 #if defined(__x86_64__)
+__attribute__((target("avx512f,avx512vnni"))) double DotPeak512() {
+#define GEM_ZERO(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
+#define GEM_DOT(i) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #i "\n"
+#define GEM_NAME(i) "xmm" #i,
+  long steps = kSteps;
+  asm volatile(GEM_REPEAT_24(GEM_ZERO) GEM_ZERO(30) GEM_ZERO(31)  //
+               "0:\n" GEM_REPEAT_24(GEM_DOT) "dec %0\n jnz 0b\n vzeroupper\n"
+               : "+r"(steps)
+               :
+               : GEM_REPEAT_24(GEM_NAME) "xmm30", "xmm31", "cc");
+  return 64.0 * 24 * kSteps;
+#undef GEM_ZERO
+#undef GEM_DOT
+#undef GEM_NAME
+}
 __attribute__((target("avx512f"))) double Peak512() {
 #define GEM_ZERO(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
 #define GEM_FMA(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n"
@@ -91,37 +110,44 @@ double CpuSeconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-// Flop/s, or 0 for an ISA without an fma instruction.
-double MeasurePeak(const std::string& isa) {
-  double (*loop)() = nullptr;
-#if defined(__x86_64__)
-  if (isa == "avx512") loop = Peak512;
-  if (isa == "avx2") loop = Peak256;
-#elif defined(__aarch64__)
-  loop = Peak128;
-#endif
+// Operations a second of `loop` over 25 ms, or 0 without one.
+double Rate(double (*loop)()) {
   if (loop == nullptr) return 0;
-  double flops = 0;
+  double operations = 0, seconds = 0;
   const double start = CpuSeconds();
-  double seconds = 0;
-  while (seconds < 0.05) {
-    flops += loop();
+  while (seconds < 0.025) {
+    operations += loop();
     seconds = CpuSeconds() - start;
   }
-  return flops / seconds;
+  return operations / seconds;
 }
 
-// Runs `work`, which takes `flops`, and counts them.
+// The ISA's loop of fmas, or of 8-bit dot products where one is written; or null.
+double (*PeakLoop(const std::string& isa, bool integers))() {
+#if defined(__x86_64__)
+  if (integers) return isa == "avx512vnni" ? DotPeak512 : nullptr;
+  if (isa == "avx512" || isa == "avx512vnni") return Peak512;
+  if (isa == "avx2") return Peak256;
+#elif defined(__aarch64__)
+  if (!integers) return Peak128;
+#endif
+  return nullptr;
+}
+
+// Runs `work`, which takes `operations`, and counts them.
 template <class Work>
-void Measure(benchmark::State& state, const CpuKernels& kernels, double flops, Work work) {
-  const double peak = MeasurePeak(kernels.name);
+void Measure(benchmark::State& state, const CpuKernels& kernels, double operations, Work work,
+             bool integers = false) {
+  double (*const loop)() = PeakLoop(kernels.name, integers);
+  double peak = Rate(loop);
   const double start = CpuSeconds();
   for (auto _ : state) {
     work();
     benchmark::ClobberMemory();
   }
-  const double rate = flops * static_cast<double>(state.iterations()) / (CpuSeconds() - start);
-  state.counters["GFLOP/s"] = rate * 1e-9;
+  const double rate = operations * static_cast<double>(state.iterations()) / (CpuSeconds() - start);
+  peak = (peak + Rate(loop)) / 2;
+  state.counters[integers ? "GMAC/s" : "GFLOP/s"] = rate * 1e-9;
   if (peak > 0) state.counters["of_peak"] = rate / peak;
 }
 
@@ -156,6 +182,116 @@ void BenchLinear(benchmark::State& state, const CpuKernels& kernels, uint32_t ro
   Measure(state, kernels, 2.0 * rows * n * k, [&] { kernels.linear(args, 0, (n + 15) / 16); });
 }
 
+struct Format {
+  const char* name;
+  WeightType type;
+  format::Scales scales;
+  uint32_t group, bits;
+};
+constexpr Format kFormats[] = {
+    {"int8", WeightType::kI8, format::Scales::kRow, 0, 8},
+    {"int4", WeightType::kI4, format::Scales::kRow, 0, 4},
+    {"int4g32", WeightType::kI4, format::Scales::kTwoLevel, 32, 4},
+    {"int4g128", WeightType::kI4, format::Scales::kTwoLevel, 128, 4},
+    {"int4f16g32", WeightType::kI4, format::Scales::kF16Group, 32, 4},
+    {"int3g32", WeightType::kI3, format::Scales::kTwoLevel, 32, 3},
+    {"int2g32", WeightType::kI2, format::Scales::kTwoLevel, 32, 2},
+};
+
+// Zeros, since no kernel is faster for them.
+struct QuantizedLinear {
+  QuantizedLinear(const Format& format, uint32_t rows, uint32_t n, uint32_t k,
+                  Activation activation)
+      : weight_bytes(format::PanelMatrixBytes(format.bits, format.scales, format.group, n, k)),
+        weights(weight_bytes / 4),
+        x(rows * format::TokenRowBytes(k) / 4),
+        bias(n),
+        y(size_t{rows} * n) {
+    std::memset(weights.data(), 0x11, weight_bytes);
+    std::memset(x.data(), 0x01, rows * format::TokenRowBytes(k));
+    args = {reinterpret_cast<const uint8_t*>(x.data()),
+            {weights.data(), n, k, format.type, format.scales, format.group},
+            bias.data(),
+            nullptr,
+            y.data(),
+            rows,
+            n,
+            k,
+            activation};
+  }
+  size_t weight_bytes;
+  Floats weights, x, bias, y;
+  LinearQuantizedArgs args;
+};
+
+void BenchLinearQuantized(benchmark::State& state, const CpuKernels& kernels, const Format& format,
+                          uint32_t rows, uint32_t n, uint32_t k, Activation activation) {
+  const QuantizedLinear linear(format, rows, n, k, activation);
+  Measure(
+      state, kernels, 1.0 * rows * n * k,
+      [&] { kernels.linear_quantized(linear.args, 0, (n + 15) / 16); }, true);
+}
+
+// Bytes a second that a loop reads.
+double ReadRate(const void* data, size_t size) {
+  typedef uint64_t Vector __attribute__((vector_size(16)));
+  const Vector* const vectors = static_cast<const Vector*>(data);
+  Vector sum[4] = {};
+  const double start = CpuSeconds();
+  for (size_t i = 0; i + 4 <= size / sizeof(Vector); i += 4) {
+    __builtin_prefetch(vectors + i + 4096 / sizeof(Vector));
+    for (size_t j = 0; j < 4; ++j) sum[j] += vectors[i + j];
+  }
+  benchmark::DoNotOptimize(sum);
+  return static_cast<double>(size) / (CpuSeconds() - start);
+}
+
+// A matrix that is larger than any cache, so that memory is the limit.
+void BenchMatvec(benchmark::State& state, const CpuKernels& kernels, const Format& format,
+                 uint32_t rows) {
+  constexpr uint32_t kN = 65536, kK = 4096;
+  const QuantizedLinear linear(format, rows, kN, kK, Activation::kNone);
+  double read = 0, seconds = 0;
+  for (auto _ : state) {  // in turns, since a shared host's bandwidth changes by the second
+    state.PauseTiming();
+    read += ReadRate(linear.args.w.data, linear.weight_bytes);
+    state.ResumeTiming();
+    const double start = CpuSeconds();
+    kernels.linear_quantized(linear.args, 0, kN / 16);
+    seconds += CpuSeconds() - start;
+  }
+  const double iterations = static_cast<double>(state.iterations());
+  const double rate = static_cast<double>(linear.weight_bytes) * iterations / seconds;
+  state.counters["GB/s"] = rate * 1e-9;
+  state.counters["GMAC/s"] = 1e-9 * rows * kN * kK * iterations / seconds;
+  state.counters["of_bandwidth"] = rate / (read / iterations);
+}
+
+void BenchQuantizeTokens(benchmark::State& state, const CpuKernels& kernels, uint32_t rows,
+                         uint32_t width) {
+  Floats x(size_t{rows} * width), y(rows * format::TokenRowBytes(width) / 4);
+  const QuantizeTokensArgs args = {x.data(), reinterpret_cast<uint8_t*>(y.data()), width};
+  for (auto _ : state) {
+    kernels.quantize_tokens(args, 0, rows);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * rows * width);
+}
+
+void BenchLayerNormQuantized(benchmark::State& state, const CpuKernels& kernels, uint32_t rows,
+                             uint32_t width) {
+  Floats x(size_t{rows} * width), gamma(width), beta(width), y(size_t{rows} * width),
+      quantized(rows * format::TokenRowBytes(width) / 4);
+  const LayerNormQuantizedArgs args = {
+      {x.data(), gamma.data(), beta.data(), y.data(), width, 1e-12f},
+      reinterpret_cast<uint8_t*>(quantized.data())};
+  for (auto _ : state) {
+    kernels.layer_norm_quantized(args, 0, rows);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * rows * width);
+}
+
 void BenchAttention(benchmark::State& state, const CpuKernels& kernels, uint32_t queries,
                     uint32_t keys, uint32_t heads, uint32_t head_dim, bool scar) {
   const size_t width = size_t{heads} * head_dim;
@@ -166,15 +302,18 @@ void BenchAttention(benchmark::State& state, const CpuKernels& kernels, uint32_t
     routed[i] = i % 2;
     cluster[i] = static_cast<int32_t>(i % 7);
   }
+  std::vector<uint32_t> workspace(ScarWorkspaceSize(queries, keys) / sizeof(uint32_t));
   const ScarAttentionArgs args = {
       {q.data(), k.data(), v.data(), y.data(), queries, keys, heads, head_dim, 0.125f},
       routed.data(),
       cluster.data(),
       0,
       ScarPredicate::kEither,
-      false};
+      false,
+      workspace.data()};
   Measure(state, kernels, 4.0 * queries * keys * static_cast<double>(width), [&] {
     if (scar) {
+      PlanScarAttention(args);
       kernels.scar_attention(args, 0, heads * queries);
     } else {
       kernels.attention(args.attention, 0, heads * queries);
@@ -294,6 +433,30 @@ void Register() {
             BenchLinear(state, kernels, s.rows, s.n, s.k, Activation::kNone);
           });
     }
+    for (const Format& format : kFormats) {
+      const std::string name = "linear_quantized" + isa + format.name + "/";
+      for (const Shape s :
+           {Shape{128, 768, 768}, Shape{128, 3072, 768}, Shape{128, 768, 3072}, Shape{32, 768, 768},
+            Shape{9, 768, 768}, Shape{4, 768, 768}, Shape{1, 768, 768}, Shape{20, 312, 312}}) {
+        add(name + std::to_string(s.rows) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k),
+            [&kernels, &format, s](benchmark::State& state) {
+              BenchLinearQuantized(state, kernels, format, s.rows, s.n, s.k, Activation::kNone);
+            });
+      }
+      for (const uint32_t rows : {1u, 2u, 4u}) {
+        add(name + std::to_string(rows) + "x65536x4096",
+            [&kernels, &format, rows](benchmark::State& state) {
+              BenchMatvec(state, kernels, format, rows);
+            });
+      }
+    }
+    add("linear_quantized_gelu" + isa + "int8/128x3072x768", [&kernels](benchmark::State& state) {
+      BenchLinearQuantized(state, kernels, kFormats[0], 128, 3072, 768, Activation::kGelu);
+    });
+    add("quantize_tokens" + isa + "128x768",
+        [&kernels](benchmark::State& state) { BenchQuantizeTokens(state, kernels, 128, 768); });
+    add("layer_norm_quantized" + isa + "128x768",
+        [&kernels](benchmark::State& state) { BenchLayerNormQuantized(state, kernels, 128, 768); });
     add("linear_gelu" + isa + "128x3072x768", [&kernels](benchmark::State& state) {
       BenchLinear(state, kernels, 128, 3072, 768, Activation::kGelu);
     });

@@ -78,18 +78,28 @@ uint32_t BundleBuilder::AddConstant(const std::string& name, std::vector<uint32_
                                     const std::vector<float>& values, schema::Layout layout) {
   const std::vector<float> stored =
       layout == schema::Layout::PANEL_16 ? PackPanels(values, shape[0], shape[1]) : values;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(stored.data());
+  return AddConstant(name, schema::ElementType::F32, std::move(shape),
+                     Bytes(bytes, bytes + stored.size() * sizeof(float)), layout);
+}
+
+uint32_t BundleBuilder::AddConstant(const std::string& name, schema::ElementType type,
+                                    std::vector<uint32_t> shape, const Bytes& stored,
+                                    schema::Layout layout, schema::Scales scales,
+                                    uint32_t group_size) {
   Bytes& data = segment_data_[0];
   data.resize(AlignUp(data.size(), kDataAlignment));
   auto constant = std::make_unique<schema::ConstantT>();
   constant->name = name;
-  constant->element_type = schema::ElementType::F32;
+  constant->element_type = type;
   constant->shape = std::move(shape);
   constant->layout = layout;
   constant->segment = 0;
   constant->offset = data.size();
-  constant->length = stored.size() * sizeof(float);
-  data.resize(data.size() + constant->length);
-  memcpy(data.data() + constant->offset, stored.data(), constant->length);
+  constant->length = stored.size();
+  constant->scales = scales;
+  constant->group_size = group_size;
+  data.insert(data.end(), stored.begin(), stored.end());
   program().constants.push_back(std::move(constant));
   return static_cast<uint32_t>(program().constants.size() - 1);
 }
@@ -145,7 +155,7 @@ Bytes BundleBuilder::Build() {
   const Bytes program = Pack(bundle_);
   Preamble preamble;
   preamble.format_major = 1;
-  preamble.format_minor = 0;
+  preamble.format_minor = format_minor;
   preamble.file_size = file.size();
   preamble.program_size = static_cast<uint32_t>(program.size());
   Blake3(program.data(), program.size(), preamble.program_hash);

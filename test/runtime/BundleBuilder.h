@@ -38,6 +38,11 @@ class BundleBuilder {
   uint32_t AddConstant(const std::string& name, std::vector<uint32_t> shape,
                        const std::vector<float>& values,
                        schema::Layout layout = schema::Layout::ROW_MAJOR);
+  // Appends a tensor of any type, whose bytes are `stored`.
+  uint32_t AddConstant(const std::string& name, schema::ElementType type,
+                       std::vector<uint32_t> shape, const Bytes& stored,
+                       schema::Layout layout = schema::Layout::ROW_MAJOR,
+                       schema::Scales scales = schema::Scales::NONE, uint32_t group_size = 0);
   // A buffer with bytes of its own, after all others.
   uint32_t AddBuffer(schema::ElementType type, std::vector<schema::Dim> shape);
   template <typename Params>
@@ -56,12 +61,18 @@ class BundleBuilder {
                 int32_t maximum = 0);
   void AddOutput(const std::string& name, uint32_t buffer, schema::Role role);
 
+  // What the preamble says.
+  uint16_t format_minor = 0;
+
   // Sees the bundle with its segments placed and hashed, before it is written.
   std::function<void(schema::BundleT&)> after_layout;
 
   // Writes the bundle. What `after_layout` did to a segment's offset or length
   // goes into the program, not into the file's layout.
   Bytes Build();
+
+  // The bytes of a segment, for a test to change.
+  Bytes& segment_data(uint32_t index) { return segment_data_[index]; }
 
  private:
   schema::BundleT bundle_;

@@ -142,187 +142,6 @@ struct LayerNormCase {
   std::vector<float> x, gamma, beta;
 };
 
-struct AttentionCase {
-  AttentionCase(uint32_t queries, uint32_t keys, uint32_t heads, uint32_t head_dim, uint32_t seed,
-                float scale = 1, bool scar = false,
-                ScarPredicate predicate = ScarPredicate::kEither, uint32_t first_query = 0,
-                uint32_t clusters = 5)
-      : queries(queries),
-        keys(keys),
-        heads(heads),
-        head_dim(head_dim),
-        first_query(first_query),
-        scale(scale),
-        scar(scar),
-        predicate(predicate) {
-    Random random(seed);
-    const size_t width = size_t{heads} * head_dim;
-    q = random.Floats(queries * width, 2);
-    k = random.Floats(keys * width, 2);
-    v = random.Floats(keys * width);
-    routed.resize(keys);
-    cluster.resize(keys);
-    for (uint8_t& value : routed) value = random.Below(4) == 0;
-    for (int32_t& value : cluster) value = static_cast<int32_t>(random.Below(clusters));
-  }
-  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
-    Output<float> y(q.size());
-    const AttentionArgs args = {q.data(), k.data(), v.data(), y.data(), queries,
-                                keys,     heads,    head_dim, scale};
-    const ScarAttentionArgs scar_args = {args,        routed.data(), cluster.data(),
-                                         first_query, predicate,     causal};
-    Split(heads * queries, parts, [&](uint32_t begin, uint32_t end) {
-      if (scar) {
-        kernels.scar_attention(scar_args, begin, end);
-      } else {
-        kernels.attention(args, begin, end);
-      }
-    });
-    y.CheckCanary();
-    return y.bytes();
-  }
-  bool Permitted(size_t i, size_t j) const {
-    if (!scar) return true;
-    if (causal && j > first_query + i) return false;
-    const bool same_cluster = cluster[first_query + i] == cluster[j];
-    const bool same_route = routed[first_query + i] == routed[j];
-    if (predicate == ScarPredicate::kSameCluster) return same_cluster;
-    if (predicate == ScarPredicate::kSameRoute) return same_route;
-    return same_cluster || same_route;
-  }
-  void Check(const std::string& bytes) const {
-    const float* y = reinterpret_cast<const float*>(bytes.data());
-    const size_t width = size_t{heads} * head_dim;
-    std::vector<double> score(keys);
-    for (size_t h = 0; h < heads; ++h) {
-      for (size_t i = 0; i < queries; ++i) {
-        const float* const qi = q.data() + i * width + h * head_dim;
-        double largest = -std::numeric_limits<double>::infinity(), score_bound = 0;
-        for (size_t j = 0; j < keys; ++j) {
-          if (!Permitted(i, j)) continue;
-          double sum = 0, magnitude = 0;
-          for (size_t d = 0; d < head_dim; ++d) {
-            const double product = static_cast<double>(qi[d]) * k[j * width + h * head_dim + d];
-            sum += product;
-            magnitude += std::fabs(product);
-          }
-          score[j] = sum * scale;
-          largest = std::max(largest, score[j]);
-          score_bound = std::max(score_bound, magnitude * scale);
-        }
-        score_bound *= (head_dim / 16 + 8) * kU;
-        double total = 0, largest_value = 0;
-        std::vector<double> expected(head_dim);
-        for (size_t j = 0; j < keys; ++j) {
-          if (!Permitted(i, j)) continue;
-          const double weight = std::exp(score[j] - largest);
-          total += weight;
-          for (size_t d = 0; d < head_dim; ++d) {
-            const double value = v[j * width + h * head_dim + d];
-            expected[d] += weight * value;
-            largest_value = std::max(largest_value, std::fabs(value));
-          }
-        }
-        // Weights are off by a factor of e^(3 score_bound), sums by keys kU.
-        const double bound = (6 * score_bound + (keys + 16) * kU) * largest_value;
-        for (size_t d = 0; d < head_dim; ++d) {
-          ASSERT_LE(std::fabs(y[i * width + h * head_dim + d] - expected[d] / total), bound)
-              << "head " << h << " query " << i << " element " << d << " of " << queries << "x"
-              << keys << "x" << heads << "x" << head_dim;
-        }
-      }
-    }
-  }
-  uint32_t queries, keys, heads, head_dim, first_query;
-  float scale;
-  bool scar;
-  ScarPredicate predicate;
-  bool causal = false;
-  std::vector<float> q, k, v;
-  std::vector<uint8_t> routed;
-  std::vector<int32_t> cluster;
-};
-
-struct RouteCase {
-  RouteCase(uint32_t tokens, uint32_t width, uint32_t classes, uint32_t clusters, uint32_t seed,
-            float scale = 1, bool want_probs = true)
-      : tokens(tokens), width(width), classes(classes), clusters(clusters), want_probs(want_probs) {
-    Random random(seed);
-    x = random.Floats(size_t{tokens} * width, scale);
-    w_r = random.Floats(size_t{classes} * width, scale);
-    centroids = random.Floats(size_t{clusters} * width, scale);
-  }
-  // probs (if asked for), routed and cluster, one after the other.
-  std::string Run(const CpuKernels& kernels, uint32_t parts = 1) const {
-    Output<float> probs(size_t{tokens} * classes);
-    Output<uint8_t> routed(tokens);
-    Output<int32_t> cluster(tokens);
-    const RouteTokensArgs args = {
-        x.data(),
-        {w_r.data(), classes, width, WeightType::kF32, format::Scales::kNone, 0},
-        {centroids.data(), clusters, width, WeightType::kF32, format::Scales::kNone, 0},
-        want_probs ? probs.data() : nullptr,
-        routed.data(),
-        cluster.data(),
-        width,
-        classes,
-        clusters,
-        threshold};
-    Split(tokens, parts,
-          [&](uint32_t begin, uint32_t end) { kernels.route_tokens(args, begin, end); });
-    probs.CheckCanary();
-    routed.CheckCanary();
-    cluster.CheckCanary();
-    return (want_probs ? probs.bytes() : "") + routed.bytes() + cluster.bytes();
-  }
-  void Check(const std::string& bytes) const {
-    ASSERT_TRUE(want_probs);
-    const float* const probs = reinterpret_cast<const float*>(bytes.data());
-    const char* const routed = bytes.data() + size_t{tokens} * classes * sizeof(float);
-    for (size_t t = 0; t < tokens; ++t) {
-      int32_t cluster;
-      std::memcpy(&cluster, routed + tokens + t * sizeof cluster, sizeof cluster);
-      std::vector<double> logit(classes);
-      double bound = 0, largest = -std::numeric_limits<double>::infinity(), total = 0;
-      for (size_t c = 0; c < classes; ++c) {
-        double magnitude = 0;
-        for (size_t i = 0; i < width; ++i) {
-          const double product = static_cast<double>(x[t * width + i]) * w_r[c * width + i];
-          logit[c] += product;
-          magnitude += std::fabs(product);
-        }
-        bound = std::max(bound, (width / 16 + 6) * kU * magnitude);
-        largest = std::max(largest, logit[c]);
-      }
-      for (double value : logit) total += std::exp(value - largest);
-      bound = 4 * bound + (classes / 16 + 16) * kU;
-      for (size_t c = 0; c < classes; ++c) {
-        const double p = std::exp(logit[c] - largest) / total;
-        ASSERT_LE(std::fabs(probs[t * classes + c] - p), bound * p + 0x1p-126) << t << ", " << c;
-      }
-      if (std::fabs(1 / total - threshold) > bound) {
-        ASSERT_EQ(routed[t], 1 / total > threshold) << "token " << t;
-      }
-      std::vector<double> distance(clusters);
-      for (size_t c = 0; c < clusters; ++c) {
-        for (size_t i = 0; i < width; ++i) {
-          const double difference =
-              static_cast<double>(x[t * width + i]) - centroids[c * width + i];
-          distance[c] += difference * difference;
-        }
-      }
-      ASSERT_GE(cluster, 0);
-      ASSERT_LT(cluster, static_cast<int32_t>(clusters));
-      const double nearest = *std::min_element(distance.begin(), distance.end());
-      ASSERT_LE(distance[static_cast<size_t>(cluster)], nearest * (1 + (width / 16 + 8) * 4 * kU));
-    }
-  }
-  uint32_t tokens, width, classes, clusters;
-  float threshold = 0.3f;
-  bool want_probs;
-  std::vector<float> x, w_r, centroids;
-};
-
 struct ActivationCase {
   ActivationCase(uint32_t rows, uint32_t width, Activation activation, uint32_t seed)
       : width(width), activation(activation) {
@@ -381,8 +200,6 @@ struct AddCase {
 constexpr uint32_t kWidths[] = {1, 7, 15, 16, 17, 33, 64, 128, 312};
 constexpr uint32_t kTokens[] = {1, 2, 3, 5, 9, 17, 64, 65, 130};
 constexpr Activation kActivations[] = {Activation::kNone, Activation::kGelu, Activation::kTanh};
-constexpr ScarPredicate kPredicates[] = {ScarPredicate::kEither, ScarPredicate::kSameCluster,
-                                         ScarPredicate::kSameRoute};
 
 // Calls visit with cases of every kernel, of all widths and numbers of tokens.
 template <class Visit>
@@ -403,21 +220,6 @@ void ForEachCase(Visit visit) {
       ++seed;
       visit(LinearCase(tokens, other, width, kActivations[seed % 3], seed % 2 == 0, seed % 4 < 2,
                        seed));
-      visit(RouteCase(tokens, width, other, kWidths[i], ++seed, 0.5f));
-    }
-  }
-  for (const uint32_t head_dim : {1u, 7u, 16u, 26u, 32u, 64u, 80u, 312u}) {
-    for (const uint32_t keys : {1u, 15u, 63u, 64u, 65u, 130u}) {
-      SCOPED_TRACE(testing::Message() << "head_dim " << head_dim << ", keys " << keys);
-      const uint32_t heads = 1 + seed % 3, queries = 1 + keys % 7;
-      const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
-      visit(AttentionCase(queries, keys, heads, head_dim, ++seed, scale));
-      ++seed;
-      visit(AttentionCase(keys, keys, heads, head_dim, seed, scale, true, kPredicates[seed % 3]));
-      // Queries that are not the first tokens, clusters that leave blocks empty.
-      ++seed;
-      visit(AttentionCase(1, keys, heads, head_dim, seed, scale, true, kPredicates[seed % 3],
-                          keys - 1, 1000));
     }
   }
 }
@@ -467,74 +269,6 @@ TEST_P(KernelsTest, LinearTakesLargeAndTinyValues) {
     if (scale > 1e-40f) test.Check(bytes);
     EXPECT_EQ(bytes, test.Run(*FindCpuKernels("scalar")));
   }
-}
-
-// Scores of up to some thousands: weights of 0 and 1, maxima that change late.
-TEST_P(KernelsTest, AttentionTakesLargeScores) {
-  for (const bool scar : {false, true}) {
-    const AttentionCase test(9, 200, 2, 64, 3, 100, scar);
-    ASSERT_NO_FATAL_FAILURE(test.Check(test.Run(kernels())));
-  }
-}
-
-TEST_P(KernelsTest, AttentionTakesTheWidestHead) {
-  const AttentionCase test(5, 70, 1, kMaxHeadDim, 4, 0.03f);
-  test.Check(test.Run(kernels()));
-}
-
-// A query that is alone in its cluster and route returns its own value, whatever
-// the others are.
-TEST_P(KernelsTest, ScarGivesForbiddenPairsNoWeight) {
-  AttentionCase test(130, 130, 1, 40, 5, 1, true, ScarPredicate::kEither);
-  for (size_t i = 0; i < 130; ++i) {
-    test.routed[i] = 0;
-    test.cluster[i] = 1;
-  }
-  test.routed[100] = 1;
-  test.cluster[100] = 2;
-  for (size_t d = 0; d < 40; ++d) test.k[7 * 40 + d] = 1e18f * test.q[100 * 40 + d];
-  const std::string bytes = test.Run(kernels());
-  EXPECT_EQ(bytes.substr(100 * 40 * sizeof(float), 40 * sizeof(float)),
-            std::string(reinterpret_cast<const char*>(&test.v[100 * 40]), 40 * sizeof(float)));
-}
-
-// Over a mask that permits everything, scar_attention is attention, bit by bit.
-TEST_P(KernelsTest, ScarOfOneRouteIsAttention) {
-  AttentionCase test(70, 70, 2, 26, 6, 0.2f, true);
-  std::fill(test.routed.begin(), test.routed.end(), 1);
-  const std::string scar = test.Run(kernels());
-  test.scar = false;
-  EXPECT_EQ(scar, test.Run(kernels()));
-}
-
-TEST_P(KernelsTest, RouteTokensTakesTheLowestOfEqualCentroids) {
-  RouteCase test(20, 33, 3, 70, 7);
-  for (size_t i = 0; i < 33; ++i) {
-    for (const size_t c : {5, 18, 69}) test.centroids[c * 33 + i] = test.x[4 * 33 + i];
-  }
-  const std::string bytes = test.Run(kernels());
-  int32_t cluster;
-  std::memcpy(&cluster, bytes.data() + 20 * 3 * 4 + 20 + 4 * 4, sizeof cluster);
-  EXPECT_EQ(cluster, 5);
-}
-
-// More classes than the kernel keeps logits of; with and without probs.
-TEST_P(KernelsTest, RouteTokensTakesManyClasses) {
-  RouteCase test(11, 24, 1000, 3, 8, 1.5f);
-  const std::string with = test.Run(kernels());
-  ASSERT_NO_FATAL_FAILURE(test.Check(with));
-  test.want_probs = false;
-  const std::string without = test.Run(kernels());
-  EXPECT_EQ(with.substr(with.size() - without.size()), without);
-}
-
-TEST_P(KernelsTest, RouteTokensKeepsItsThresholdStrict) {
-  RouteCase test(1, 8, 4, 2, 9);
-  std::fill(test.w_r.begin(), test.w_r.end(), 0.0f);  // all classes equal: max(p) is 1/4
-  test.threshold = 0.25f;
-  EXPECT_EQ(test.Run(kernels())[4 * sizeof(float)], 0);
-  test.threshold = std::nextafter(0.25f, 0.0f);
-  EXPECT_EQ(test.Run(kernels())[4 * sizeof(float)], 1);
 }
 
 TEST_P(KernelsTest, EmbeddingCopiesRowsAndRefusesIds) {
@@ -597,20 +331,6 @@ TEST_P(KernelsTest, AllowedOverlapsChangeNothing) {
 // NaN and infinities anywhere: no crash, no index out of range, canaries intact.
 TEST_P(KernelsTest, NonFiniteInputsAreHarmless) {
   for (const float bad : {kNan, kInf, -kInf}) {
-    RouteCase route(9, 20, 5, 40, 14);
-    std::fill(route.x.begin(), route.x.end(), bad);
-    const std::string bytes = route.Run(kernels());
-    for (size_t t = 0; t < 9; ++t) {
-      EXPECT_EQ(bytes[9 * 5 * 4 + t], 0) << "no probability is a number";
-      int32_t cluster;
-      std::memcpy(&cluster, bytes.data() + 9 * 5 * 4 + 9 + t * 4, sizeof cluster);
-      EXPECT_EQ(cluster, 0);
-    }
-    for (const bool scar : {false, true}) {
-      AttentionCase attention(9, 70, 2, 20, 15, 1, scar);
-      attention.k[3] = attention.q[5] = attention.v[1] = bad;
-      attention.Run(kernels());
-    }
     LinearCase linear(9, 17, 20, Activation::kGelu, true, true, 16);
     linear.x[5] = bad;
     linear.Run(kernels());
@@ -634,7 +354,6 @@ TEST_P(KernelsTest, GiveTheBitsOfScalarForAnySplit) {
 
 // The bits of fixed inputs, the same constants on every architecture.
 TEST_P(KernelsTest, GiveTheGoldenBits) {
-  const float scale = 0.176776695f;
   const auto hash = [&](auto... cases) {
     uint64_t value = Fnv(nullptr, 0);
     ((value = Fnv(cases.Run(kernels()).data(), cases.Run(kernels()).size(), value)), ...);
@@ -649,13 +368,6 @@ TEST_P(KernelsTest, GiveTheGoldenBits) {
   EXPECT_EQ(hash(LayerNormCase(6, 128, 5), LayerNormCase(5, 313, 6, 10)), 0x42805fe45a29284eu);
   EXPECT_EQ(hash(ActivationCase(4, 500, Activation::kGelu, 7)), 0x3974dbe9656dd736u);
   EXPECT_EQ(hash(ActivationCase(4, 500, Activation::kTanh, 8)), 0x260b93e407265666u);
-  EXPECT_EQ(hash(AttentionCase(70, 70, 4, 32, 9, scale), AttentionCase(1, 200, 2, 26, 10, scale)),
-            0xcf30992e6d109512u);
-  EXPECT_EQ(hash(AttentionCase(70, 70, 4, 32, 11, scale, true),
-                 AttentionCase(3, 200, 2, 26, 12, scale, true, ScarPredicate::kSameCluster, 100)),
-            0xaaf7b8cfd12baa5au);
-  EXPECT_EQ(hash(RouteCase(17, 128, 39, 64, 13, 0.3f), RouteCase(3, 77, 300, 33, 14, 0.3f)),
-            0xc2aee4f2a0d19494u);
 }
 
 // --- fma without fma ---------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "runtime/schema/Preamble.h"
 #include "test/runtime/TestSupport.h"
 #include "test/runtime/TinyModels.h"
+#include "test/runtime/TinyQuantized.h"
 
 namespace gem::test {
 namespace {
@@ -80,16 +81,29 @@ TEST(PreambleTest, RefusesMagic) {
 TEST(PreambleTest, RefusesOtherVersions) {
   Bytes bundle = TinyBundle();
   bundle[kOffsetFormatMajor] = 2;
-  Expect(bundle, GEM_STATUS_UNSUPPORTED, "format version: expected 1.0 to 1.0");
+  Expect(bundle, GEM_STATUS_UNSUPPORTED, "format version: expected 1.0 to 1.1");
   Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 2.0; use a newer runtime");
   bundle[kOffsetFormatMajor] = 0;
   Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 0.0; compile the model again");
   bundle[kOffsetFormatMajor] = 1;
-  bundle[kOffsetFormatMinor] = 1;
-  Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 1.1; use a newer runtime");
+  bundle[kOffsetFormatMinor] = 2;
+  Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 1.2; use a newer runtime");
   bundle[kOffsetFormatMinor] = 0;
   bundle[kOffsetFormatMinor + 1] = 1;
   Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 1.256");
+}
+
+// A program of 1.0 is one of 1.1, but not the other way round: a runtime of 1.0
+// would misunderstand it.
+TEST(PreambleTest, MinorVersionsHaveWhatTheyBrought) {
+  Bytes bundle = TinyBundle();
+  bundle[kOffsetFormatMinor] = 1;
+  EXPECT_EQ(Open(bundle).status, GEM_STATUS_OK);
+  bundle = TinyQuantized().builder.Build();
+  EXPECT_EQ(bundle[kOffsetFormatMinor], 1);
+  EXPECT_EQ(Open(bundle).status, GEM_STATUS_OK);
+  bundle[kOffsetFormatMinor] = 0;
+  Expect(bundle, GEM_STATUS_CORRUPT, "format version: expected at least 1.1, which brought");
 }
 
 TEST(PreambleTest, RefusesPreambleSize) {
@@ -168,6 +182,8 @@ TEST(DamageTest, EveryFlipInPreambleAndProgramIsRefused) {
   for (size_t i = 0; i < end; ++i) {
     for (const uint8_t mask : {0x01, 0x80, 0xFF}) {
       damaged[i] = bundle[i] ^ mask;
+      // Another minor version that this runtime reads.
+      if (i == kOffsetFormatMinor && damaged[i] <= GEM_FORMAT_MINOR) continue;
       ASSERT_NE(Open(damaged).status, GEM_STATUS_OK) << "byte " << i;
     }
     damaged[i] = bundle[i];
@@ -213,8 +229,9 @@ TEST(DamageTest, PaddingIsZero) {
 TEST(DamageTest, RehashedDamageNeverEscapes) {
   Random random(2024);
   int loaded = 0, ran = 0;
-  for (const bool padded : {false, true}) {
-    const Bytes bundle = TinyGem(padded).builder.Build();
+  for (const int program : {0, 1, 2}) {
+    const Bytes bundle =
+        program == 2 ? TinyQuantized().builder.Build() : TinyGem(program == 1).builder.Build();
     const size_t program_size = ProgramSize(bundle);
     for (int round = 0; round < 4000; ++round) {
       Bytes damaged = bundle;
@@ -349,6 +366,27 @@ TEST(FileTest, MapAndCopyGiveTheSame) {
     EXPECT_EQ(Bytes(bundle->bytes().begin(), bundle->bytes().end()), bytes);
     gem_bundle_close(bundle);
   }
+}
+
+// Large enough for huge pages, which the advice may or may not bring.
+TEST(FileTest, LargeCopiesAreWhole) {
+  Bytes bytes((5 << 20) + 77);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 2654435761u >> 13);
+  const TemporaryFile file(bytes);
+  const AlignedBytes aligned(bytes);
+  Memory memory(DefaultAllocator());
+  gem_error_t error;
+  {
+    FileData from_file, from_memory;
+    ASSERT_EQ(from_file.Open(file.path(), GEM_LOAD_COPY, &memory, &error), GEM_STATUS_OK);
+    ASSERT_EQ(from_memory.OpenMemory(aligned.data(), bytes.size(), GEM_LOAD_COPY, &memory, &error),
+              GEM_STATUS_OK);
+    for (const FileData* data : {&from_file, &from_memory}) {
+      ASSERT_EQ(data->bytes().size(), bytes.size());
+      EXPECT_EQ(memcmp(data->bytes().data(), bytes.data(), bytes.size()), 0);
+    }
+  }
+  EXPECT_EQ(memory.bytes(), 0u);
 }
 
 TEST(FileTest, CopiedMemoryMayChange) {

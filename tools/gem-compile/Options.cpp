@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "tools/gem-compile/Options.h"
+#include "passes/Quantization/WeightQuantizer.h"
 #include "compiler/Checkpoint/ModelSource.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
@@ -41,6 +42,115 @@ static bool readOverrides(const std::vector<std::string> &settings, Options &opt
     }
   }
   return true;
+}
+
+/// "6MB", "1.5 MiB", "400000": bytes.
+static std::optional<uint64_t> parseSize(std::string text) {
+  size_t end = 0;
+  double number = 0;
+  try {
+    number = std::stod(text, &end);
+  } catch (const std::exception &) {
+    return std::nullopt;
+  }
+  std::string unit = text.substr(end);
+  unit.erase(std::remove(unit.begin(), unit.end(), ' '), unit.end());
+  const std::map<std::string, double> units = {{"", 1},      {"B", 1},         {"kB", 1e3},
+                                               {"KB", 1e3},  {"MB", 1e6},      {"GB", 1e9},
+                                               {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+  auto found = units.find(unit);
+  if (found == units.end() || !(number > 0) || number * found->second > 1e15)
+    return std::nullopt;
+  return static_cast<uint64_t>(number * found->second);
+}
+
+/// "50ms", "1.5s": seconds.
+static std::optional<double> parseDuration(const std::string &text) {
+  size_t end = 0;
+  double number = 0;
+  try {
+    number = std::stod(text, &end);
+  } catch (const std::exception &) {
+    return std::nullopt;
+  }
+  std::string unit = text.substr(end);
+  double scale = unit == "s" ? 1 : unit == "ms" ? 1e-3 : unit == "us" ? 1e-6 : 0;
+  if (!(number > 0) || scale == 0)
+    return std::nullopt;
+  return number * scale;
+}
+
+static bool readBudgets(Options &options) {
+  if (!options.maxSize.empty() && !(options.quantization.maxBytes = parseSize(options.maxSize))) {
+    tools::Error(kTool, "--max-size: expected a size such as 6MB or 1.5MiB, but got '" +
+                            options.maxSize + "'");
+    return false;
+  }
+  if (!options.maxLatency.empty() &&
+      !(options.quantization.maxSeconds = parseDuration(options.maxLatency))) {
+    tools::Error(kTool, "--max-latency: expected a time such as 50ms or 1.5s, but got '" +
+                            options.maxLatency + "'");
+    return false;
+  }
+  return true;
+}
+
+static void addQuantizationOptions(CLI::App &app, Options &options) {
+  QuantizerOptions &quantizer = options.quantization;
+  const char *group = "Quantization";
+  app.add_option("--quantize", quantizer.quantize,
+                 "format of the weights: f32 (default), f16, int8, int4, int3, or int4g64, "
+                 "int4g32f16, ... (groups of 64; f16 group scales); or hybrid: a format for each "
+                 "weight, chosen by what it costs on the calibration texts")
+      ->type_name("FORMAT")
+      ->group(group);
+  app.add_option("--algorithm", quantizer.algorithm,
+                 "how codes are chosen: rtn (round to nearest), gptq (default with texts)")
+      ->check(CLI::IsMember(quant::quantizerNames()))
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--max-size", options.maxSize, "hybrid: bytes of the bundle at most, e.g. 6MB")
+      ->type_name("SIZE")
+      ->group(group);
+  app.add_option("--max-bits", quantizer.maxBits,
+                 "hybrid: bits of weights at most, per parameter of the source")
+      ->check(CLI::Range(0.5, 64.0))
+      ->type_name("BITS")
+      ->group(group);
+  app.add_option("--max-latency", options.maxLatency,
+                 "hybrid: modelled time of a run on the device at most, e.g. 50ms")
+      ->type_name("TIME")
+      ->group(group);
+  app.add_option("--evaluate", quantizer.evaluation,
+                 "texts on which to compare with the f32 model (default: those of --calibrate)")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--max-route-flips", quantizer.maxRouteFlips,
+                 "fail when a larger share of tokens is routed otherwise than in f32, e.g. 0.02")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("SHARE")
+      ->group(group);
+  app.add_option("--save-statistics", quantizer.saveStatistics,
+                 "keep what calibration learned, for --statistics")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--statistics", quantizer.statistics,
+                 "what an earlier calibration learned, instead of calibrating again")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--recipe", quantizer.recipe, "take the formats from a recipe")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--save-recipe", quantizer.saveRecipe,
+                 "write the formats that were chosen, to be read, edited and repeated")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_flag("!--no-router-fit", quantizer.refitRouter,
+               "do not fit the router again to the quantized encoder")
+      ->group(group);
+  app.add_flag("!--no-bias-correction", quantizer.biasCorrection,
+               "do not let biases take up the mean error of their weights")
+      ->group(group);
 }
 
 std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, Options &options) {
@@ -106,10 +216,7 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
   app.add_flag("--pad", options.pad,
                "pad every text to --sequence tokens, as the published trainer does")
       ->group("Compilation");
-  app.add_option("--quantize", options.quantize, "format of the weights (default f32)")
-      ->check(CLI::IsMember({"f32", "f16", "int8", "int4", "int3"}))
-      ->type_name("FORMAT")
-      ->group("Compilation");
+  addQuantizationOptions(app, options);
 
   app.add_option("--set", settings,
                  "a hyper-parameter the checkpoint does not tell, e.g. num_attention_heads=12; "
@@ -155,7 +262,7 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
     }
     options.output = "-";
   }
-  if (!readOverrides(settings, options))
+  if (!readOverrides(settings, options) || !readBudgets(options))
     return tools::kExitUsage;
   return std::nullopt;
 }

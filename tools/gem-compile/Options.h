@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "compiler/Quantization/ModelQuantizer.h"
+
 namespace gem::compile {
 
 inline constexpr const char *kTool = "gem-compile";
@@ -21,7 +23,10 @@ enum class Emit { Gem, GemRT, Bundle };
 
 struct Options {
   tools::CommonOptions common;
-  std::string model, output, device = "host", calibration, quantize = "f32", report, depfile, name;
+  std::string model, output, device = "host", calibration, report, depfile, name;
+  QuantizerOptions quantization;
+  std::string maxSize, maxLatency; ///< "6MB", "50ms"
+  bool dryRun = false;
   std::map<std::string, std::string> overrides;
   int64_t sequence = 0;
   bool pad = false;

@@ -226,7 +226,7 @@ int run(const Options &options) {
   compileOptions.model = options.model;
   compileOptions.name = options.name;
   compileOptions.device = options.device;
-  compileOptions.quantize = options.quantize;
+  compileOptions.quantization = options.quantization;
   compileOptions.calibration = options.calibration;
   compileOptions.overrides = options.overrides;
   compileOptions.sequence = options.sequence;
@@ -258,14 +258,18 @@ int run(const Options &options) {
   CompileReport &report = compiler.getReport();
   report.outputPath = options.output;
   // The report and the depfile belong to the bundle: without them it is not there either.
-  tools::OutputFile reportFile, depfile;
+  tools::OutputFile reportFile, depfile, recipeFile;
   if (!options.report.empty() && (!reportFile.Open(options.report, &error) ||
                                   !reportFile.Write(renderReport(report, reportKind), &error)))
     return fail(error);
   if (!options.depfile.empty() && (!depfile.Open(options.depfile, &error) ||
                                    !depfile.Write(depfileOf(options, compiler), &error)))
     return fail(error);
-  for (tools::OutputFile *file : {&output, &reportFile, &depfile})
+  const std::string &recipePath = options.quantization.saveRecipe;
+  if (!recipePath.empty() && (!recipeFile.Open(recipePath, &error) ||
+                              !recipeFile.Write(compiler.getRecipe(), &error)))
+    return fail(error);
+  for (tools::OutputFile *file : {&output, &reportFile, &depfile, &recipeFile})
     if (file->is_open() && !file->Commit(&error))
       return fail(error);
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
@@ -28,6 +30,18 @@ int ExitCodeOf(gem_status_t status) {
     default:
       return tools::kExitRefused;
   }
+}
+
+// "avx512vnni (not on this CPU), avx512, avx2, scalar": best first.
+std::string BuiltInKernels() {
+  std::string kernels;
+  int32_t supported = 0;
+  for (uint32_t i = 0; const char* name = gem_cpu_kernels(i, &supported); ++i) {
+    if (i != 0) kernels += ", ";
+    kernels += name;
+    if (supported == 0) kernels += " (not on this CPU)";
+  }
+  return kernels;
 }
 
 std::optional<gem_tensor_t> Output(const gem_session_t* session, gem_role_t role) {
@@ -218,6 +232,31 @@ std::string Model::Piece(int32_t id) const {
   return piece != nullptr ? tools::Printable({piece, size}) : std::to_string(id);
 }
 
+std::vector<std::pair<std::string, std::string>> Model::WeightKernels() const {
+  using Use = std::pair<std::string, std::string>;  // a format and a kernel
+  std::vector<Use> order;                            // by first use
+  std::map<Use, uint64_t> counts;
+  gem_command_profile_t command = {};
+  command.struct_size = sizeof(command);
+  for (uint32_t i = 0; gem_session_command_profile(session_.get(), i, &command) == GEM_STATUS_OK;
+       ++i) {
+    if (command.format[0] == '\0') continue;
+    Use use(command.format, command.kernel);
+    if (counts[use]++ == 0) order.push_back(std::move(use));
+  }
+  std::vector<std::pair<std::string, std::string>> formats;
+  for (const Use& use : order) {
+    auto found = std::find_if(formats.begin(), formats.end(),
+                              [&](const auto& format) { return format.first == use.first; });
+    if (found == formats.end()) found = formats.insert(formats.end(), {use.first, ""});
+    if (!found->second.empty()) found->second += ", ";
+    found->second += use.second;
+    if (counts[use] > 1)
+      found->second += Format(" x %llu", static_cast<unsigned long long>(counts[use]));
+  }
+  return formats;
+}
+
 std::string Model::Describe() const {
   gem_session_info_t session = {};
   session.struct_size = sizeof(session);
@@ -233,6 +272,11 @@ std::string Model::Describe() const {
                                  variant_ + 1, info_.variant_count)});
   table.AddRow({"kernels", Format("%s (%s), %s", session.cpu, session.cpu_reason,
                                   tools::FormatPlural(session.thread_count, "thread").c_str())});
+  table.AddRow({"built in", BuiltInKernels()});
+  std::string cell = "weights";
+  for (const auto& [format, kernels] : WeightKernels()) {
+    table.AddRow({std::exchange(cell, ""), format + ": " + kernels});
+  }
   table.AddRow({"memory", Format("%s, of which the arena is %s; weights stay in the file",
                                  tools::FormatBytes(session.session_bytes).c_str(),
                                  tools::FormatBytes(session.arena_bytes).c_str())});

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gem/gem.h"
@@ -59,7 +60,8 @@ class Model {
   // The piece of a token, or its id when there is no tokenizer.
   std::string Piece(int32_t id) const;
 
-  // What -v shows: kernels and why, memory, the model.
+  // What -v shows: kernels and why, those built in, formats of weights, memory, the
+  // model.
   std::string Describe() const;
 
  private:
@@ -73,6 +75,9 @@ class Model {
   bool Initialize(const Options& options, Failure* failure);
   bool SelectVariant(const std::string& device, uint32_t* variant, Failure* failure) const;
   bool ReadLabels(const std::string& path, Failure* failure);
+  // Each format of weights, with the kernels that read it and how often:
+  // {"int4g32", "LINEAR_QUANTIZED x 24"}.
+  std::vector<std::pair<std::string, std::string>> WeightKernels() const;
   bool Fail(Failure* failure, const gem_error_t& error) const;
 
   std::string path_;

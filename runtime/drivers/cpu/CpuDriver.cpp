@@ -24,6 +24,10 @@ using schema::Kernel;
 // others costs more than it saves.
 constexpr uint64_t kSerialOperations = 1 << 15;
 
+// Units of LINEAR and of attention that are computed together with less work.
+constexpr uint32_t kPanelGrain = 4;
+constexpr uint32_t kAttentionGrain = 64;
+
 struct SelectRowArgs {
   const float* x;
   float* y;
@@ -62,8 +66,10 @@ struct CpuCommand {
   const ResolvedOperand* inputs;
   const ResolvedOperand* outputs;
   KernelArgs args;
+  void* workspace;  // of SCAR_ATTENTION
   uint32_t units;
   uint64_t unit_operations;  // about; decides whether threads are worth it
+  uint32_t grain;            // units that a thread takes at a time, at least
   // What gem_command_profile_t says, counted while profiling is on.
   uint64_t runs, nanoseconds, macs, weight_bytes;
   char format[48];
@@ -204,6 +210,7 @@ void BindMatrix(CpuCommand* c, Args* args, const Params& params, const uint32_t*
            .k = c->inputs[1].dims[1].value(),
            .activation = static_cast<Activation>(params.activation())};
   c->units = args->n / 16 + (args->n % 16 != 0);
+  c->grain = kPanelGrain;
   c->unit_operations = uint64_t{args->rows} * args->k * 16;
 }
 
@@ -292,6 +299,8 @@ AttentionArgs MakeAttentionArgs(CpuCommand* c, const Params& params, const uint3
   const uint32_t queries = Extent(c->inputs[0], 0, symbols);
   const uint32_t keys = Extent(c->inputs[1], 0, symbols);
   c->units = params.num_heads() * queries;
+  // Queries that share the loads of a block of keys.
+  c->grain = queries < kAttentionGrain ? queries : kAttentionGrain;
   c->unit_operations = uint64_t{keys} * params.head_dim() * 2;
   return {.q = Data<float>(c->inputs[0]),
           .k = Data<float>(c->inputs[1]),
@@ -354,7 +363,13 @@ void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
                             .cluster = Data<int32_t>(c->inputs[4]),
                             .first_query = params.first_query(),
                             .predicate = static_cast<ScarPredicate>(params.predicate()),
-                            .causal = params.causal()};
+                            .causal = params.causal(),
+                            .workspace = c->workspace};
+}
+
+bool PlanScar(CpuCommand* c, const uint32_t*, char (&)[128]) {
+  PlanScarAttention(c->args.scar_attention);
+  return true;
 }
 
 bool RunScarAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -386,7 +401,7 @@ constexpr CpuKernelRow kCpuKernels[] = {
     {Kernel::ACTIVATION, BindActivation, RunActivation, nullptr},
     {Kernel::ATTENTION, BindAttention, RunAttention, CheckAttention},
     {Kernel::ROUTE_TOKENS, BindRouteTokens, RunRouteTokens, nullptr},
-    {Kernel::SCAR_ATTENTION, BindScarAttention, RunScarAttention, nullptr},
+    {Kernel::SCAR_ATTENTION, BindScarAttention, RunScarAttention, PlanScar},
     {Kernel::SELECT_ROW, BindSelectRow, RunSelectRow, nullptr},
     {Kernel::QUANTIZE_TOKENS, BindQuantizeTokens, RunQuantizeTokens, nullptr},
     {Kernel::LINEAR_QUANTIZED, BindLinearQuantized, RunLinearQuantized, nullptr},
@@ -531,7 +546,8 @@ struct CpuState {
   bool profiling;
   Array<ResolvedOperand> operands;
   Array<CpuCommand> commands;
-  Array<uint16_t> maps;  // of EMBEDDING_BLOCKS
+  Array<uint16_t> maps;      // of EMBEDDING_BLOCKS
+  Array<uint32_t> workspace;  // that all SCAR_ATTENTION commands share
 };
 
 ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& operand) {
@@ -601,6 +617,28 @@ gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
               "the file has changed");
 }
 
+// Takes what the largest SCAR_ATTENTION needs: commands run one after the other.
+gem_status_t TakeWorkspace(const DriverContext& context, CpuState* state, gem_error_t* error) {
+  const auto most = [&](const ResolvedOperand& operand) {
+    const schema::Dim& dim = operand.dims[0];
+    return dim.kind() == schema::DimKind::SYMBOL
+               ? context.program->symbols()->Get(dim.value())->maximum()
+               : dim.value();
+  };
+  size_t size = 0;
+  for (const CpuCommand& command : state->commands) {
+    if (command.source->kernel() != Kernel::SCAR_ATTENTION) continue;
+    const size_t needed = ScarWorkspaceSize(most(command.inputs[0]), most(command.inputs[1]));
+    size = needed > size ? needed : size;
+  }
+  if (!state->workspace.AllocateUninitialized(state->memory, size / sizeof(uint32_t))) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY,
+                "CPU driver: no memory for SCAR_ATTENTION's workspace of %zu bytes", size);
+  }
+  for (CpuCommand& command : state->commands) command.workspace = state->workspace.data();
+  return GEM_STATUS_OK;
+}
+
 void Destroy(void* opaque) {
   auto* state = static_cast<CpuState*>(opaque);
   Memory* memory = state->memory;
@@ -640,13 +678,15 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
                   static_cast<unsigned>(source.kernel()));
     }
     command.source = &source;
+    command.grain = 1;
     command.inputs = next;
     for (const schema::Operand* operand : *source.inputs()) *next++ = Resolve(context, *operand);
     command.outputs = next;
     for (const schema::Operand* operand : *source.outputs()) *next++ = Resolve(context, *operand);
     NameFormat(&command);
   }
-  const gem_status_t status = CopyMaps(state, error);
+  gem_status_t status = CopyMaps(state, error);
+  if (status == GEM_STATUS_OK) status = TakeWorkspace(context, state, error);
   if (status != GEM_STATUS_OK) {
     Destroy(state);
     return status;
@@ -688,16 +728,16 @@ gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* 
   for (CpuCommand& command : state->commands) {
     if (cancelled.load(std::memory_order_relaxed)) return GEM_STATUS_CANCELLED;
     char problem[128];
+    const uint64_t start = state->profiling ? Nanoseconds() : 0;
     const CpuKernelRow& kernel = *command.kernel;
     if (kernel.check != nullptr && !kernel.check(&command, state->symbols, problem)) {
       return Refuse(*state, command, problem, error);
     }
-    const uint64_t start = state->profiling ? Nanoseconds() : 0;
     Job job{state->kernels, &command, false};
     if (command.units * command.unit_operations < kSerialOperations) {
       RunUnits(&job, 0, command.units);
     } else {
-      state->pool->Run(RunUnits, &job, command.units);
+      state->pool->Run(RunUnits, &job, command.units, command.grain);
     }
     if (job.failed.load(std::memory_order_relaxed)) {
       return Refuse(*state, command, "a value that indexes memory is out of range", error);

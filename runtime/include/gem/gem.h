@@ -96,7 +96,9 @@ typedef enum gem_load_mode_t {
    * truncated nor rewritten while the bundle is open; replacing it by rename is
    * safe. */
   GEM_LOAD_MAP = 0,
-  /* Reads the file into memory, which later changes of it cannot reach. */
+  /* Reads the file into memory, which later changes of it cannot reach. Whole 2 MiB
+   * of it are advised to be huge pages where the system has them (madvise), which
+   * makes reading weights faster; loading takes longer than mapping. */
   GEM_LOAD_COPY = 1,
 } gem_load_mode_t;
 
@@ -154,6 +156,10 @@ GEM_API const char* gem_bundle_label(const gem_bundle_t* bundle, uint32_t index)
 GEM_API const char* gem_bundle_variant_device(const gem_bundle_t* bundle, uint32_t index);
 
 /* --- sessions ------------------------------------------------------------- */
+
+/* The CPU kernels that are compiled in, best first, NULL past the last; and, when
+ * `out_supported` is not NULL, whether this CPU runs them (1 or 0). */
+GEM_API const char* gem_cpu_kernels(uint32_t index, int32_t* out_supported);
 
 typedef struct gem_session_t gem_session_t;
 

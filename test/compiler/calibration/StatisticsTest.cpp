@@ -178,9 +178,9 @@ protected:
     auto writer = StatisticsWriter::create(path, {"blake3:model", "blake3:texts", 64, 7});
     ASSERT_TRUE(writer.ok()) << writer.status();
     ASSERT_TRUE((*writer)->add({"q", "k", "v"}, *small.collect(1)).ok());
-    ASSERT_TRUE((*writer)->setTokenCounts({4, 0, 9}).ok());
     ASSERT_TRUE((*writer)->add({"out"}, *large.collect(1)).ok());
     ASSERT_TRUE((*writer)->add({"ranges"}, *large.collect(1, /*gram=*/false)).ok());
+    ASSERT_TRUE((*writer)->setTokenCounts({{"a", {4, 0, 9}}, {"b", {1, 2, 3}}}).ok());
     ASSERT_TRUE((*writer)->finish().ok());
   }
 
@@ -219,7 +219,8 @@ TEST_F(StatisticsFileTest, GivesBackWhatWasWritten) {
   EXPECT_EQ((*file)->getInfo().sequence, 64);
   EXPECT_EQ((*file)->getInfo().texts, 7);
   EXPECT_THAT((*file)->weights(), ElementsAre("k", "out", "q", "ranges", "v"));
-  EXPECT_THAT((*file)->tokenCounts(), ElementsAre(4, 0, 9));
+  EXPECT_EQ((*file)->tokenCountsByDomain(), (TokenCounts{{"a", {4, 0, 9}}, {"b", {1, 2, 3}}}));
+  EXPECT_THAT((*file)->tokenCounts(), ElementsAre(5, 2, 12));
   expectSame(*(*file)->load("v"), *small.collect(1));
   expectSame(*(*file)->load("out"), *large.collect(1));
   expectSame(*(*file)->load("ranges"), *large.collect(1, false));
@@ -292,7 +293,8 @@ TEST_F(StatisticsFileTest, ChecksEveryEntryOfItsIndex) {
       {"\"gram\":64", "\"gram\":63", "entry 0 of its index"},
       {"\"domain\":\"common\"", "\"domain\":12345678", "entry 0 of its index"},
       {"\"model\"", "\"modem\"", "lacks a member"},
-      {"\"count\":3", "\"count\":-", "invalid JSON"},
+      {"\"ids\":3", "\"ids\":-", "invalid JSON"},
+      {"\"ids\":3}", "\"ids\":9}", "its token counts"},
       {"\"values\"", "\"volues\"", "lacks a member"},
   };
   for (auto [from, to, message] : edits) {

@@ -133,7 +133,7 @@ TEST(RoundToNearest, TablesHaveBfloat16Scales) {
       EXPECT_EQ(bfloat16ToFloat(floatToBfloat16(scale)), scale);
     const double matrixError = squaredError(values, dequantize(quantize(values, 100, format)));
     // Steps of 1/256 of a scale: at 8 bits, rows this short feel it.
-    EXPECT_LE(squaredError(values, dequantize(table)), matrixError * 1.04);
+    EXPECT_LE(squaredError(values, dequantize(table)), matrixError * 1.06);
   }
 }
 

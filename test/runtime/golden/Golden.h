@@ -10,12 +10,16 @@
 
 #include "test/runtime/TestSupport.h"
 #include "test/runtime/TinyModels.h"
+#include "test/runtime/TinyQuantized.h"
 
 namespace gem::test {
 
+static_assert(TinyQuantized::kMaxTokens == TinyGem::kMaxTokens);
+static_assert(TinyQuantized::kVocabulary == TinyGem::kVocabulary);
+
 // A line for each number of tokens: the bits of the logits, the routed flags and
-// the clusters.
-inline std::string GoldenText(gem_session_t* session) {
+// the clusters; since version 1.1 also an FNV-1a hash of all outputs.
+inline std::string GoldenText(gem_session_t* session, bool hashed) {
   std::string text;
   for (uint32_t n = 1; n <= TinyGem::kMaxTokens; ++n) {
     const std::vector<int32_t> ids = TinyGem::Ids(n, 1000 + n);
@@ -33,6 +37,13 @@ inline std::string GoldenText(gem_session_t* session) {
     }
     for (const int32_t cluster : OutputByRole<int32_t>(session, GEM_ROLE_CLUSTER)) {
       text += ' ' + std::to_string(cluster);
+    }
+    if (hashed) {
+      uint64_t hash = 0xcbf29ce484222325u;
+      for (const uint8_t byte : AllOutputs(session)) hash = (hash ^ byte) * 0x100000001b3u;
+      char word[24];
+      snprintf(word, sizeof(word), " %016llx", static_cast<unsigned long long>(hash));
+      text += word;
     }
     text += '\n';
   }

@@ -1,0 +1,270 @@
+// Tiles of LINEAR_QUANTIZED: some tokens times some rows of a panel.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef GEM_RUNTIME_KERNELS_QUANTIZEDTILES_H
+#define GEM_RUNTIME_KERNELS_QUANTIZEDTILES_H
+
+#include "runtime/kernels/Dot.h"
+
+namespace gem::GEM_ISA {
+namespace {
+
+// What a tile sums.
+enum class Kind {
+  kWide,      // products, over all of its blocks
+  kRow,       // block by block, in Narrow
+  kTwoLevel,  // block by block, times the group's ratio
+  kF16Group,  // group by group, times the group's f16, in f32
+};
+
+struct TileArgs {
+  const uint8_t* w;    // of the first block
+  size_t panel_bytes;  // from panel to panel
+  const int8_t* x;     // codes of the first token
+  size_t token_bytes;  // from token to token
+  uint32_t blocks;
+  const uint8_t* groups;  // scales of the first block's group
+  size_t group_panel_bytes;
+  uint32_t group_blocks;
+  const int32_t* starts;  // BlockStart of each token's blocks
+  size_t starts_stride;
+  // The tile's rows of all tokens: i32, or f32 with kF16Group. Set when `first`, else
+  // added to.
+  int32_t* sums;
+  size_t sums_stride;
+  bool first;
+};
+
+// Codes to have on the way when those of a block are used, for weights that are
+// read once.
+constexpr uint32_t kAhead = 4096;
+
+template <uint32_t kBytes>
+GEM_INLINE void Prefetch(const uint8_t* p) {
+  Unroll<kBytes / 64>([&](auto i) GEM_LAMBDA { __builtin_prefetch(p + kAhead + i * 64); });
+}
+
+GEM_INLINE void StoreSum(const TileArgs& args, int32_t* at, I sum) {
+  if (!args.first) sum += LoadAs<I>(at);
+  __builtin_memcpy(at, &sum, sizeof sum);
+}
+
+// Where vector v of the tile lies: in panel v / kParts at the rows of v % kParts.
+GEM_INLINE size_t VectorAt(size_t panel_bytes, int v, int bytes) {
+  return static_cast<size_t>(v / kParts) * panel_bytes + static_cast<size_t>(v % kParts * bytes);
+}
+
+template <Source kSource, int kTokens, int kVectors, bool kStream>
+GEM_NOINLINE void WideTile(const TileArgs& args) {
+  // Independent chains, so that few sums do not wait for one another.
+  constexpr int kChains = kTokens * kVectors >= 8 ? 1 : kTokens * kVectors >= 4 ? 2 : 4;
+  Wide sum[kChains][kTokens][kVectors];
+  Unroll<kChains>([&](auto c) GEM_LAMBDA {
+    Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+      Unroll<kVectors>([&](auto v) GEM_LAMBDA { sum[c][t][v] = Wide{}; });
+    });
+  });
+  const uint8_t* w = args.w;
+  const int8_t* x = args.x;
+  const size_t panel_bytes = args.panel_bytes, token_bytes = args.token_bytes;
+  for (uint32_t block = 0; block < args.blocks; ++block) {
+    if constexpr (kStream) Prefetch<BlockBytes(kSource)>(w);
+    Unroll<2>([&](auto half) GEM_LAMBDA {
+      Tokens16 tokens[kTokens];
+      Unroll<kTokens>([&](auto t)
+                          GEM_LAMBDA { tokens[t] = LoadTokens(x + t * token_bytes + half * 16); });
+#if defined(GEM_DOT_X86)
+      Unroll<4>([&](auto q) GEM_LAMBDA {
+        constexpr int kQuad = half * 4 + q;
+        B weights[kVectors];
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          weights[v] = LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, v, kVectorBytes));
+        });
+        Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+          const B quad = Quad<q>(tokens[t]);
+          Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+            Wide& to = sum[kQuad % kChains][t][v];
+            to = AddProducts(to, weights[v], quad);
+          });
+        });
+      });
+#else
+      Unroll<2>([&](auto pair) GEM_LAMBDA {
+        constexpr int kPair = half * 2 + pair;
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          const uint8_t* const at = w + VectorAt(panel_bytes, v, kVectorBytes);
+          const B w0 = LoadQuad<kSource, 2 * kPair>(at);
+          const B w1 = LoadQuad<kSource, 2 * kPair + 1>(at);
+          Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+            Wide& to = sum[kPair % kChains][t][v];
+            to = AddPair<pair>(to, w0, w1, tokens[t]);
+          });
+        });
+      });
+#endif
+    });
+    w += BlockBytes(kSource);
+    x += format::kBlock;
+  }
+  Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+    Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+      I total = Sum(sum[0][t][v]);
+      Unroll<kChains - 1>([&](auto c) GEM_LAMBDA { total += Sum(sum[c + 1][t][v]); });
+      StoreSum(args, args.sums + t * args.sums_stride + v * kLanes, total);
+    });
+  });
+}
+
+template <Source kSource, Kind kKind, int kTokens, int kVectors, bool kStream>
+GEM_NOINLINE void NarrowTile(const TileArgs& args) {
+  Narrow sum[kTokens][kVectors] = {};
+  I total[kTokens][kVectors];
+  F scaled[kTokens][kVectors];
+  Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+    Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+      total[t][v] = I{};
+      if constexpr (kKind == Kind::kF16Group) {
+        const int32_t* const at = args.sums + t * args.sums_stride + v * kLanes;
+        scaled[t][v] = args.first ? F{} : LoadAs<F>(at);
+      }
+    });
+  });
+  const uint8_t* w = args.w;
+  const int8_t* x = args.x;
+  const uint8_t* groups = args.groups;
+  const size_t panel_bytes = args.panel_bytes, token_bytes = args.token_bytes;
+  uint32_t in_group = 0;
+  for (uint32_t block = 0; block < args.blocks; ++block) {
+    if constexpr (kStream) Prefetch<BlockBytes(kSource)>(w);
+#if defined(GEM_DOT_X86)
+    Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+      const Narrow start = StartNarrow(args.starts[t * args.starts_stride + block]);
+      Unroll<kVectors>([&](auto v) GEM_LAMBDA { sum[t][v] = start; });
+    });
+#endif
+    Unroll<2>([&](auto half) GEM_LAMBDA {
+      Tokens16 tokens[kTokens];
+      Unroll<kTokens>([&](auto t)
+                          GEM_LAMBDA { tokens[t] = LoadTokens(x + t * token_bytes + half * 16); });
+      Unroll<4>([&](auto q) GEM_LAMBDA {
+        constexpr int kQuad = half * 4 + q;
+#if defined(GEM_DOT_X86)
+        B weights[kVectors];
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          weights[v] = LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, v, kVectorBytes));
+        });
+        Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+          const B quad = Quad<q>(tokens[t]);
+          Unroll<kVectors>([&](auto v)
+                               GEM_LAMBDA { sum[t][v] = AddNarrow(sum[t][v], weights[v], quad); });
+        });
+#else
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          const B weights = LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, v, kVectorBytes));
+          Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+            sum[t][v] = AddNarrow < kQuad == 0, q > (sum[t][v], weights, tokens[t]);
+          });
+        });
+#endif
+      });
+    });
+    w += BlockBytes(kSource);
+    x += format::kBlock;
+    const bool group_ends = ++in_group == args.group_blocks || block + 1 == args.blocks;
+    if constexpr (kKind == Kind::kRow) {
+      Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA { total[t][v] = AddOnce(total[t][v], sum[t][v]); });
+      });
+    } else if constexpr (kKind == Kind::kTwoLevel) {
+      if (!kCumulative || group_ends) {
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          const uint8_t* const at = groups + VectorAt(args.group_panel_bytes, v, kLanes);
+          I ratio = LoadRatio(at);
+          if (kCumulative && block + 1 < args.blocks) ratio -= LoadRatio(at + 16);
+          Unroll<kTokens>(
+              [&](auto t) GEM_LAMBDA { total[t][v] = AddScaled(total[t][v], sum[t][v], ratio); });
+        });
+      }
+      if (group_ends) {
+        groups += 16;
+        in_group = 0;
+      }
+    } else {
+      if constexpr (!kCumulative) {
+        Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+          Unroll<kVectors>([&](auto v)
+                               GEM_LAMBDA { total[t][v] = AddOnce(total[t][v], sum[t][v]); });
+        });
+      }
+      if (group_ends) {
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          const uint8_t* const at = groups + VectorAt(args.group_panel_bytes, v, kLanes * 2);
+          const F h = LoadHalvesNative(reinterpret_cast<const uint16_t*>(at));
+          Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+            I group_sum = total[t][v];
+#if defined(GEM_DOT_CUMULATIVE)
+            group_sum = sum[t][v];
+            sum[t][v] = I{};
+#endif
+            scaled[t][v] = FmaNative(__builtin_convertvector(group_sum, F), h, scaled[t][v]);
+            total[t][v] = I{};
+          });
+        });
+        groups += 32;
+        in_group = 0;
+      }
+    }
+  }
+  Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+    Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+      int32_t* const at = args.sums + t * args.sums_stride + v * kLanes;
+      if constexpr (kKind == Kind::kF16Group) {
+        __builtin_memcpy(at, &scaled[t][v], sizeof(F));
+      } else {
+        StoreSum(args, at, total[t][v]);
+      }
+    });
+  });
+}
+
+template <Source kSource, Kind kKind, int kTokens, int kVectors, bool kStream>
+GEM_INLINE void Tile(const TileArgs& args) {
+  if constexpr (kKind == Kind::kWide) {
+    WideTile<kSource, kTokens, kVectors, kStream>(args);
+  } else {
+    NarrowTile<kSource, kKind, kTokens, kVectors, kStream>(args);
+  }
+}
+
+using TileFunction = void (*)(const TileArgs&);
+
+// How tiles fill the registers: `tokens` times `panels` panels, or 1 / `slices` of one.
+struct TileShape {
+  int tokens, panels, slices;
+  constexpr int vectors() const { return panels * kParts / slices; }
+};
+constexpr TileShape ShapeOf(Kind kind) {
+#if defined(GEM_ISA_AVX512)
+  if (kind == Kind::kWide) return {8, 3, 1};
+  if (kind == Kind::kF16Group) return {4, 2, 1};
+  return {6, 2, 1};
+#elif defined(GEM_ISA_AVX2)
+  if (kind == Kind::kWide) return {4, 1, 1};
+  if (kind == Kind::kF16Group) return {2, 1, 1};
+  return {3, 1, 1};
+#elif defined(GEM_ISA_DOTPROD)
+  if (kind == Kind::kWide) return {6, 1, 1};
+  return {6, 1, 2};
+#elif defined(GEM_ISA_NEON)
+  if (kind == Kind::kF16Group) return {2, 1, 2};
+  return {2, 1, 1};
+#else
+  return {2, 1, 1};
+#endif
+}
+
+}  // namespace
+}  // namespace gem::GEM_ISA
+
+#endif  // GEM_RUNTIME_KERNELS_QUANTIZEDTILES_H

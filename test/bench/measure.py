@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# Measures what docs/benchmarks.md shows; scripts/bench builds and calls it.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Measures and writes FOLDER/SECTION.json, a file a section.
+
+usage: measure.py --build DIR --out FOLDER [--quick] SECTION...
+
+Sections: model (a BERT-base-shaped GEM), scar (sparse attention), arm (instructions
+under qemu), peers (ONNX Runtime beside us). A section that lacks something says so and
+leaves its old file.
+"""
+import argparse
+import datetime
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+FORMATS = ("f32", "int8", "int4")
+TOKENS = (16, 128, 512)
+THREADS = (1, 2)
+
+
+class Missing(Exception):
+    """Why a section cannot be measured here."""
+
+
+def note(message):
+    print(f"  {message}", flush=True)
+
+
+def run(command, **options):
+    result = subprocess.run([str(c) for c in command], capture_output=True, text=True, **options)
+    if result.returncode != 0:
+        raise Missing(f"{os.path.basename(str(command[0]))} failed: "
+                      f"{(result.stderr or result.stdout).strip()[-500:]}")
+    return result.stdout
+
+
+class Session:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.out = arguments.out
+        self.quick = arguments.quick
+        os.makedirs(self.out, exist_ok=True)
+
+    def tool(self, name):
+        path = os.path.join(self.arguments.build, "bin", name)
+        if not os.path.exists(path):
+            raise Missing(f"{path} is not built")
+        return path
+
+    def save(self, section, document):
+        document = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+                    **document}
+        path = os.path.join(self.out, f"{section}.json")
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.write("\n")
+        os.replace(path + ".part", path)
+        note(f"wrote {path}")
+
+    def bundles(self):
+        """{format: bundle} of the BERT-base-shaped GEM; those that gem-compile can make."""
+        checkpoint = os.path.join(self.out, "base")
+        if not os.path.exists(os.path.join(checkpoint, "config.json")):
+            run([self.tool("gem-make-checkpoint"), "--preset", "bert-base", "-q", "-o", checkpoint])
+        bundles = {}
+        compiler = self.tool("gem-compile")
+        for name in FORMATS:
+            path = os.path.join(self.out, f"base-{name}.gemb")
+            if (not os.path.exists(path)
+                    or os.path.getmtime(path) < os.path.getmtime(compiler)):
+                command = [compiler, checkpoint, "-q", "--sequence", 512, "-o", path]
+                if name != "f32":
+                    command += ["--quantize", name, "--algorithm", "rtn"]
+                try:
+                    run(command)
+                except Missing as missing:
+                    note(f"without {name}: {missing}")
+                    continue
+            bundles[name] = path
+        return bundles
+
+    # --- sections -----------------------------------------------------------------
+
+    def model(self):
+        seconds = 0.3 if self.quick else 2
+        output = run([self.tool("gem-bench"), *self.bundles().values(), "--realtime",
+                      "--tokens", ",".join(map(str, TOKENS)),
+                      "--threads", ",".join(map(str, THREADS)), "--seconds", seconds, "--json"])
+        self.save("model", json.loads(output))
+
+    def scar(self):
+        output = run([self.tool("scar-bench"), 3 if self.quick else 15])
+        self.save("scar", json.loads(output))
+
+    def arm(self):
+        for program in ("qemu-aarch64", "aarch64-linux-gnu-g++"):
+            if not shutil.which(program):
+                raise Missing(f"no {program}: install the packages of the group `cross`")
+        bundles = self.bundles()
+        chosen = [bundles[name] for name in FORMATS if name in bundles
+                  and not (self.quick and name == "f32")]
+        tiny = os.path.join(self.out, "gem-tiny-int8.gemb")
+        try:
+            run([self.tool("gem-compile"), "examples/gem-tiny", "-q", "--sequence", 128, "-o", tiny,
+                 "--quantize", "int8", "--algorithm", "rtn"])
+            chosen.append(tiny)
+        except Missing as missing:
+            note(f"without gem-tiny: {missing}")
+        counted = os.path.join(self.out, "arm-counted.json")
+        run(["scripts/bench-arm", "--json", counted, *chosen])
+        with open(counted, encoding="utf-8") as file:
+            document = json.load(file)
+        os.remove(counted)
+        document["weight_bytes"] = {}
+        for bundle in chosen:  # read once a pass
+            found = json.loads(run([self.tool("gem-bench"), bundle, "--tokens", 32, "--runs", 1,
+                                    "--json"]))
+            document["weight_bytes"][os.path.basename(bundle)] = sum(
+                group["weight_bytes"] for group in found["configurations"][0]["by_format"])
+        self.save("arm", document)
+
+    def peers(self):
+        sources = os.path.join(self.arguments.shared or "", "tools", "peers")
+        if not os.path.exists(os.path.join(sources, "run.js")):
+            raise Missing("there is no shared folder with tools/peers (--shared DIR)")
+        if not shutil.which("node") or not shutil.which("npm"):
+            raise Missing("no node or npm")
+        folder = os.path.join(self.out, "peers")
+        os.makedirs(folder, exist_ok=True)
+        for name in ("mkbert.py", "run.js"):
+            shutil.copyfile(os.path.join(sources, name), os.path.join(folder, name))
+        if not os.path.isdir(os.path.join(folder, "node_modules", "onnxruntime-node")):
+            run(["npm", "install", "--ignore-scripts", "onnxruntime-node"], cwd=folder)
+        if not os.path.exists(os.path.join(folder, "bert_int8.onnx")):
+            run(["/usr/bin/python3", "mkbert.py"], cwd=folder)
+        version = json.load(open(os.path.join(folder, "node_modules", "onnxruntime-node",
+                                              "package.json"), encoding="utf-8"))["version"]
+        self.save("peers", {"onnxruntime": version, "peers": self.beside(folder)})
+
+    def beside(self, folder):
+        """Short runs of theirs and ours in turns; medians of the turns' medians."""
+        bundles = self.bundles()
+        rounds = 2 if self.quick else 5
+        samples = {}
+        # Every run of either at real-time priority where that is permitted.
+        first = ["chrt", "-f", 1]
+        if not shutil.which("chrt") or subprocess.run(["chrt", "-f", "1", "true"],
+                                                      capture_output=True).returncode != 0:
+            first = []
+
+        def add(who, threads, tokens, seconds, memory):
+            entry = samples.setdefault((who, threads, tokens), ([], []))
+            entry[0].append(seconds)
+            entry[1].append(memory)
+
+        models = {"ONNX Runtime f32": "bert_fp32.onnx", "ONNX Runtime int8": "bert_int8.onnx"}
+        for turn in range(rounds):
+            note(f"peers: round {turn + 1} of {rounds}")
+            for threads in THREADS:
+                for tokens in TOKENS:
+                    runs = max(3, 1280 // tokens)
+                    for who, model in models.items():
+                        line = run([*first, "node", "run.js", model, threads, tokens, runs],
+                                   cwd=folder)
+                        match = re.search(r"run med ([\d.]+) ms .* VmHWM (\d+) MB", line)
+                        add(who, threads, tokens, float(match[1]) * 1e-3,
+                            int(match[2]) * 2**20)
+                    for name, bundle in bundles.items():
+                        found = json.loads(run(
+                            [*first, self.tool("gem-bench"), bundle, "--tokens", tokens,
+                             "--threads", threads, "--runs", runs, "--json"]))
+                        found = found["configurations"][0]
+                        add(f"GEM {name}", threads, tokens, found["median_seconds"],
+                            found["peak_memory_bytes"])
+        return [{"who": who, "threads": threads, "tokens": tokens,
+                 "median_seconds": statistics.median(seconds), "peak_memory_bytes": max(memory)}
+                for (who, threads, tokens), (seconds, memory) in samples.items()]
+
+
+SECTIONS = ("model", "scar", "arm", "peers")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--shared", help="folder of reference data")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("sections", nargs="*", metavar="SECTION")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"expected sections of {', '.join(SECTIONS)}, but got '{unknown[0]}'")
+    session = Session(arguments)
+    failed = False
+    for section in arguments.sections or SECTIONS:
+        print(f"{section}:", flush=True)
+        try:
+            getattr(session, section)()
+        except Missing as missing:
+            note(f"not measured: {missing}")
+            failed = failed or section in ("model", "scar")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

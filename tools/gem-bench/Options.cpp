@@ -1,0 +1,98 @@
+// What gem-bench was asked to do.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/gem-bench/Options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "tools/common/ExitCodes.h"
+#include "tools/common/Messages.h"
+
+namespace gem::bench {
+
+std::optional<int> ReadOptions(int argc, const char* const* argv, Options* options) {
+  CLI::App app;
+  tools::SetUpCommandLine(
+      app,
+      {.name = kTool,
+       .summary = "measures how fast compiled models run, and where the time goes",
+       .usage = "[options] BUNDLE...",
+       .examples = {"gem-bench model.gemb --tokens 16,128,512 --threads 1,2",
+                    "gem-bench int8.gemb int4.gemb --per-op --json=results.json"}},
+      &options->common);
+
+  app.add_option("BUNDLE", options->bundles,
+                 "compiled models (.gemb); several are measured in turns, so that a busy machine "
+                 "slows all of them alike")
+      ->group("Input");
+  auto* tokens = app.add_option("--tokens", options->tokens,
+                                "numbers of tokens, with random ids (default 128, or the most the "
+                                "model takes)");
+  tokens->delimiter(',')
+      ->check(CLI::Range(1u, 1u << 20))
+      ->allow_extra_args(false)
+      ->type_name("N,...")
+      ->group("Input");
+  app.add_option("--text", options->text, "a text to run instead of random ids")
+      ->type_name("TEXT")
+      ->excludes(tokens)
+      ->group("Input");
+
+  auto* runs = app.add_option("--runs", options->runs, "timed runs of each configuration");
+  runs->check(CLI::Range(1u, 1000000u))->type_name("N")->group("Measuring");
+  app.add_option("--seconds", options->seconds,
+                 "instead: how long to measure each configuration (default 1)")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->excludes(runs)
+      ->type_name("S")
+      ->group("Measuring");
+  app.add_option("--warmup", options->warmup, "runs before that are not timed (default 2)")
+      ->check(CLI::Range(0u, 1000u))
+      ->type_name("N")
+      ->group("Measuring");
+  app.add_flag("--realtime", options->real_time,
+               "measure in short bursts of real-time priority, where the system permits it")
+      ->group("Measuring");
+  app.add_option("--threads", options->threads, "numbers of threads (default 1)")
+      ->delimiter(',')
+      ->check(CLI::Range(1u, 256u))
+      ->allow_extra_args(false)
+      ->type_name("N,...")
+      ->group("Measuring");
+  app.add_option("--cpu", options->cpu,
+                 "the kernels to use: scalar, avx2, avx512, avx512vnni, neon, dotprod, i8mm")
+      ->type_name("NAME")
+      ->group("Measuring");
+
+  app.add_flag("--per-op", options->per_op, "also a line for every operation of the program")
+      ->group("Output");
+  app.add_flag("--peaks", options->peaks_only, "measure only what the machine could do at most")
+      ->group("Output");
+  app.add_flag("--json{-}", options->json,
+               "write JSON, every operation included; --json=FILE to a file")
+      ->group("Output");
+
+  app.add_option("--passes", options->passes,
+                 "run this often and print nothing: for counting instructions under an emulator")
+      ->check(CLI::Range(1u, 1000u))
+      ->type_name("N")
+      ->group("Advanced");
+
+  if (const std::optional<int> code = tools::ParseCommandLine(app, argc, argv)) return code;
+
+  const auto wrong = [](const std::string& message) -> std::optional<int> {
+    tools::Error(kTool, message + " (see gem-bench --help)");
+    return tools::kExitUsage;
+  };
+  if (options->bundles.empty() && !options->peaks_only) {
+    return wrong("expected a bundle, but got none");
+  }
+  if (options->peaks_only && !options->bundles.empty()) {
+    return wrong("--peaks measures the machine alone; expected no bundle, but got '" +
+                 options->bundles.front() + "'");
+  }
+  return std::nullopt;
+}
+
+}  // namespace gem::bench

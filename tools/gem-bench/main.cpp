@@ -1,0 +1,62 @@
+// gem-bench: measures how fast compiled models run, and where the time goes.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include <exception>
+#include <new>
+
+#include "tools/common/ExitCodes.h"
+#include "tools/common/Messages.h"
+#include "tools/common/Output.h"
+#include "tools/common/Signals.h"
+#include "tools/gem-bench/Bench.h"
+#include "tools/gem-bench/Options.h"
+#include "tools/gem-bench/Report.h"
+
+namespace gem::bench {
+namespace {
+
+int End(const Failure& failure) {
+  tools::Error(kTool, failure.message);
+  return failure.exit_code;
+}
+
+int Main(int argc, const char* const* argv) {
+  Options options;
+  if (const std::optional<int> code = ReadOptions(argc, argv, &options)) return *code;
+  Failure failure;
+  if (options.passes != 0) {
+    return RunPasses(options, &failure) ? tools::kExitOk : End(failure);
+  }
+  // Known now rather than after the measurement.
+  tools::OutputFile file;
+  std::string error;
+  if (!options.json.empty() && !file.Open(options.json, &error)) {
+    return End({tools::kExitFailed, error});
+  }
+  Results results;
+  if (!Measure(options, &results, &failure)) return End(failure);
+  if (!options.json.empty() && (!file.Write(JsonReport(results), &error) || !file.Commit(&error))) {
+    return End({tools::kExitFailed, error});
+  }
+  // JSON on standard output is alone there.
+  if (options.json != "-" && !tools::WriteToStdout(TextReport(options, results), &error)) {
+    return End({tools::kExitFailed, error});
+  }
+  return tools::kExitOk;
+}
+
+}  // namespace
+}  // namespace gem::bench
+
+int main(int argc, char** argv) {
+  gem::tools::InstallSignalHandlers();
+  try {
+    return gem::bench::Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    gem::tools::Error(gem::bench::kTool, "out of memory");
+  } catch (const std::exception& exception) {
+    gem::tools::Error(gem::bench::kTool, exception.what());
+  }
+  return gem::tools::kExitFailed;
+}

@@ -10,6 +10,7 @@
 #include "compiler/Allocation/Recipe.h"
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
+#include "compiler/Quantization/TableMetric.h"
 #include "dialects/Gem/Gem.h"
 #include "llvm/ADT/STLExtras.h"
 #include <limits>
@@ -60,6 +61,11 @@ public:
   }
 
 private:
+  /// What is known of weights' inputs and tables' readers; null when nothing is.
+  const quant::StatisticsSource *getSource() const {
+    return source ? static_cast<const quant::StatisticsSource *>(source.get()) : statistics.get();
+  }
+
   bool hasTexts() const { return !options.calibration.empty(); }
 
   void progress(const std::string &stage, uint64_t done, uint64_t total) const {
@@ -106,6 +112,12 @@ private:
         for (auto [sum, count] : llvm::zip(tokenCounts, counts))
           sum += count;
       }
+    if (algorithm == "gptq") {
+      auto metrics = findTableMetrics(module);
+      for (const auto &[name, metric] : metrics)
+        tables.insert(name);
+      source = std::make_unique<StatisticsWithTables>(statistics.get(), std::move(metrics));
+    }
     units = findUnits(module);
     for (const QuantizationUnit &unit : units)
       summary.sourceTypes[unit.weight] = unit.sourceType;
@@ -264,12 +276,13 @@ private:
     units = std::move(split);
     SensitivityOptions sensitivity;
     sensitivity.algorithm = algorithm;
+    sensitivity.tables = tables;
     sensitivity.biasCorrection = options.biasCorrection;
     sensitivity.threads = options.threads;
     sensitivity.progress = [&](uint64_t done, uint64_t total) {
       progress("measuring formats", done, total);
     };
-    auto losses = measureSensitivity(module, units, statistics.get(), baseline, texts, sensitivity);
+    auto losses = measureSensitivity(module, units, getSource(), baseline, texts, sensitivity);
     if (!losses.ok())
       return losses.status();
     smoothRareRows(*losses);
@@ -457,7 +470,8 @@ private:
     step.threads = options.threads;
     size_t matrices = 0, done = 0;
     for (auto [unit, format] : llvm::zip(units, formats))
-      if (unit.kind == QuantizationUnit::Kind::Matrix && !format.isFloat()) {
+      if ((unit.kind == QuantizationUnit::Kind::Matrix || tables.count(unit.weight)) &&
+          !format.isFloat()) {
         // Round-to-nearest is done while the bundle is written.
         if (algorithm != "rtn" || step.biasCorrection)
           step.algorithms[unit.weight] = algorithm;
@@ -465,7 +479,7 @@ private:
           step.algorithms[unit.weight] = own->second;
         ++matrices;
       }
-    return quantizeModule(module, step, statistics.get(), [&](const QuantizedWeight &weight) {
+    return quantizeModule(module, step, getSource(), [&](const QuantizedWeight &weight) {
       summary.weights[weight.name] = weight;
       progress("quantizing", ++done, matrices);
     });
@@ -541,6 +555,8 @@ private:
   QuantizationSummary summary;
   std::string algorithm;
   std::unique_ptr<quant::StatisticsFile> statistics;
+  std::set<std::string> tables; ///< That have a metric.
+  std::unique_ptr<StatisticsWithTables> source;
   std::vector<QuantizationUnit> units;
   std::vector<quant::Format> formats; ///< By unit.
   std::vector<int64_t> tokenCounts;   ///< In the calibration texts, by id; may be empty.

@@ -376,15 +376,7 @@ absl::StatusOr<InputStatistics> StatisticsFile::load(const std::string &weight, 
   return result;
 }
 
-std::vector<int64_t> StatisticsFile::tokenCounts() const {
-  std::vector<int64_t> sums(numCounts);
-  for (const auto &[domain, counts] : tokenCountsByDomain())
-    for (int64_t id = 0; id < numCounts; ++id)
-      sums[id] += counts[id];
-  return sums;
-}
-
-TokenCounts StatisticsFile::tokenCountsByDomain() const {
+TokenCounts StatisticsFile::tokenCounts() const {
   TokenCounts counts;
   for (const auto &[domain, offset] : countsOfDomain) {
     const int64_t *from = reinterpret_cast<const int64_t *>(file->data() + offset);

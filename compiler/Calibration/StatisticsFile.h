@@ -80,9 +80,7 @@ public:
   /// The same without the Gram matrix.
   absl::StatusOr<InputStatistics> loadDomains(const std::string &weight) const;
   /// Empty when the file has none.
-  TokenCounts tokenCountsByDomain() const;
-  /// The same, summed over the domains.
-  std::vector<int64_t> tokenCounts() const;
+  TokenCounts tokenCounts() const;
 
 private:
   struct Domain {

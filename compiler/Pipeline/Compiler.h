@@ -73,6 +73,7 @@ private:
   absl::Status fitCentroids();
   absl::Status quantize();
   absl::Status modelLatencyOfProgram();
+  absl::StatusOr<double> modelLatencyOf(mlir::ModuleOp copy);
   absl::Status runPasses(mlir::PassManager &passes);
   bool isF32() const;
   void addQuantization(TensorReport &tensor);

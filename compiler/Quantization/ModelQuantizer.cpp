@@ -10,9 +10,10 @@
 #include "compiler/Allocation/Recipe.h"
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
+#include "compiler/Quantization/TableMetric.h"
 #include "dialects/Gem/Gem.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SetVector.h"
+#include <limits>
 
 using namespace mlir;
 using namespace gem;
@@ -60,6 +61,11 @@ public:
   }
 
 private:
+  /// What is known of weights' inputs and tables' readers; null when nothing is.
+  const quant::StatisticsSource *getSource() const {
+    return source ? static_cast<const quant::StatisticsSource *>(source.get()) : statistics.get();
+  }
+
   bool hasTexts() const { return !options.calibration.empty(); }
 
   void progress(const std::string &stage, uint64_t done, uint64_t total) const {
@@ -106,6 +112,12 @@ private:
         for (auto [sum, count] : llvm::zip(tokenCounts, counts))
           sum += count;
       }
+    if (algorithm == "gptq") {
+      auto metrics = findTableMetrics(module);
+      for (const auto &[name, metric] : metrics)
+        tables.insert(name);
+      source = std::make_unique<StatisticsWithTables>(statistics.get(), std::move(metrics));
+    }
     units = findUnits(module);
     for (const QuantizationUnit &unit : units)
       summary.sourceTypes[unit.weight] = unit.sourceType;
@@ -154,7 +166,7 @@ private:
   //===--------------------------------------------------------------------===//
 
   absl::Status decideFormats() {
-    absl::Status status = !options.recipe.empty()         ? readFormats()
+    absl::Status status = !options.recipe.empty()        ? readFormats()
                           : options.quantize == "hybrid" ? allocateFormats()
                                                          : assignOneFormat();
     if (status.ok() && !options.saveRecipe.empty())
@@ -170,7 +182,8 @@ private:
     if (!format)
       return absl::InvalidArgumentError(
           absl::StrCat("--quantize: expected hybrid or a format such as f32, f16, int8, int4, "
-                       "int4g64 or int3, but got '", options.quantize, "'"));
+                       "int4g64 or int3, but got '",
+                       options.quantize, "'"));
     for (const QuantizationUnit &unit : units)
       formats.push_back(unit.kind == QuantizationUnit::Kind::Router && !format->isFloat()
                             ? quant::Format{}
@@ -212,9 +225,9 @@ private:
     }
     units = std::move(split);
     if (tooManyTableFormats())
-      return absl::InvalidArgumentError(absl::StrCat(
-          options.recipe, ": expected the rows of a table in at most ", kMaxTableFormats,
-          " formats, but got more"));
+      return absl::InvalidArgumentError(absl::StrCat(options.recipe,
+                                                     ": expected the rows of a table in at most ",
+                                                     kMaxTableFormats, " formats, but got more"));
     return absl::OkStatus();
   }
 
@@ -255,20 +268,21 @@ private:
     std::vector<QuantizationUnit> split;
     for (const QuantizationUnit &unit : units) {
       if (unit.kind == QuantizationUnit::Kind::Rows)
-        llvm::append_range(split, splitTable(unit, frequencyParts(unit, tokenCounts, kTableParts),
-                                             tokenCounts));
+        llvm::append_range(
+            split, splitTable(unit, frequencyParts(unit, tokenCounts, kTableParts), tokenCounts));
       else
         split.push_back(unit);
     }
     units = std::move(split);
     SensitivityOptions sensitivity;
     sensitivity.algorithm = algorithm;
+    sensitivity.tables = tables;
     sensitivity.biasCorrection = options.biasCorrection;
     sensitivity.threads = options.threads;
     sensitivity.progress = [&](uint64_t done, uint64_t total) {
       progress("measuring formats", done, total);
     };
-    auto losses = measureSensitivity(module, units, statistics.get(), baseline, texts, sensitivity);
+    auto losses = measureSensitivity(module, units, getSource(), baseline, texts, sensitivity);
     if (!losses.ok())
       return losses.status();
     smoothRareRows(*losses);
@@ -291,6 +305,9 @@ private:
         value = std::max(value, 0.0);
       problem.items[loss.unit].candidates.push_back(std::move(candidate));
     }
+    if (options.maxSeconds)
+      if (absl::Status status = addLatencies(problem); !status.ok())
+        return status;
     problem.maxBytes = options.maxBytes;
     if (options.maxBits) {
       // Of the weights alone: what else the file holds comes on top.
@@ -299,6 +316,44 @@ private:
       problem.maxBytes = std::min(problem.maxBytes.value_or(bytes), bytes);
     }
     return solve(problem);
+  }
+
+  /// The modelled seconds of each candidate: what the whole program takes more than with the
+  /// fastest format of the same weight.
+  absl::Status addLatencies(AllocationProblem &problem) {
+    if (!options.latency)
+      return absl::InvalidArgumentError(
+          "--max-latency needs a device whose profile says how fast it is: see --list-devices");
+    auto model = [&](const std::vector<quant::Format> &formats) {
+      OwningOpRef<ModuleOp> copy = module.clone();
+      QuantizeStep step;
+      step.plan = makePlan(units, formats);
+      absl::Status status = quantizeModule(*copy, step, nullptr);
+      return status.ok() ? options.latency(*copy) : absl::StatusOr<double>(status);
+    };
+    std::vector<quant::Format> original(units.size());
+    absl::StatusOr<double> base = model(original);
+    if (!base.ok())
+      return base.status();
+    problem.fixedSeconds = *base;
+    for (size_t unit = 0; unit < units.size(); ++unit) {
+      double fastest = std::numeric_limits<double>::infinity();
+      for (AllocationCandidate &candidate : problem.items[unit].candidates) {
+        std::vector<quant::Format> formats = original;
+        formats[unit] = *quant::Format::parse(candidate.format);
+        absl::StatusOr<double> seconds = model(formats);
+        if (!seconds.ok())
+          return seconds.status();
+        candidate.seconds = *seconds - *base;
+        fastest = std::min(fastest, candidate.seconds);
+      }
+      for (AllocationCandidate &candidate : problem.items[unit].candidates)
+        candidate.seconds -= fastest;
+      problem.fixedSeconds += fastest;
+    }
+    problem.fixedSeconds = std::max(problem.fixedSeconds, 0.0);
+    problem.maxSeconds = options.maxSeconds;
+    return absl::OkStatus();
   }
 
   /// Solves, and again with a tighter budget until the file that comes out keeps it.
@@ -328,6 +383,19 @@ private:
       if (budget && (*candidate)->getBytes() > *budget) {
         *problem.maxBytes -= (*candidate)->getBytes() - *budget + 64;
         continue;
+      }
+      if (options.maxSeconds) {
+        OwningOpRef<ModuleOp> copy = module.clone();
+        if (absl::Status status = quantizeModule(*copy, step, nullptr); !status.ok())
+          return status;
+        absl::StatusOr<double> seconds = options.latency(*copy);
+        if (!seconds.ok())
+          return seconds.status();
+        if (*seconds > *options.maxSeconds) {
+          *problem.maxSeconds -= (*seconds - *options.maxSeconds) * 1.01 + 1e-9;
+          continue;
+        }
+        usedSeconds = *seconds;
       }
       report(problem, *allocation, budget, (*candidate)->getBytes());
       return absl::OkStatus();
@@ -376,6 +444,8 @@ private:
     out.recipe = "hybrid";
     out.budgetBytes = budget.value_or(0);
     out.usedBytes = used;
+    out.budgetSeconds = options.maxSeconds.value_or(0);
+    out.usedSeconds = usedSeconds;
     out.gap = allocation.gap;
     out.worstLoss = allocation.worstLoss;
     out.meanLoss = allocation.meanLoss;
@@ -400,7 +470,8 @@ private:
     step.threads = options.threads;
     size_t matrices = 0, done = 0;
     for (auto [unit, format] : llvm::zip(units, formats))
-      if (unit.kind == QuantizationUnit::Kind::Matrix && !format.isFloat()) {
+      if ((unit.kind == QuantizationUnit::Kind::Matrix || tables.count(unit.weight)) &&
+          !format.isFloat()) {
         // Round-to-nearest is done while the bundle is written.
         if (algorithm != "rtn" || step.biasCorrection)
           step.algorithms[unit.weight] = algorithm;
@@ -408,7 +479,7 @@ private:
           step.algorithms[unit.weight] = own->second;
         ++matrices;
       }
-    return quantizeModule(module, step, statistics.get(), [&](const QuantizedWeight &weight) {
+    return quantizeModule(module, step, getSource(), [&](const QuantizedWeight &weight) {
       summary.weights[weight.name] = weight;
       progress("quantizing", ++done, matrices);
     });
@@ -466,18 +537,16 @@ private:
     bool isHeldOut = after.heldOut.has_value();
     const Comparison &shown = isHeldOut ? *after.heldOut : *after.calibration;
     auto &before = isHeldOut ? flipsBefore.heldOut : flipsBefore.calibration;
-    summary.evaluation =
-        makeEvaluationReport(isHeldOut ? options.evaluation : options.calibration, shown,
-                             before ? &*before : nullptr);
+    summary.evaluation = makeEvaluationReport(isHeldOut ? options.evaluation : options.calibration,
+                                              shown, before ? &*before : nullptr);
     const ComparisonFigures &all = (after.calibration ? *after.calibration : shown).all;
     double flips = std::max(all.routedFlipShare(), all.clusterFlipShare());
     if (shown.hasRouting && options.maxRouteFlips && flips > *options.maxRouteFlips)
-      return absl::FailedPreconditionError(
-          absl::StrCat("--max-route-flips: expected at most ", *options.maxRouteFlips * 100,
-                       " % of tokens to be routed otherwise than by the f32 model, but got ",
-                       all.routedFlipShare() * 100, " % (routed) and ",
-                       all.clusterFlipShare() * 100,
-                       " % (cluster) on the calibration texts; allow more bytes or more flips"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "--max-route-flips: expected at most ", *options.maxRouteFlips * 100,
+          " % of tokens to be routed otherwise than by the f32 model, but got ",
+          all.routedFlipShare() * 100, " % (routed) and ", all.clusterFlipShare() * 100,
+          " % (cluster) on the calibration texts; allow more bytes or more flips"));
     return absl::OkStatus();
   }
 
@@ -486,11 +555,14 @@ private:
   QuantizationSummary summary;
   std::string algorithm;
   std::unique_ptr<quant::StatisticsFile> statistics;
+  std::set<std::string> tables; ///< That have a metric.
+  std::unique_ptr<StatisticsWithTables> source;
   std::vector<QuantizationUnit> units;
   std::vector<quant::Format> formats; ///< By unit.
   std::vector<int64_t> tokenCounts;   ///< In the calibration texts, by id; may be empty.
   std::map<std::string, std::string> algorithms; ///< A recipe's, by weight.
   OwningOpRef<ModuleOp> originalModule;
+  double usedSeconds = 0; ///< Modelled, of the allocation.
   uint64_t originalBytes = 0, originalWeightBytes = 0;
   TokenizedTexts texts, heldOutTexts;
   Baseline baseline, heldOutBaseline;

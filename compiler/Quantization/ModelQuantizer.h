@@ -6,9 +6,9 @@
 #ifndef GEM_COMPILER_QUANTIZATION_MODELQUANTIZER_H
 #define GEM_COMPILER_QUANTIZATION_MODELQUANTIZER_H
 
+#include "compiler/Calibration/StatisticsFile.h"
 #include "compiler/Quantization/Sensitivity.h"
 #include "compiler/Report/CompileReport.h"
-#include "compiler/Calibration/StatisticsFile.h"
 #include <functional>
 #include <map>
 #include <optional>

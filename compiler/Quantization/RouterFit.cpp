@@ -58,7 +58,9 @@ public:
     source.numTexts = numTexts;
     source.threads = options.threads;
     if (options.progress)
-      source.progress = [&](uint64_t done, uint64_t total) { options.progress(stage, done, total); };
+      source.progress = [&](uint64_t done, uint64_t total) {
+        options.progress(stage, done, total);
+      };
     ErrorCollector errors(router.getContext());
     absl::Status problem;
     bool isEnough = false;

@@ -185,7 +185,7 @@ gem::measureSensitivity(ModuleOp module, const std::vector<QuantizationUnit> &un
     std::vector<quant::Format> formats(units.size());
     formats[loss.unit] = loss.format;
     step.plan = makePlan(units, formats);
-    if (unit.kind == Kind::Matrix) {
+    if (unit.kind == Kind::Matrix || options.tables.count(unit.weight)) {
       step.algorithms[unit.weight] = options.algorithm;
       step.biasCorrection = options.biasCorrection;
     }

@@ -8,6 +8,7 @@
 
 #include "compiler/Quantization/Candidate.h"
 #include <functional>
+#include <set>
 
 namespace gem {
 
@@ -58,7 +59,8 @@ struct UnitLoss {
 };
 
 struct SensitivityOptions {
-  std::string algorithm = "rtn"; ///< For matrices.
+  std::string algorithm = "rtn"; ///< For matrices, and for the tables in `tables`.
+  std::set<std::string> tables;  ///< That have statistics (TableMetric.h).
   bool biasCorrection = false;
   unsigned threads = 1;
   std::function<void(uint64_t done, uint64_t total)> progress;

@@ -276,9 +276,13 @@ def ConvertGemToGemRTPass : Pass<"gem-convert-to-gemrt", "::mlir::ModuleOp"> {
     gemrt.call #gemrt.layer_norm<epsilon = 1.0e-12 : f32> ins(%x, %g, %b) outs(%y) : ...
     ```
 
+    A linear of a quantized weight reads quantized tokens: of the layer norm before it, which
+    then gives both or, where nothing else reads its result, only those; or of one
+    `quantize_tokens` for all the linears that read a value.
+
     Refused: an operation that no kernel computes; a router without centroids; a weight
-    that is not stored in f32, or not in the layout its kernel reads; a result that is an
-    argument or a weight; anything at module level that is no part of a model.
+    that is not stored in a format, or not in the layout, that its kernel reads; a result
+    that is an argument or a weight; anything at module level that is no part of a model.
   }];
   let options = [
     Option<"device", "device", "std::string", "\"host\"", "Name of the device">,

@@ -104,6 +104,10 @@ Type QuantizedType::parse(AsmParser &parser) {
   bool hasScales = false;
   if (parser.parseLess() || parser.parseType(code))
     return {};
+  if (!code.isSignless()) {
+    parser.emitError(loc) << "expected codes of a signless integer type, but got " << code;
+    return {};
+  }
   while (succeeded(parser.parseOptionalComma())) {
     if (succeeded(parser.parseOptionalKeyword("group"))) {
       if (parser.parseEqual() || parser.parseInteger(group))

@@ -151,7 +151,11 @@ LogicalResult WeightOp::verify() {
     return emitOpError("expected stored to be f32, f16 or quantized, but got ") << weightType;
   // weight_c2
   if (type.getElementType().isUnsignedInteger(8)) {
-    if (!quantized || type.getRank() != 1 ||
+    int64_t codes = 0;
+    bool isSized = quantized && weightType.hasStaticShape() &&
+                   !llvm::MulOverflow(weightType.getDimSize(0), weightType.getDimSize(1), codes) &&
+                   codes <= kMaximumWeightElements;
+    if (!isSized || type.getRank() != 1 ||
         quantized.getEncodedBytes(weightType.getShape()) != type.getDimSize(0))
       return emitOpError("expected stored to be a quantized type that is encoded in ")
              << type << ", but got " << weightType;

@@ -465,8 +465,9 @@ def Gem_ScarAttentionOp : Gem_PureOp<"scar_attention",
     | `same_route` | `routed[i] == routed[j]` |
 
     With `causal` a token also attends to none after it. A forbidden pair weighs exactly 0
-    and the softmax runs over the permitted ones; a token always permits itself. Query row i is token `first_query + i`. Padding
-    tokens attend and are attended to, as in the published trainer.
+    and the softmax runs over the permitted ones; a token always permits itself. Query row
+    i is token `first_query + i`. Padding tokens attend and are attended to, as in the
+    published trainer.
 
     ```mlir
     %y = gem.scar_attention %q, %k, %v, %routed, %cluster

@@ -54,13 +54,20 @@ LogicalResult ConstantOp::verify() {
   // constant_c1
   if (failed(verifyWeightData(*this, getValue())))
     return failure();
+  ShapedType data = getValue().getShapedType();
   auto quantized = dyn_cast<QuantizedType>(type.getElementType());
-  if (quantized && getValue().getShapedType().getElementType().isUnsignedInteger(8)) {
-    if (quantized.getEncodedBytes(type.getShape()) != getValue().getNumElements())
-      return emitOpError("expected encoded data of ") << quantized.getEncodedBytes(type.getShape())
-                                                      << " bytes, but got " << getValue().getType();
-  } else if (getValue().getShapedType().getShape() != type.getShape())
-    return emitOpError("expected the extents of ") << getValue().getType() << ", but got " << type;
+  if (data.getElementType().isUnsignedInteger(8)) {
+    if (!quantized)
+      return emitOpError("expected quantized elements for encoded data, but got ") << type;
+    if (data.getRank() != 1 || quantized.getEncodedBytes(type.getShape()) != data.getNumElements())
+      return emitOpError("expected encoded data of ")
+             << quantized.getEncodedBytes(type.getShape()) << " bytes, but got " << data;
+  } else if (data.getShape() != type.getShape()) {
+    return emitOpError("expected the extents of ") << data << ", but got " << type;
+  }
+  if (data.getElementType().isUnsignedInteger(16) != type.getElementType().isUnsignedInteger(16))
+    return emitOpError("expected ui16 to be stored as ui16, and nothing else, but got ")
+           << data << " as " << type;
   // constant_c2
   auto segment = SymbolTable::lookupNearestSymbolFrom<SegmentOp>(*this, getSegmentAttr());
   if (!segment || segment.getKind() != SegmentKind::Weights)

@@ -91,7 +91,8 @@ def GemRT_ConstantOp : GemRT_Op<"constant", [Symbol, HasParent<"ProgramOp">]> {
 
     Constraints:
     * (C1) `value` is what the value of a `gem.weight` may be, and `type` has its extents, or
-      for encoded codes the extents whose encoding has as many bytes.
+      for encoded codes a quantized element type and the extents whose encoding has as many
+      bytes; ui16 is stored as it is.
     * (C2) `segment` names a segment of kind `weights`.
     * (C3) `offset`, once planned, is a multiple of 64 and not negative.
   }];

@@ -12,6 +12,54 @@ func.func private @dims_c1_static(tensor<4xf32, #gem.dims<n>>)
 
 // -----
 
+// Tests that codes have a width that kernels know.
+// expected-error @below {{expected codes of 8, 4, 3 or 2 bits, but got 5}}
+func.func private @quantized_type_c1(tensor<2x8x!gem.q<i5>>)
+
+// -----
+
+// Tests that codes are signed by their own two's complement, and so have no sign to choose.
+// expected-error @below {{expected codes of a signless integer type, but got 'ui8'}}
+func.func private @quantized_type_c1_sign(tensor<2x8x!gem.q<ui8>>)
+
+// -----
+
+// Tests that codes are integers.
+// expected-error @below {{invalid kind of type specified}}
+func.func private @quantized_type_code(tensor<2x8x!gem.q<f16>>)
+
+// -----
+
+// Tests that a group has a size that kernels know.
+// expected-error @below {{expected a group of 32, 64 or 128 values, but got 16}}
+func.func private @quantized_type_c2(tensor<2x8x!gem.q<i4, group = 16>>)
+
+// -----
+
+// Tests that a group is not negative.
+// expected-error @below {{expected a group of 32, 64 or 128 values, but got -32}}
+func.func private @quantized_type_c2_negative(tensor<2x8x!gem.q<i4, group = -32>>)
+
+// -----
+
+// Tests that codes of 8 bits have no groups.
+// expected-error @below {{expected no groups for codes of 8 bits, but got 32}}
+func.func private @quantized_type_c2_bits(tensor<2x8x!gem.q<i8, group = 32>>)
+
+// -----
+
+// Tests that scales in f16 are those of groups.
+// expected-error @below {{expected a group for scales in f16}}
+func.func private @quantized_type_c3(tensor<2x8x!gem.q<i4, scales = f16>>)
+
+// -----
+
+// Tests that scales are f16 or what goes without saying.
+// expected-error @below {{expected 'f16'}}
+func.func private @quantized_type_scales(tensor<2x8x!gem.q<i4, group = 32, scales = f32>>)
+
+// -----
+
 // Tests that the names of extents are keywords.
 // expected-error @below {{expected valid keyword}}
 func.func private @dims_keyword(tensor<?xf32, #gem.dims<4>>)
@@ -146,13 +194,13 @@ gem.symbol @symbol_c1 min(1) max(1048577)
 // -----
 
 // Tests that a weight is a tensor.
-// expected-error @below {{expected a tensor of f32, f16 or bf16, but got 'vector<2xf32>'}}
+// expected-error @below {{expected a tensor of f32, f16, bf16, ui16 or (encoded) ui8, but got 'vector<2xf32>'}}
 gem.weight @weight_c1_vector dense<1.0> : vector<2xf32>
 
 // -----
 
 // Tests that a weight has floating-point elements.
-// expected-error @below {{expected a tensor of f32, f16 or bf16, but got 'tensor<2xi32>'}}
+// expected-error @below {{expected a tensor of f32, f16, bf16, ui16 or (encoded) ui8, but got 'tensor<2xi32>'}}
 gem.weight @weight_c1_element dense<1> : tensor<2xi32>
 
 // -----
@@ -187,21 +235,64 @@ gem.weight @weight_c2 dense<1.0> : tensor<2x8xf16> stored(tensor<8x2xf32>)
 
 // -----
 
-// Tests that a weight is not stored in a narrower type.
-// expected-error @below {{expected stored to hold every value of 'f32', but got 'f16'}}
-gem.weight @weight_c3_narrower dense<1.0> : tensor<2xf32> stored(tensor<2xf16>)
-
-// -----
-
-// Tests that a weight is not stored in another type of the same width.
-// expected-error @below {{expected stored to hold every value of 'f16', but got 'bf16'}}
+// Tests that a weight is stored in f32 or f16 where it is not what the checkpoint has.
+// expected-error @below {{expected stored to be f32, f16 or quantized, but got 'tensor<2xbf16>'}}
 gem.weight @weight_c3_other dense<1.0> : tensor<2xf16> stored(tensor<2xbf16>)
 
 // -----
 
 // Tests that a weight is not stored in integers.
-// expected-error @below {{expected stored to hold every value of 'f16', but got 'i32'}}
+// expected-error @below {{expected stored to be f32, f16 or quantized, but got 'tensor<2xi32>'}}
 gem.weight @weight_c3_integer dense<1.0> : tensor<2xf16> stored(tensor<2xi32>)
+
+// -----
+
+// Tests that a vector is not quantized.
+// expected-error @below {{expected a matrix or a table to be quantized, but got 'tensor<8x!gem.q<i8>>'}}
+gem.weight @weight_c3_vector dense<1.0> : tensor<8xf16> stored(tensor<8x!gem.q<i8>>)
+
+// -----
+
+// Tests that bytes are an encoding of something.
+// expected-error @below {{expected stored to be a quantized type that is encoded in 'tensor<24xui8>', but got 'tensor<24xui8>'}}
+gem.weight @weight_c2_encoded dense<0> : tensor<24xui8>
+
+// -----
+
+// Tests that bytes are not an encoding of floats.
+// expected-error @below {{expected stored to be a quantized type that is encoded in 'tensor<64xui8>', but got 'tensor<2x8xf32>'}}
+gem.weight @weight_c2_encoded_floats dense<0> : tensor<64xui8> stored(tensor<2x8xf32>)
+
+// -----
+
+// Tests that an encoding has the bytes of its type: 16 codes and 2 scales are 24.
+// expected-error @below {{expected stored to be a quantized type that is encoded in 'tensor<23xui8>', but got 'tensor<2x8x!gem.q<i8>>'}}
+gem.weight @weight_c2_encoded_bytes dense<0> : tensor<23xui8> stored(tensor<2x8x!gem.q<i8>>)
+
+// -----
+
+// Tests that an encoding is one row of bytes.
+// expected-error @below {{expected stored to be a quantized type that is encoded in 'tensor<1x24xui8>', but got 'tensor<2x8x!gem.q<i8>>'}}
+gem.weight @weight_c2_encoded_rank dense<0> : tensor<1x24xui8> stored(tensor<2x8x!gem.q<i8>>)
+
+// -----
+
+// Tests that what is encoded has its extents.
+// expected-error @below {{expected stored to be a quantized type that is encoded in 'tensor<24xui8>', but got 'tensor<?x8x!gem.q<i8>>'}}
+gem.weight @weight_c2_encoded_dynamic dense<0> : tensor<24xui8> stored(tensor<?x8x!gem.q<i8>>)
+
+// -----
+
+// Tests that the extents of what is encoded do not overflow: 2^64 codes, 2^34 bytes of scales.
+// expected-error @below {{expected stored to be a quantized type that is encoded in 'tensor<17179869184xui8>', but got 'tensor<4294967296x4294967296x!gem.q<i8>>'}}
+gem.weight @weight_c2_encoded_overflow dense<0> : tensor<17179869184xui8>
+    stored(tensor<4294967296x4294967296x!gem.q<i8>>)
+
+// -----
+
+// Tests that indices are not converted.
+// expected-error @below {{expected 'tensor<8xui16>' to be stored as it is, but got 'tensor<8xf32>'}}
+gem.weight @weight_c2_indices dense<1> : tensor<8xui16> stored(tensor<8xf32>)
 
 // -----
 
@@ -335,6 +426,49 @@ func.func @embedding_c1_unnamed(%ids: tensor<?xi32>, %t: tensor<16x8xf32>) {
 func.func @embedding_c2(%ids: tensor<4xi32>, %t: tensor<16x8xf32>) {
   // expected-error @below {{expected the width of the result to be 8, that of the table, but got 7}}
   %0 = gem.embedding %ids, %t : (tensor<4xi32>, tensor<16x8xf32>) -> tensor<4x7xf32>
+  return
+}
+
+// -----
+
+// Tests that each of several tables is as wide as a row.
+func.func @embedding_c2_second(%ids: tensor<4xi32>, %t: tensor<16x8xf32>, %u: tensor<16x7xf32>) {
+  // expected-error @below {{expected the width of the result to be 7, that of the table, but got 8}}
+  %0 = gem.embedding %ids, %t, %u
+      : (tensor<4xi32>, tensor<16x8xf32>, tensor<16x7xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// Tests that there are no more than four tables.
+func.func @embedding_c2_many(%ids: tensor<4xi32>, %t: tensor<16x8xf32>) {
+  // expected-error @below {{expected one to four tables, but got 5}}
+  %0 = gem.embedding %ids, %t, %t, %t, %t, %t
+      : (tensor<4xi32>, tensor<16x8xf32>, tensor<16x8xf32>, tensor<16x8xf32>, tensor<16x8xf32>,
+         tensor<16x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// Tests that there is a table.
+func.func @embedding_c2_none(%ids: tensor<4xi32>) {
+  // expected-error @below {{expected one to four tables, but got 0}}
+  %0 = "gem.embedding"(%ids) <{operandSegmentSizes = array<i32: 1, 0, 0>}>
+      : (tensor<4xi32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// Tests that a map can name every row.
+func.func @embedding_c3(%ids: tensor<4xi32>, %t: tensor<65530x8xf32>, %u: tensor<7x8xf32>,
+                        %m: tensor<70000xui16>) {
+  // expected-error @below {{expected tables of at most 65536 rows with a map, but got 65537}}
+  %0 = gem.embedding %ids, %t, %u map %m
+      : (tensor<4xi32>, tensor<65530x8xf32>, tensor<7x8xf32>, tensor<70000xui16>)
+        -> tensor<4x8xf32>
   return
 }
 

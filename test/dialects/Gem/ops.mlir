@@ -87,6 +87,50 @@ gem.weight @splat dense<1.0> : tensor<8xbf16> stored(tensor<8xf32>)
 gem.weight @dense dense<[1.0, 2.0]> : tensor<2xf32> layout(row_major)
 // CHECK: gem.weight @same dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf16> stored(tensor<2xf16>)
 gem.weight @same dense<[1.0, 2.0]> : tensor<2xf16> stored(tensor<2xf16>)
+// CHECK: gem.weight @narrower dense<1.000000e+00> : tensor<8xf32> stored(tensor<8xf16>)
+gem.weight @narrower dense<1.0> : tensor<8xf32> stored(tensor<8xf16>)
+// CHECK: gem.weight @rows.map dense<1> : tensor<8xui16>{{$}}
+gem.weight @rows.map dense<1> : tensor<8xui16>
+
+// -----
+
+// Tests each form of a quantized type. Groups have two-level scales where nothing is said.
+// CHECK-LABEL: func.func private @quantized
+// CHECK-SAME: tensor<2x8x!gem.q<i8>>
+// CHECK-SAME: tensor<2x8x!gem.q<i4>>
+// CHECK-SAME: tensor<2x8x!gem.q<i3>>
+// CHECK-SAME: tensor<2x8x!gem.q<i2>>
+// CHECK-SAME: tensor<2x8x!gem.q<i4, group = 32>>
+// CHECK-SAME: tensor<2x8x!gem.q<i3, group = 64>>
+// CHECK-SAME: tensor<2x8x!gem.q<i2, group = 128>>
+// CHECK-SAME: tensor<2x8x!gem.q<i4, group = 32, scales = f16>>
+// CHECK-SAME: tensor<2x8x!gem.q<i3, group = 64, scales = f16>>
+func.func private @quantized(
+    tensor<2x8x!gem.q<i8>>, tensor<2x8x!gem.q<i4>>, tensor<2x8x!gem.q<i3>>,
+    tensor<2x8x!gem.q<i2>>, tensor<2x8x!gem.q<i4, group = 32>>,
+    tensor<2x8x!gem.q<i3, group = 64>>, tensor<2x8x!gem.q<i2, group = 128>>,
+    tensor<2x8x!gem.q<i4, group = 32, scales = f16>>,
+    tensor<2x8x!gem.q<i3, scales = f16, group = 64>>)
+
+// -----
+
+// Tests quantized weights: of floats that are yet to be quantized, and of codes that were
+// chosen. Encoded, a row has its codes, an f32 scale where there are no f16 scales, and a
+// byte or an f16 for each group, the last of which may be short.
+// CHECK-LABEL: module
+// CHECK: gem.weight @floats dense_resource<o> : tensor<128x128xf16> stored(tensor<128x128x!gem.q<i4, group = 32>>) layout(panel_16)
+gem.weight @floats dense_resource<o> : tensor<128x128xf16>
+    stored(tensor<128x128x!gem.q<i4, group = 32>>) layout(panel_16)
+// CHECK: gem.weight @by_row dense<0> : tensor<24xui8> stored(tensor<2x8x!gem.q<i8>>)
+gem.weight @by_row dense<0> : tensor<24xui8> stored(tensor<2x8x!gem.q<i8>>)
+// CHECK: gem.weight @two_levels dense<0> : tensor<140xui8> stored(tensor<2x64x!gem.q<i3, group = 32>>)
+gem.weight @two_levels dense<0> : tensor<140xui8> stored(tensor<2x64x!gem.q<i3, group = 32>>)
+// CHECK: gem.weight @short_group dense<0> : tensor<84xui8> stored(tensor<2x36x!gem.q<i4, group = 32>>)
+gem.weight @short_group dense<0> : tensor<84xui8>
+    stored(tensor<2x36x!gem.q<i4, group = 32>>)
+// CHECK: gem.weight @half_scales dense<0> : tensor<136xui8> stored(tensor<2x64x!gem.q<i4, group = 32, scales = f16>>)
+gem.weight @half_scales dense<0> : tensor<136xui8>
+    stored(tensor<2x64x!gem.q<i4, group = 32, scales = f16>>)
 
 // -----
 
@@ -143,6 +187,30 @@ func.func @embeddings(%ids: tensor<4xi32>, %words: tensor<16x8xf16>,
   %2 = gem.add_position %0, %positions : tensor<4x8xf32>, tensor<512x8xf32>
   // CHECK: gem.add_row %{{.*}}, %{{.*}}[1] : tensor<?x8xf32, #gem.dims<n>>, tensor<2x8xbf16>
   %3 = gem.add_row %1, %types[1] : tensor<?x8xf32, #gem.dims<n>>, tensor<2x8xbf16>
+  return
+}
+
+// -----
+
+// Tests embeddings of several tables, which are looked up one after the other or through a
+// map; each has a format of its own.
+// CHECK-LABEL: func.func @embedding_parts
+func.func @embedding_parts(%ids: tensor<4xi32>, %frequent: tensor<2x8x!gem.q<i8>>,
+                           %rare: tensor<14x8x!gem.q<i4, group = 32>>, %rest: tensor<1x8xf32>,
+                           %map: tensor<16xui16>) {
+  // CHECK: gem.embedding %{{.*}}, %{{.*}}, %{{.*}} : (tensor<4xi32>, tensor<2x8x!gem.q<i8>>, tensor<14x8x!gem.q<i4, group = 32>>) -> tensor<4x8xf32>
+  %0 = gem.embedding %ids, %frequent, %rare
+      : (tensor<4xi32>, tensor<2x8x!gem.q<i8>>, tensor<14x8x!gem.q<i4, group = 32>>)
+        -> tensor<4x8xf32>
+  // CHECK: gem.embedding %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} map %{{.*}} : (tensor<4xi32>, tensor<2x8x!gem.q<i8>>, tensor<14x8x!gem.q<i4, group = 32>>, tensor<1x8xf32>, tensor<1x8xf32>, tensor<16xui16>) -> tensor<4x8xf32>
+  %1 = gem.embedding %ids, %frequent, %rare, %rest, %rest map %map
+      : (tensor<4xi32>, tensor<2x8x!gem.q<i8>>, tensor<14x8x!gem.q<i4, group = 32>>,
+         tensor<1x8xf32>, tensor<1x8xf32>, tensor<16xui16>) -> tensor<4x8xf32>
+  // CHECK: gem.embedding %{{.*}}, %{{.*}} map %{{.*}} : (tensor<4xi32>, tensor<1x8xf32>, tensor<16xui16>) -> tensor<4x8xf32>
+  %2 = gem.embedding %ids, %rest map %map
+      : (tensor<4xi32>, tensor<1x8xf32>, tensor<16xui16>) -> tensor<4x8xf32>
+  // CHECK: gem.add_position %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<14x8x!gem.q<i4, group = 32>>
+  %3 = gem.add_position %0, %rare : tensor<4x8xf32>, tensor<14x8x!gem.q<i4, group = 32>>
   return
 }
 
@@ -244,6 +312,24 @@ func.func @router(%x: tensor<?x8xf32, #gem.dims<n>>, %w_r: tensor<3x8xf32>,
       heads(2) head_dim(4) scale(5.0e-1) predicate(same_route)
       : (tensor<1x8xf32>, tensor<?x8xf32, #gem.dims<n>>, tensor<?x8xf32, #gem.dims<n>>,
          tensor<?xi1, #gem.dims<n>>, tensor<?xi32, #gem.dims<n>>) -> tensor<1x8xf32>
+  // CHECK: predicate(same_cluster) causal first_query(1) : (tensor<1x8xf32>,
+  %3 = gem.scar_attention %q, %x, %x, %r, %c
+      heads(2) head_dim(4) scale(5.0e-1) predicate(same_cluster) causal first_query(1)
+      : (tensor<1x8xf32>, tensor<?x8xf32, #gem.dims<n>>, tensor<?x8xf32, #gem.dims<n>>,
+         tensor<?xi1, #gem.dims<n>>, tensor<?xi32, #gem.dims<n>>) -> tensor<1x8xf32>
+  return
+}
+
+// -----
+
+// Tests linear layers of quantized weights.
+// CHECK-LABEL: func.func @quantized_linear
+func.func @quantized_linear(%x: tensor<1x8xf32>, %w: tensor<4x8x!gem.q<i4>>, %b: tensor<4xf32>) {
+  // CHECK: gem.linear %{{.*}}, %{{.*}}, %{{.*}} : (tensor<1x8xf32>, tensor<4x8x!gem.q<i4>>, tensor<4xf32>) -> tensor<1x4xf32>
+  %0 = gem.linear %x, %w, %b
+      : (tensor<1x8xf32>, tensor<4x8x!gem.q<i4>>, tensor<4xf32>) -> tensor<1x4xf32>
+  // CHECK: gem.classify %{{.*}}, %{{.*}} : (tensor<1x8xf32>, tensor<4x8x!gem.q<i4>>) -> tensor<4xf32>
+  %1 = gem.classify %x, %w : (tensor<1x8xf32>, tensor<4x8x!gem.q<i4>>) -> tensor<4xf32>
   return
 }
 

@@ -48,8 +48,8 @@ func.func private @constant_type_c1(!gemrt.constant<[4, -1], f32, row_major>)
 
 // -----
 
-// Tests that a constant's elements are floats.
-// expected-error @below {{expected float elements, but got 'i32'}}
+// Tests that a constant's elements are what kernels read.
+// expected-error @below {{expected elements of a float, ui16 or gem.q type, but got 'i32'}}
 func.func private @constant_type_c2(!gemrt.constant<[4], i32, row_major>)
 
 // -----
@@ -57,6 +57,12 @@ func.func private @constant_type_c2(!gemrt.constant<[4], i32, row_major>)
 // Tests that only a matrix has panels.
 // expected-error @below {{expected two extents for layout panel_16, but got 1}}
 func.func private @constant_type_c3(!gemrt.constant<[16], f32, panel_16>)
+
+// -----
+
+// Tests that only a matrix or a table is quantized.
+// expected-error @below {{expected two extents for quantized elements, but got 1}}
+func.func private @constant_type_c3_quantized(!gemrt.constant<[16], !gem.q<i8>, row_major>)
 
 // -----
 
@@ -136,7 +142,7 @@ gemrt.program @main device("host") {
 gemrt.program @main device("host") {
   gemrt.segment @s kind(weights)
 
-  // expected-error @below {{expected a tensor of f32, f16 or bf16, but got 'tensor<4xi32>'}}
+  // expected-error @below {{expected a tensor of f32, f16, bf16, ui16 or (encoded) ui8, but got 'tensor<4xi32>'}}
   gemrt.constant @constant_c1_data in @s dense<1> : tensor<4xi32>
       as !gemrt.constant<[4], f32, row_major>
 }
@@ -150,6 +156,61 @@ gemrt.program @main device("host") {
   // expected-error @below {{expected the extents of 'tensor<4xf32>', but got '!gemrt.constant<[5], f32, row_major>'}}
   gemrt.constant @constant_c1 in @s dense<1.0> : tensor<4xf32>
       as !gemrt.constant<[5], f32, row_major>
+}
+
+// -----
+
+// Tests that an encoding has the bytes of what it encodes: 16 codes and 2 scales.
+gemrt.program @main device("host") {
+  gemrt.segment @s kind(weights)
+
+  // expected-error @below {{expected encoded data of 24 bytes, but got 'tensor<16xui8>'}}
+  gemrt.constant @constant_c1_encoded in @s dense<1> : tensor<16xui8>
+      as !gemrt.constant<[2, 8], !gem.q<i8>, row_major>
+}
+
+// -----
+
+// Tests that an encoding is one row of bytes.
+gemrt.program @main device("host") {
+  gemrt.segment @s kind(weights)
+
+  // expected-error @below {{expected encoded data of 24 bytes, but got 'tensor<2x12xui8>'}}
+  gemrt.constant @constant_c1_encoded_rank in @s dense<1> : tensor<2x12xui8>
+      as !gemrt.constant<[2, 8], !gem.q<i8>, row_major>
+}
+
+// -----
+
+// Tests that bytes are not taken for floats.
+gemrt.program @main device("host") {
+  gemrt.segment @s kind(weights)
+
+  // expected-error @below {{expected quantized elements for encoded data, but got '!gemrt.constant<[24], f32, row_major>'}}
+  gemrt.constant @constant_c1_bytes in @s dense<1> : tensor<24xui8>
+      as !gemrt.constant<[24], f32, row_major>
+}
+
+// -----
+
+// Tests that indices are not taken for floats.
+gemrt.program @main device("host") {
+  gemrt.segment @s kind(weights)
+
+  // expected-error @below {{expected ui16 to be stored as ui16, and nothing else, but got 'tensor<24xui16>' as '!gemrt.constant<[24], f32, row_major>'}}
+  gemrt.constant @constant_c1_indices in @s dense<1> : tensor<24xui16>
+      as !gemrt.constant<[24], f32, row_major>
+}
+
+// -----
+
+// Tests that floats are not taken for indices.
+gemrt.program @main device("host") {
+  gemrt.segment @s kind(weights)
+
+  // expected-error @below {{expected ui16 to be stored as ui16, and nothing else, but got 'tensor<24xf32>' as '!gemrt.constant<[24], ui16, row_major>'}}
+  gemrt.constant @constant_c1_floats in @s dense<1.0> : tensor<24xf32>
+      as !gemrt.constant<[24], ui16, row_major>
 }
 
 // -----

@@ -189,3 +189,103 @@ gemrt.program @kernels device("host") {
     }
   }
 }
+
+// -----
+
+// Tests constants of every kind of element, and a call of every kernel on quantized ones. A
+// token of 8 elements takes 128 bytes: its scale and sums, and its codes, 64 bytes each.
+// CHECK-LABEL: gemrt.program @quantized
+gemrt.program @quantized device("host") {
+  gemrt.symbol @n min(1) max(8)
+  gemrt.segment @weights kind(weights)
+  // CHECK: gemrt.constant @half in @weights dense<1.000000e+00> : tensor<16x8xf32> as !gemrt.constant<[16, 8], f16, row_major>
+  gemrt.constant @half in @weights dense<1.0> : tensor<16x8xf32>
+      as !gemrt.constant<[16, 8], f16, row_major>
+  // CHECK: gemrt.constant @table in @weights dense<1.000000e+00> : tensor<16x8xf32> as !gemrt.constant<[16, 8], !gem.q<i3, group = 32>, row_major>
+  gemrt.constant @table in @weights dense<1.0> : tensor<16x8xf32>
+      as !gemrt.constant<[16, 8], !gem.q<i3, group = 32>, row_major>
+  // CHECK: gemrt.constant @w in @weights dense<0> : tensor<48xui8> as !gemrt.constant<[4, 8], !gem.q<i8>, panel_16>
+  gemrt.constant @w in @weights dense<0> : tensor<48xui8>
+      as !gemrt.constant<[4, 8], !gem.q<i8>, panel_16>
+  // CHECK: gemrt.constant @map in @weights dense<3> : tensor<20xui16> as !gemrt.constant<[20], ui16, row_major>
+  gemrt.constant @map in @weights dense<3> : tensor<20xui16>
+      as !gemrt.constant<[20], ui16, row_major>
+  gemrt.constant @bias in @weights dense<1.0> : tensor<4xf32>
+      as !gemrt.constant<[4], f32, row_major>
+  gemrt.constant @gamma in @weights dense<1.0> : tensor<8xf32>
+      as !gemrt.constant<[8], f32, row_major>
+  gemrt.entry @main {
+    %ids = gemrt.alloc : !gemrt.buffer<[n], i32>
+    %x = gemrt.alloc : !gemrt.buffer<[n, 8], f32>
+    %y = gemrt.alloc : !gemrt.buffer<[n, 8], f32>
+    %h = gemrt.alloc : !gemrt.buffer<[n, 4], f32>
+    %tokens = gemrt.alloc : !gemrt.buffer<[n, 128], ui8>
+    %row = gemrt.alloc : !gemrt.buffer<[1, 128], ui8>
+    %first = gemrt.alloc : !gemrt.buffer<[1, 8], f32>
+    %logits = gemrt.alloc : !gemrt.buffer<[4], f32>
+    %routed = gemrt.alloc : !gemrt.buffer<[n], ui8>
+    %cluster = gemrt.alloc : !gemrt.buffer<[n], i32>
+    %half = gemrt.get_constant @half : !gemrt.constant<[16, 8], f16, row_major>
+    %table = gemrt.get_constant @table : !gemrt.constant<[16, 8], !gem.q<i3, group = 32>, row_major>
+    // CHECK: gemrt.get_constant @w : <[4, 8], !gem.q<i8>, panel_16>
+    %w = gemrt.get_constant @w : !gemrt.constant<[4, 8], !gem.q<i8>, panel_16>
+    %map = gemrt.get_constant @map : !gemrt.constant<[20], ui16, row_major>
+    %bias = gemrt.get_constant @bias : !gemrt.constant<[4], f32, row_major>
+    %gamma = gemrt.get_constant @gamma : !gemrt.constant<[8], f32, row_major>
+    %none = gemrt.none
+    gemrt.submit cpu {
+      // CHECK: gemrt.call #gemrt.embedding ins
+      gemrt.call #gemrt.embedding ins(%ids, %table) outs(%x)
+          : (!gemrt.buffer<[n], i32>, !gemrt.constant<[16, 8], !gem.q<i3, group = 32>, row_major>)
+            -> (!gemrt.buffer<[n, 8], f32>)
+      // CHECK: gemrt.call #gemrt.embedding_blocks ins
+      gemrt.call #gemrt.embedding_blocks ins(%ids, %half, %table, %none, %none, %map) outs(%x)
+          : (!gemrt.buffer<[n], i32>, !gemrt.constant<[16, 8], f16, row_major>,
+             !gemrt.constant<[16, 8], !gem.q<i3, group = 32>, row_major>, !gemrt.none, !gemrt.none,
+             !gemrt.constant<[20], ui16, row_major>) -> (!gemrt.buffer<[n, 8], f32>)
+      // CHECK: gemrt.call #gemrt.embedding_blocks ins
+      gemrt.call #gemrt.embedding_blocks ins(%ids, %half, %none, %none, %none, %none) outs(%x)
+          : (!gemrt.buffer<[n], i32>, !gemrt.constant<[16, 8], f16, row_major>, !gemrt.none,
+             !gemrt.none, !gemrt.none, !gemrt.none) -> (!gemrt.buffer<[n, 8], f32>)
+      // CHECK: gemrt.call #gemrt.add_position ins
+      gemrt.call #gemrt.add_position ins(%x, %table) outs(%x)
+          : (!gemrt.buffer<[n, 8], f32>,
+             !gemrt.constant<[16, 8], !gem.q<i3, group = 32>, row_major>)
+            -> (!gemrt.buffer<[n, 8], f32>)
+      // CHECK: gemrt.call #gemrt.quantize_tokens ins
+      gemrt.call #gemrt.quantize_tokens ins(%x) outs(%tokens)
+          : (!gemrt.buffer<[n, 8], f32>) -> (!gemrt.buffer<[n, 128], ui8>)
+      // CHECK: gemrt.call #gemrt.linear_quantized<activation = gelu> ins
+      gemrt.call #gemrt.linear_quantized<activation = gelu> ins(%tokens, %w, %bias, %none) outs(%h)
+          : (!gemrt.buffer<[n, 128], ui8>, !gemrt.constant<[4, 8], !gem.q<i8>, panel_16>,
+             !gemrt.constant<[4], f32, row_major>, !gemrt.none) -> (!gemrt.buffer<[n, 4], f32>)
+      // It may write into the residual.
+      // CHECK: gemrt.call #gemrt.linear_quantized<activation = none> ins
+      gemrt.call #gemrt.linear_quantized<activation = none> ins(%tokens, %w, %none, %h) outs(%h)
+          : (!gemrt.buffer<[n, 128], ui8>, !gemrt.constant<[4, 8], !gem.q<i8>, panel_16>,
+             !gemrt.none, !gemrt.buffer<[n, 4], f32>) -> (!gemrt.buffer<[n, 4], f32>)
+      // CHECK: gemrt.call #gemrt.layer_norm_quantized<epsilon = 0.000000e+00 : f32> ins
+      gemrt.call #gemrt.layer_norm_quantized<epsilon = 0.0 : f32> ins(%x, %gamma, %gamma)
+          outs(%x, %tokens)
+          : (!gemrt.buffer<[n, 8], f32>, !gemrt.constant<[8], f32, row_major>,
+             !gemrt.constant<[8], f32, row_major>)
+            -> (!gemrt.buffer<[n, 8], f32>, !gemrt.buffer<[n, 128], ui8>)
+      // CHECK: gemrt.call #gemrt.layer_norm_quantized<epsilon = 9.99999996E-13 : f32> ins
+      gemrt.call #gemrt.layer_norm_quantized<epsilon = 1.0e-12 : f32> ins(%first, %gamma, %gamma)
+          outs(%none, %row)
+          : (!gemrt.buffer<[1, 8], f32>, !gemrt.constant<[8], f32, row_major>,
+             !gemrt.constant<[8], f32, row_major>) -> (!gemrt.none, !gemrt.buffer<[1, 128], ui8>)
+      // CHECK: gemrt.call #gemrt.linear_quantized<activation = none> ins(%{{.*}}) outs(%{{.*}}) : (!gemrt.buffer<[1, 128], ui8>, {{.*}} -> (!gemrt.buffer<[4], f32>)
+      gemrt.call #gemrt.linear_quantized<activation = none> ins(%row, %w, %none, %none)
+          outs(%logits)
+          : (!gemrt.buffer<[1, 128], ui8>, !gemrt.constant<[4, 8], !gem.q<i8>, panel_16>,
+             !gemrt.none, !gemrt.none) -> (!gemrt.buffer<[4], f32>)
+      // CHECK: gemrt.call #gemrt.scar_attention<heads = 1, head_dim = 8, scale = 1.000000e+00 : f32, first_query = 0, predicate = either, causal = true> ins
+      gemrt.call #gemrt.scar_attention<heads = 1, head_dim = 8, scale = 1.0 : f32,
+          first_query = 0, predicate = either, causal = true>
+          ins(%x, %x, %x, %routed, %cluster) outs(%y)
+          : (!gemrt.buffer<[n, 8], f32>, !gemrt.buffer<[n, 8], f32>, !gemrt.buffer<[n, 8], f32>,
+             !gemrt.buffer<[n], ui8>, !gemrt.buffer<[n], i32>) -> (!gemrt.buffer<[n, 8], f32>)
+    }
+  }
+}

@@ -39,12 +39,35 @@ func.func @centroids(%x: tensor<4x8xf32> {gem.name = "x"})
 
 // -----
 
-// Tests that a weight is stored in f32.
-// expected-error @below {{expected to be stored in f32, but got 'tensor<8xf16>': run gem-assign-weight-formats first}}
-gem.weight @g dense<1.0> : tensor<8xf16>
+// Tests that a weight is in a format that a bundle can hold.
+// expected-error @below {{expected to be stored in f32, f16 or quantized, but got 'tensor<8xbf16>': run gem-assign-weight-formats first}}
+gem.weight @g dense<1.0> : tensor<8xbf16>
 func.func @format(%x: tensor<4x8xf32> {gem.name = "x"}) -> (tensor<4x8xf32> {gem.name = "y"}) {
+  %g = gem.get_weight @g : tensor<8xbf16>
+  %0 = gem.layer_norm %x, %g, %g epsilon(0.0) : tensor<4x8xf32>, tensor<8xbf16>, tensor<8xbf16>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
+// Tests that a vector is stored in f32.
+gem.weight @g dense<1.0> : tensor<8xf16>
+func.func @vector(%x: tensor<4x8xf32> {gem.name = "x"}) -> (tensor<4x8xf32> {gem.name = "y"}) {
   %g = gem.get_weight @g : tensor<8xf16>
+  // expected-error @below {{expected gamma of f32, but got '!gemrt.constant<[8], f16, row_major>'}}
   %0 = gem.layer_norm %x, %g, %g epsilon(0.0) : tensor<4x8xf32>, tensor<8xf16>, tensor<8xf16>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
+// Tests that a quantized matrix has the layout that the kernel reads.
+gem.weight @w dense<1.0> : tensor<8x8xf32> stored(tensor<8x8x!gem.q<i8>>)
+func.func @quantized_layout(%x: tensor<4x8xf32> {gem.name = "x"})
+    -> (tensor<4x8xf32> {gem.name = "y"}) {
+  %w = gem.get_weight @w : tensor<8x8x!gem.q<i8>>
+  // expected-error @below {{expected w in layout panel_16, but got '!gemrt.constant<[8, 8], !gem.q<i8>, row_major>'}}
+  %0 = gem.linear %x, %w : (tensor<4x8xf32>, tensor<8x8x!gem.q<i8>>) -> tensor<4x8xf32>
   return %0 : tensor<4x8xf32>
 }
 

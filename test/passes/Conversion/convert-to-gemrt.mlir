@@ -170,6 +170,126 @@ func.func @name(%x: tensor<1x8xf32> {gem.name = "x"}) -> (tensor<1x8xf32> {gem.n
 
 // -----
 
+// Tests linears of quantized weights. A layer norm that they alone read quantizes its result
+// and gives no other; x, which has no such producer, is quantized once for all of them.
+// CHECK-LABEL: module
+// CHECK: gemrt.constant @q in @weights dense<1.000000e+00> : tensor<8x8xf16> as !gemrt.constant<[8, 8], !gem.q<i8>, panel_16>
+// CHECK: gemrt.constant @k in @weights dense<0> : tensor<96xui8> as !gemrt.constant<[8, 8], !gem.q<i4>, panel_16>
+// CHECK: gemrt.entry @quantized {
+// CHECK: %[[X:.*]] = gemrt.alloc : <[n, 8], f32>
+// CHECK: %[[NONE:.*]] = gemrt.none
+// CHECK: gemrt.submit cpu {
+// CHECK-NEXT: gemrt.call #gemrt.quantize_tokens ins(%[[X]]) outs(%[[TOKENS:.*]]) : (!gemrt.buffer<[n, 8], f32>) -> (!gemrt.buffer<[n, 128], ui8>)
+// CHECK-NEXT: gemrt.call #gemrt.linear_quantized<activation = none> ins(%[[TOKENS]], %{{.*}}, %{{.*}}, %[[NONE]]) outs(%{{.*}}) {name = "q"} : (!gemrt.buffer<[n, 128], ui8>, !gemrt.constant<[8, 8], !gem.q<i8>, panel_16>, !gemrt.constant<[8], f32, row_major>, !gemrt.none) -> (!gemrt.buffer<[n, 8], f32>)
+// CHECK-NEXT: gemrt.call #gemrt.linear_quantized<activation = gelu> ins(%[[TOKENS]], %{{.*}}, %[[NONE]], %[[X]]) outs(%[[K:.*]]) {name = "k"} :
+// CHECK-NEXT: gemrt.call #gemrt.linear<activation = none> ins(%[[X]], %{{.*}}, %[[NONE]], %[[NONE]])
+// CHECK-NEXT: gemrt.call #gemrt.layer_norm_quantized<epsilon = 0.000000e+00 : f32> ins(%[[K]], %{{.*}}, %{{.*}}) outs(%[[NONE]], %[[NORM:.*]]) :
+// CHECK-NEXT: gemrt.call #gemrt.linear_quantized<activation = none> ins(%[[NORM]],
+// CHECK-NEXT: gemrt.call #gemrt.linear_quantized<activation = none> ins(%[[NORM]],
+// CHECK-NEXT: }
+gem.symbol @n min(2) max(64)
+gem.weight @q dense<1.0> : tensor<8x8xf16> stored(tensor<8x8x!gem.q<i8>>) layout(panel_16)
+gem.weight @k dense<0> : tensor<96xui8> stored(tensor<8x8x!gem.q<i4>>) layout(panel_16)
+gem.weight @v dense<1.0> : tensor<8x8xf32> stored(tensor<8x8xf16>) layout(panel_16)
+gem.weight @g dense<1.0> : tensor<8xf32>
+func.func @quantized(%x: tensor<?x8xf32, #gem.dims<n>> {gem.name = "x"})
+    -> (tensor<?x8xf32, #gem.dims<n>> {gem.name = "a"},
+        tensor<?x8xf32, #gem.dims<n>> {gem.name = "b"},
+        tensor<?x8xf32, #gem.dims<n>> {gem.name = "c"},
+        tensor<?x8xf32, #gem.dims<n>> {gem.name = "d"}) {
+  %q = gem.get_weight @q : tensor<8x8x!gem.q<i8>>
+  %k = gem.get_weight @k : tensor<8x8x!gem.q<i4>>
+  %v = gem.get_weight @v : tensor<8x8xf16>
+  %g = gem.get_weight @g : tensor<8xf32>
+  %0 = gem.linear %x, %q, %g
+      : (tensor<?x8xf32, #gem.dims<n>>, tensor<8x8x!gem.q<i8>>, tensor<8xf32>)
+        -> tensor<?x8xf32, #gem.dims<n>> loc("q")
+  %1 = gem.linear %x, %k residual %x activation(gelu)
+      : (tensor<?x8xf32, #gem.dims<n>>, tensor<8x8x!gem.q<i4>>, tensor<?x8xf32, #gem.dims<n>>)
+        -> tensor<?x8xf32, #gem.dims<n>> loc("k")
+  %2 = gem.linear %x, %v
+      : (tensor<?x8xf32, #gem.dims<n>>, tensor<8x8xf16>) -> tensor<?x8xf32, #gem.dims<n>>
+  %3 = gem.layer_norm %1, %g, %g epsilon(0.0)
+      : tensor<?x8xf32, #gem.dims<n>>, tensor<8xf32>, tensor<8xf32>
+  %4 = gem.linear %3, %q
+      : (tensor<?x8xf32, #gem.dims<n>>, tensor<8x8x!gem.q<i8>>) -> tensor<?x8xf32, #gem.dims<n>>
+  %5 = gem.linear %3, %k
+      : (tensor<?x8xf32, #gem.dims<n>>, tensor<8x8x!gem.q<i4>>) -> tensor<?x8xf32, #gem.dims<n>>
+  return %0, %2, %4, %5 : tensor<?x8xf32, #gem.dims<n>>, tensor<?x8xf32, #gem.dims<n>>,
+      tensor<?x8xf32, #gem.dims<n>>, tensor<?x8xf32, #gem.dims<n>>
+}
+
+// -----
+
+// Tests that a layer norm gives its result in f32 too where something else reads it, here as
+// a residual, and that no layer norm quantizes for linears of f32 weights; and the classifier
+// of one token, whose row is left out.
+// CHECK-LABEL: module
+// CHECK: gemrt.submit cpu {
+// CHECK-NEXT: gemrt.call #gemrt.layer_norm_quantized<epsilon = 0.000000e+00 : f32> ins(%{{.*}}, %{{.*}}, %{{.*}}) outs(%[[Y:.*]], %[[TOKENS:.*]]) : {{.*}} -> (!gemrt.buffer<[1, 8], f32>, !gemrt.buffer<[1, 128], ui8>)
+// CHECK-NEXT: gemrt.call #gemrt.linear_quantized<activation = none> ins(%[[TOKENS]], %{{.*}}, %{{.*}}, %[[Y]]) outs(%[[H:.*]]) :
+// CHECK-NEXT: gemrt.call #gemrt.layer_norm<epsilon = 0.000000e+00 : f32> ins(%[[H]], %{{.*}}, %{{.*}}) outs(%[[Z:.*]]) :
+// CHECK-NEXT: gemrt.call #gemrt.linear<activation = none> ins(%[[Z]],
+// CHECK-NEXT: gemrt.call #gemrt.quantize_tokens ins(%{{.*}}) outs(%[[ROW:.*]]) :
+// CHECK-NEXT: gemrt.call #gemrt.linear_quantized<activation = none> ins(%[[ROW]], %{{.*}}, %{{.*}}, %{{.*}}) outs(%{{.*}}) : {{.*}} -> (!gemrt.buffer<[3], f32>)
+// CHECK-NEXT: }
+gem.weight @w dense<1.0> : tensor<8x8xf32> stored(tensor<8x8x!gem.q<i8>>) layout(panel_16)
+gem.weight @f dense<1.0> : tensor<8x8xf32> layout(panel_16)
+gem.weight @c dense<1.0> : tensor<3x8xf32> stored(tensor<3x8x!gem.q<i8>>) layout(panel_16)
+gem.weight @g dense<1.0> : tensor<8xf32>
+func.func @both(%x: tensor<1x8xf32> {gem.name = "x"}) -> (tensor<3xf32> {gem.name = "y"}) {
+  %w = gem.get_weight @w : tensor<8x8x!gem.q<i8>>
+  %f = gem.get_weight @f : tensor<8x8xf32>
+  %c = gem.get_weight @c : tensor<3x8x!gem.q<i8>>
+  %g = gem.get_weight @g : tensor<8xf32>
+  %0 = gem.layer_norm %x, %g, %g epsilon(0.0) : tensor<1x8xf32>, tensor<8xf32>, tensor<8xf32>
+  %1 = gem.linear %0, %w residual %0
+      : (tensor<1x8xf32>, tensor<8x8x!gem.q<i8>>, tensor<1x8xf32>) -> tensor<1x8xf32>
+  %2 = gem.layer_norm %1, %g, %g epsilon(0.0) : tensor<1x8xf32>, tensor<8xf32>, tensor<8xf32>
+  %3 = gem.linear %2, %f : (tensor<1x8xf32>, tensor<8x8xf32>) -> tensor<1x8xf32>
+  %4 = gem.classify %3, %c : (tensor<1x8xf32>, tensor<3x8x!gem.q<i8>>) -> tensor<3xf32>
+  return %4 : tensor<3xf32>
+}
+
+// -----
+
+// Tests embeddings of several tables, whose ids the map bounds, or else the rows of all; one
+// table with a map is looked up through it too.
+// CHECK-LABEL: module
+// CHECK: gemrt.constant @map in @weights dense<1> : tensor<20xui16> as !gemrt.constant<[20], ui16, row_major>
+// CHECK: gemrt.input "ids" range(0, 18)
+// CHECK: gemrt.input "mapped" range(0, 19)
+// CHECK: gemrt.input "other" range(0, 19)
+// CHECK-DAG: %[[MAP:.*]] = gemrt.get_constant @map
+// CHECK-DAG: %[[NONE:.*]] = gemrt.none
+// CHECK: gemrt.submit cpu {
+// CHECK-NEXT: gemrt.call #gemrt.embedding_blocks ins(%{{.*}}, %[[A:.*]], %[[B:.*]], %[[NONE]], %[[NONE]], %[[NONE]]) outs(%{{.*}}) : (!gemrt.buffer<[4], i32>, !gemrt.constant<[3, 8], !gem.q<i8>, row_major>, !gemrt.constant<[16, 8], !gem.q<i3, group = 32>, row_major>, !gemrt.none,
+// CHECK-NEXT: gemrt.call #gemrt.embedding_blocks ins(%{{.*}}, %[[A]], %[[B]], %[[NONE]], %[[NONE]], %[[MAP]])
+// CHECK-NEXT: gemrt.call #gemrt.embedding_blocks ins(%{{.*}}, %[[B]], %[[NONE]], %[[NONE]], %[[NONE]], %[[MAP]])
+// CHECK-NEXT: }
+gem.weight @a dense<1.0> : tensor<3x8xf32> stored(tensor<3x8x!gem.q<i8>>)
+gem.weight @b dense<1.0> : tensor<16x8xf32> stored(tensor<16x8x!gem.q<i3, group = 32>>)
+gem.weight @map dense<1> : tensor<20xui16>
+func.func @blocks(%ids: tensor<4xi32> {gem.name = "ids"}, %mapped: tensor<4xi32> {gem.name = "mapped"},
+                  %other: tensor<4xi32> {gem.name = "other"})
+    -> (tensor<4x8xf32> {gem.name = "x"}, tensor<4x8xf32> {gem.name = "y"},
+        tensor<4x8xf32> {gem.name = "z"}) {
+  %a = gem.get_weight @a : tensor<3x8x!gem.q<i8>>
+  %b = gem.get_weight @b : tensor<16x8x!gem.q<i3, group = 32>>
+  %map = gem.get_weight @map : tensor<20xui16>
+  %0 = gem.embedding %ids, %a, %b
+      : (tensor<4xi32>, tensor<3x8x!gem.q<i8>>, tensor<16x8x!gem.q<i3, group = 32>>)
+        -> tensor<4x8xf32>
+  %1 = gem.embedding %mapped, %a, %b map %map
+      : (tensor<4xi32>, tensor<3x8x!gem.q<i8>>, tensor<16x8x!gem.q<i3, group = 32>>,
+         tensor<20xui16>) -> tensor<4x8xf32>
+  %2 = gem.embedding %other, %b map %map
+      : (tensor<4xi32>, tensor<16x8x!gem.q<i3, group = 32>>, tensor<20xui16>) -> tensor<4x8xf32>
+  return %0, %1, %2 : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// -----
+
 // Tests that the pass must do nothing to the entry point's shape where there is nothing to
 // compute: inputs, and no calls.
 // CHECK-LABEL: module

@@ -123,6 +123,37 @@ func.func @one_get(%ids: tensor<4xi32>) -> tensor<4x16xf32> {
 
 // -----
 
+// Tests that quantized matrices are panels and quantized tables are not, codes that were
+// chosen too; and that codes that are read in both ways have a copy.
+// CHECK-LABEL: module
+// CHECK: gem.weight @a dense<1.000000e+00> : tensor<8x8xf32> stored(tensor<8x8x!gem.q<i4>>) layout(panel_16)
+// CHECK: gem.weight @b dense<0> : tensor<96xui8> stored(tensor<8x8x!gem.q<i8>>) layout(panel_16)
+// CHECK-DAG: gem.weight @[[PANELS:.*]] dense<0> : tensor<192xui8> stored(tensor<16x8x!gem.q<i8>>) layout(panel_16)
+// CHECK-DAG: gem.weight @[[ROWS:.*]] dense<0> : tensor<192xui8> stored(tensor<16x8x!gem.q<i8>>){{$}}
+// CHECK: gem.weight @map dense<1> : tensor<16xui16>{{$}}
+// CHECK-DAG: %[[TABLE:.*]] = gem.get_weight @[[ROWS]] : tensor<16x8x!gem.q<i8>>
+// CHECK-DAG: %[[MATRIX:.*]] = gem.get_weight @[[PANELS]] : tensor<16x8x!gem.q<i8>>
+// CHECK: gem.embedding %{{.*}}, %[[TABLE]] map
+// CHECK: gem.classify %{{.*}}, %[[MATRIX]] :
+gem.weight @a dense<1.0> : tensor<8x8xf32> stored(tensor<8x8x!gem.q<i4>>)
+gem.weight @b dense<0> : tensor<96xui8> stored(tensor<8x8x!gem.q<i8>>)
+gem.weight @table dense<0> : tensor<192xui8> stored(tensor<16x8x!gem.q<i8>>)
+gem.weight @map dense<1> : tensor<16xui16>
+func.func @quantized(%ids: tensor<1xi32>) -> tensor<16xf32> {
+  %table = gem.get_weight @table : tensor<16x8x!gem.q<i8>>
+  %map = gem.get_weight @map : tensor<16xui16>
+  %a = gem.get_weight @a : tensor<8x8x!gem.q<i4>>
+  %b = gem.get_weight @b : tensor<8x8x!gem.q<i8>>
+  %0 = gem.embedding %ids, %table map %map
+      : (tensor<1xi32>, tensor<16x8x!gem.q<i8>>, tensor<16xui16>) -> tensor<1x8xf32>
+  %1 = gem.linear %0, %a : (tensor<1x8xf32>, tensor<8x8x!gem.q<i4>>) -> tensor<1x8xf32>
+  %2 = gem.linear %1, %b : (tensor<1x8xf32>, tensor<8x8x!gem.q<i8>>) -> tensor<1x8xf32>
+  %3 = gem.classify %2, %table : (tensor<1x8xf32>, tensor<16x8x!gem.q<i8>>) -> tensor<16xf32>
+  return %3 : tensor<16xf32>
+}
+
+// -----
+
 // Tests that the pass must do nothing to a weight that nothing reads, or that is read as
 // a value and not as a weight.
 // CHECK-LABEL: module

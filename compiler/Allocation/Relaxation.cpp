@@ -15,7 +15,7 @@ namespace {
 constexpr double kTolerance = 1e-9;
 constexpr int kMaxIterations = 5000;
 /// Cost of a unit over a budget while no mixture that keeps it is known.
-constexpr double kBigPrice = 1e4;
+constexpr double kBigPrice = 1e8;
 
 enum class Kind { Worst, Slack, Excess, Choice };
 
@@ -171,7 +171,7 @@ Relaxation Simplex::solve() {
   std::fill_n(result.prices.begin(), numDomains, 1.0 / numDomains);
   start();
   std::vector<double> values(numRows), duals(numRows), direction(numRows);
-  std::vector<double> goodValues;
+  bool optimal = false;
   for (int iteration = 0; iteration < kMaxIterations && invert(); ++iteration) {
     double objective = 0;
     for (size_t i = 0; i < numRows; ++i) {
@@ -185,7 +185,6 @@ Relaxation Simplex::solve() {
       for (size_t i = 0; i < numRows; ++i)
         duals[row] += basis[i].cost * inverse[i * numRows + row];
     }
-    goodValues = values;
 
     // The column that enters: a slack or z of negative reduced cost, else a choice.
     Column entering;
@@ -226,8 +225,10 @@ Relaxation Simplex::solve() {
       reduced = entering.cost;
       for (size_t row = 0; row < numRows; ++row)
         reduced -= duals[row] * entering.rows[row];
-      if (reduced >= -kTolerance || objective - result.bound <= kTolerance * objective)
+      if (reduced >= -kTolerance || objective - result.bound <= kTolerance * objective) {
+        optimal = true;
         break;
+      }
     }
 
     size_t leaving = numRows;
@@ -250,14 +251,14 @@ Relaxation Simplex::solve() {
     basis[leaving] = std::move(entering);
   }
 
-  result.feasible = true;
   for (size_t i = 0; i < numRows; ++i) {
-    if (basis[i].kind == Kind::Excess && goodValues[i] > 1e-7)
+    if (basis[i].kind == Kind::Excess && values[i] > 1e-7 && optimal)
       result.feasible = false;
-    if (basis[i].kind != Kind::Choice || goodValues[i] <= 0)
+    if (basis[i].kind != Kind::Choice)
       continue;
+    // Without the optimum, the last column that entered has the share of the one that left.
     result.choices.push_back(basis[i].choice);
-    result.shares.push_back(goodValues[i]);
+    result.shares.push_back(std::max(values[i], 0.0));
   }
   return result;
 }

@@ -28,7 +28,7 @@ struct ScaledProblem {
 };
 
 struct Relaxation {
-  bool feasible = false;
+  bool feasible = true;      ///< False: not even mixtures keep the budgets.
   double bound = 0;           ///< No choice has a smaller objective.
   std::vector<double> prices; ///< Of a domain's loss (sum 1), then of a budget's cost; 0 or more.
   /// Whole choices, a candidate an item, that the optimum mixes; and with which shares.

@@ -55,11 +55,11 @@ OwningOpRef<ModuleOp> cloneForValues(ArrayRef<Value> values) {
 class Runner {
 public:
   absl::Status open(ModuleOp module, unsigned threads) {
-    if (auto written = writeHostBundle(module, threads, sink); !written.ok())
+    if (auto written = writeHostBundle(module, threads, scratch); !written.ok())
       return written.status();
     gem_error_t error;
     gem_bundle_t *bundlePtr = nullptr;
-    if (auto status = toStatus(gem_bundle_open_memory(sink.data().data(), sink.data().size(),
+    if (auto status = toStatus(gem_bundle_open_memory(scratch.data().data(), scratch.data().size(),
                                                       nullptr, &bundlePtr, &error),
                                error);
         !status.ok())
@@ -110,7 +110,7 @@ public:
   }
 
 private:
-  MemoryBundleSink sink;
+  ScratchBundle scratch;
   BundlePtr bundle;
   SessionPtr session;
   TokenizerPtr tokenizer;

@@ -15,9 +15,6 @@ using namespace gem;
 
 namespace {
 
-/// Sessions of up to this size are worth having one a thread.
-constexpr uint64_t kSmallSessionBytes = 64 << 20;
-
 /// log softmax, computed in f64.
 void logSoftmax(std::span<const float> logits, std::vector<double> &out) {
   double largest = *std::max_element(logits.begin(), logits.end());
@@ -108,7 +105,7 @@ absl::Status BundleRunner::start(const Options &options) {
   gem_session_info_t info{};
   info.struct_size = sizeof(info);
   gem_session_info(sessions.front().get(), &info);
-  if (info.session_bytes > kSmallSessionBytes && threads > 1) {
+  if (info.session_bytes > options.smallSessionBytes && threads > 1) {
     sessions.clear();
     return create(threads);
   }

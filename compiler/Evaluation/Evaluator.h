@@ -36,7 +36,9 @@ public:
   struct Options {
     unsigned threads = 1;
     uint32_t variant = 0;
-    std::string cpu; ///< The kernels' name (gem.h); empty: the runtime's choice.
+    std::string cpu = ""; ///< The kernels' name (gem.h); empty: the runtime's choice.
+    /// Of sessions up to this size there is one a thread.
+    uint64_t smallSessionBytes = 64 << 20;
   };
 
   static absl::StatusOr<std::unique_ptr<BundleRunner>> open(const std::string &path,

@@ -285,6 +285,8 @@ absl::Status Compiler::quantize() {
   quantizer.parameters = report.parameters;
   quantizer.threads = options.threads;
   quantizer.progress = options.progress;
+  if (!device.clusters.empty())
+    quantizer.latency = [this](ModuleOp copy) { return modelLatencyOf(copy); };
   absl::StatusOr<QuantizationSummary> summary = quantizeModel(*module, quantizer);
   if (!summary.ok())
     return summary.status();
@@ -298,6 +300,24 @@ absl::Status Compiler::quantize() {
   report.evaluation = quantization.evaluation;
   report.notes.insert(report.notes.end(), quantization.notes.begin(), quantization.notes.end());
   return absl::OkStatus();
+}
+
+/// The modelled seconds of a module in the gem dialect, formats decided.
+absl::StatusOr<double> Compiler::modelLatencyOf(ModuleOp copy) {
+  PassManager passes(&context);
+  passes.addPass(createAssignWeightFormatsPass());
+  findTarget("cpu")->buildPipeline(passes, device);
+  ErrorCollector errors(&context);
+  if (failed(passes.run(copy)))
+    return errors.toStatus("lowering the model for its latency failed");
+  for (auto program : copy.getOps<rt::ProgramOp>())
+    for (auto entry : program.getOps<rt::EntryOp>()) {
+      absl::StatusOr<ModelledLatency> latency = modelLatency(entry, device);
+      if (!latency.ok())
+        return latency.status();
+      return latency->seconds;
+    }
+  return absl::InternalError("the program has no entry");
 }
 
 /// The latency on the device; nothing where its profile does not say how fast it is.

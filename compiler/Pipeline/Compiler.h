@@ -62,6 +62,8 @@ public:
 
   mlir::ModuleOp getModule() { return *module; }
   CompileReport &getReport() { return report; }
+  /// The formats as a recipe, when options.quantization.saveRecipe asks for it.
+  const std::string &getRecipe() const { return quantization.recipe; }
   /// Every file that was read, for a depfile.
   const std::vector<std::string> &getInputFiles() const { return inputFiles; }
 
@@ -71,6 +73,7 @@ private:
   absl::Status fitCentroids();
   absl::Status quantize();
   absl::Status modelLatencyOfProgram();
+  absl::StatusOr<double> modelLatencyOf(mlir::ModuleOp copy);
   absl::Status runPasses(mlir::PassManager &passes);
   bool isF32() const;
   void addQuantization(TensorReport &tensor);

@@ -19,7 +19,7 @@ void gem::buildGraphPipeline(mlir::OpPassManager &passes) {
 }
 
 absl::StatusOr<gem::BundleSummary> gem::writeHostBundle(mlir::ModuleOp module, unsigned threads,
-                                                   MemoryBundleSink &sink) {
+                                                        ScratchBundle &bundle) {
   absl::StatusOr<DeviceProfile> device = findDevice("host");
   if (!device.ok())
     return device.status();
@@ -33,5 +33,10 @@ absl::StatusOr<gem::BundleSummary> gem::writeHostBundle(mlir::ModuleOp module, u
   BundleOptions options;
   options.producer = "calibration";
   options.threads = threads;
-  return writeBundle(module, *target, options, sink);
+  absl::StatusOr<BundleSummary> written = writeBundle(module, *target, options, bundle);
+  if (!written.ok())
+    return written.status();
+  if (absl::Status status = bundle.seal(); !status.ok())
+    return status;
+  return written;
 }

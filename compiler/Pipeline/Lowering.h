@@ -7,7 +7,7 @@
 #define GEM_COMPILER_PIPELINE_LOWERING_H
 
 #include "mlir/IR/BuiltinOps.h"
-#include "targets/Bundle/BundleWriter.h"
+#include "targets/Bundle/ScratchBundle.h"
 
 namespace mlir {
 class OpPassManager;
@@ -15,14 +15,14 @@ class OpPassManager;
 
 namespace gem {
 
-
 /// Appends the passes that every target shares and that change no value: fold, fuse, slice.
 void buildGraphPipeline(mlir::OpPassManager &passes);
 
-/// Lowers `module`, in the gem dialect, for the machine at hand and writes it to memory, to
-/// be run while compiling. Weights whose format is not decided are stored in f32. The module
+/// Lowers `module`, in the gem dialect, for the machine at hand and writes it where it can be
+/// run while compiling. Weights whose format is not decided are stored in f32. The module
 /// is left as its program; diagnostics go to its context.
-absl::StatusOr<BundleSummary> writeHostBundle(mlir::ModuleOp module, unsigned threads, MemoryBundleSink &sink);
+absl::StatusOr<BundleSummary> writeHostBundle(mlir::ModuleOp module, unsigned threads,
+                                              ScratchBundle &bundle);
 
 } // namespace gem
 

@@ -37,8 +37,7 @@ Candidate::build(ModuleOp module, const QuantizeStep &step,
     return status;
   ErrorCollector errors(module.getContext());
   auto candidate = std::make_unique<Candidate>();
-  absl::StatusOr<BundleSummary> written =
-      writeHostBundle(*copy, step.threads, candidate->sink);
+  absl::StatusOr<BundleSummary> written = writeHostBundle(*copy, step.threads, candidate->scratch);
   if (!written.ok())
     return absl::IsInternal(written.status())
                ? errors.toStatus(std::string(written.status().message()))
@@ -46,7 +45,7 @@ Candidate::build(ModuleOp module, const QuantizeStep &step,
   candidate->weightBytes = written->weightBytes;
   BundleRunner::Options options;
   options.threads = step.threads;
-  llvm::ArrayRef<char> data = candidate->sink.data();
+  llvm::ArrayRef<char> data = candidate->scratch.data();
   auto runner = BundleRunner::openMemory({data.data(), data.size()}, options);
   if (!runner.ok())
     return runner.status();

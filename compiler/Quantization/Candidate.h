@@ -11,7 +11,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "passes/Passes.h"
 #include "passes/Quantization/FormatPlan.h"
-#include "targets/Bundle/BundleWriter.h"
+#include "targets/Bundle/ScratchBundle.h"
 
 namespace gem {
 
@@ -34,16 +34,15 @@ absl::Status quantizeModule(mlir::ModuleOp module, const QuantizeStep &step,
 class Candidate {
 public:
   static absl::StatusOr<std::unique_ptr<Candidate>>
-  build(mlir::ModuleOp module, const QuantizeStep &step,
-        const quant::StatisticsSource *statistics);
+  build(mlir::ModuleOp module, const QuantizeStep &step, const quant::StatisticsSource *statistics);
 
   BundleRunner &getRunner() { return *runner; }
   /// Of the whole bundle, and of its weights.
-  uint64_t getBytes() const { return sink.data().size(); }
+  uint64_t getBytes() const { return scratch.data().size(); }
   uint64_t getWeightBytes() const { return weightBytes; }
 
 private:
-  MemoryBundleSink sink;
+  ScratchBundle scratch;
   uint64_t weightBytes = 0;
   std::unique_ptr<BundleRunner> runner;
 };

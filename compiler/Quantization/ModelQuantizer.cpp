@@ -5,12 +5,15 @@
 
 #include "compiler/Quantization/ModelQuantizer.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "compiler/Allocation/Allocator.h"
+#include "compiler/Allocation/Recipe.h"
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
+#include "compiler/Quantization/TableMetric.h"
 #include "dialects/Gem/Gem.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SetVector.h"
+#include <limits>
 
 using namespace mlir;
 using namespace gem;
@@ -42,6 +45,7 @@ DomainReport reportDomain(const Comparison &after, const ComparisonFigures &figu
   return out;
 }
 
+constexpr unsigned kTableParts = 8; // that a table's rows are measured in
 constexpr unsigned kMaxTableFormats = 4; // kMaxTables of the runtime's kernels
 
 class Quantizer {
@@ -57,6 +61,11 @@ public:
   }
 
 private:
+  /// What is known of weights' inputs and tables' readers; null when nothing is.
+  const quant::StatisticsSource *getSource() const {
+    return source ? static_cast<const quant::StatisticsSource *>(source.get()) : statistics.get();
+  }
+
   bool hasTexts() const { return !options.calibration.empty(); }
 
   void progress(const std::string &stage, uint64_t done, uint64_t total) const {
@@ -69,8 +78,7 @@ private:
     algorithm = options.algorithm;
     if (algorithm.empty())
       algorithm = hasTexts() || !options.statistics.empty() ? "gptq" : "rtn";
-    bool isHybrid = options.quantize == "hybrid" && options.recipe.empty();
-    if (isHybrid && !hasTexts())
+    if (needsTexts(options) && !hasTexts())
       return absl::InvalidArgumentError(
           "--quantize hybrid measures what each format costs on texts: give them with --calibrate "
           "FILE.jsonl");
@@ -98,11 +106,19 @@ private:
     }
     if (statistics)
       summary.provenance["calibration.hash"] = statistics->getInfo().calibrationHash;
-    UnitOptions unitOptions;
-    if (!isHybrid)
-      unitOptions.tableParts = 1;
-    units = findUnits(module, statistics ? statistics->tokenCounts() : std::vector<int64_t>(),
-                      unitOptions);
+    if (statistics)
+      for (const auto &[domain, counts] : statistics->tokenCounts()) {
+        tokenCounts.resize(std::max(tokenCounts.size(), counts.size()));
+        for (auto [sum, count] : llvm::zip(tokenCounts, counts))
+          sum += count;
+      }
+    if (algorithm == "gptq") {
+      auto metrics = findTableMetrics(module);
+      for (const auto &[name, metric] : metrics)
+        tables.insert(name);
+      source = std::make_unique<StatisticsWithTables>(statistics.get(), std::move(metrics));
+    }
+    units = findUnits(module);
     for (const QuantizationUnit &unit : units)
       summary.sourceTypes[unit.weight] = unit.sourceType;
     if (!hasTexts() && options.evaluation.empty())
@@ -150,8 +166,15 @@ private:
   //===--------------------------------------------------------------------===//
 
   absl::Status decideFormats() {
-    if (options.quantize == "hybrid")
-      return allocateFormats();
+    absl::Status status = !options.recipe.empty()        ? readFormats()
+                          : options.quantize == "hybrid" ? allocateFormats()
+                                                         : assignOneFormat();
+    if (status.ok() && !options.saveRecipe.empty())
+      saveFormats();
+    return status;
+  }
+
+  absl::Status assignOneFormat() {
     std::string name = options.quantize;
     if (name == "int4" || name == "int3" || name == "int2")
       name += "g32";
@@ -159,7 +182,8 @@ private:
     if (!format)
       return absl::InvalidArgumentError(
           absl::StrCat("--quantize: expected hybrid or a format such as f32, f16, int8, int4, "
-                       "int4g64 or int3, but got '", options.quantize, "'"));
+                       "int4g64 or int3, but got '",
+                       options.quantize, "'"));
     for (const QuantizationUnit &unit : units)
       formats.push_back(unit.kind == QuantizationUnit::Kind::Router && !format->isFloat()
                             ? quant::Format{}
@@ -167,15 +191,98 @@ private:
     return absl::OkStatus();
   }
 
+  /// The formats of a recipe.
+  absl::Status readFormats() {
+    absl::StatusOr<Recipe> recipe = readRecipe(options.recipe);
+    if (!recipe.ok())
+      return recipe.status();
+    summary.inputFiles.push_back(options.recipe);
+    std::string warning = compareRecipeModel(*recipe, modelName(), hashWeights(module));
+    if (!warning.empty())
+      summary.notes.push_back(warning);
+    std::vector<RecipeTensor> tensors;
+    for (const QuantizationUnit &unit : units)
+      tensors.push_back(
+          {unit.weight, unit.rows, unit.width, unit.kind == QuantizationUnit::Kind::Rows});
+    absl::StatusOr<std::vector<TensorRecipe>> applied = applyRecipe(*recipe, tensors);
+    if (!applied.ok())
+      return applied.status();
+    std::vector<QuantizationUnit> split;
+    for (auto [unit, tensor] : llvm::zip(units, *applied)) {
+      if (tensor.rows.empty()) {
+        split.push_back(unit);
+        formats.push_back(tensor.format);
+      } else {
+        std::vector<int64_t> counts;
+        for (const RowBlock &block : tensor.rows) {
+          counts.push_back(block.count);
+          formats.push_back(block.format);
+        }
+        llvm::append_range(split, splitTable(unit, counts, tokenCounts));
+      }
+      if (unit.kind == QuantizationUnit::Kind::Matrix && !tensor.format.isFloat())
+        algorithms[unit.weight] = tensor.algorithm;
+    }
+    units = std::move(split);
+    if (tooManyTableFormats())
+      return absl::InvalidArgumentError(absl::StrCat(options.recipe,
+                                                     ": expected the rows of a table in at most ",
+                                                     kMaxTableFormats, " formats, but got more"));
+    return absl::OkStatus();
+  }
+
+  /// The formats as a recipe, which the caller writes.
+  void saveFormats() {
+    Recipe recipe;
+    recipe.modelName = modelName();
+    recipe.modelHash = hashWeights(module);
+    for (auto [unit, format] : llvm::zip(units, formats)) {
+      if (recipe.entries.empty() || recipe.entries.back().name != unit.weight) {
+        RecipeEntry &entry = recipe.entries.emplace_back();
+        entry.name = unit.weight;
+        if (auto found = summary.predicted.find(unit.weight); found != summary.predicted.end())
+          entry.comment = absl::StrFormat("predicted to cost %.2g nats in domain %s",
+                                          found->second.first, found->second.second);
+        if (unit.kind == QuantizationUnit::Kind::Matrix && !format.isFloat()) {
+          entry.algorithm = algorithm;
+          entry.biasCorrect = options.biasCorrection && statistics;
+        }
+      }
+      RecipeEntry &entry = recipe.entries.back();
+      if (unit.name == unit.weight)
+        entry.format = format;
+      else if (!entry.rows.empty() && entry.rows.back().format == format)
+        entry.rows.back().count += unit.rows;
+      else
+        entry.rows.push_back({unit.rows, format});
+    }
+    summary.recipe = printRecipe(recipe);
+  }
+
+  std::string modelName() const {
+    auto info = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+    return info ? info.getAs<StringAttr>("name").str() : "";
+  }
+
   absl::Status allocateFormats() {
+    std::vector<QuantizationUnit> split;
+    for (const QuantizationUnit &unit : units) {
+      if (unit.kind == QuantizationUnit::Kind::Rows)
+        llvm::append_range(
+            split, splitTable(unit, frequencyParts(unit, tokenCounts, kTableParts), tokenCounts));
+      else
+        split.push_back(unit);
+    }
+    units = std::move(split);
     SensitivityOptions sensitivity;
     sensitivity.algorithm = algorithm;
+    sensitivity.tables = tables;
     sensitivity.biasCorrection = options.biasCorrection;
     sensitivity.threads = options.threads;
     sensitivity.progress = [&](uint64_t done, uint64_t total) {
       progress("measuring formats", done, total);
     };
-    auto losses = measureSensitivity(module, units, statistics.get(), baseline, texts, sensitivity);
+    auto losses = measureSensitivity(module, units, getSource(), baseline, texts, sensitivity);
     if (!losses.ok())
       return losses.status();
     smoothRareRows(*losses);
@@ -198,6 +305,9 @@ private:
         value = std::max(value, 0.0);
       problem.items[loss.unit].candidates.push_back(std::move(candidate));
     }
+    if (options.maxSeconds)
+      if (absl::Status status = addLatencies(problem); !status.ok())
+        return status;
     problem.maxBytes = options.maxBytes;
     if (options.maxBits) {
       // Of the weights alone: what else the file holds comes on top.
@@ -206,6 +316,44 @@ private:
       problem.maxBytes = std::min(problem.maxBytes.value_or(bytes), bytes);
     }
     return solve(problem);
+  }
+
+  /// The modelled seconds of each candidate: what the whole program takes more than with the
+  /// fastest format of the same weight.
+  absl::Status addLatencies(AllocationProblem &problem) {
+    if (!options.latency)
+      return absl::InvalidArgumentError(
+          "--max-latency needs a device whose profile says how fast it is: see --list-devices");
+    auto model = [&](const std::vector<quant::Format> &formats) {
+      OwningOpRef<ModuleOp> copy = module.clone();
+      QuantizeStep step;
+      step.plan = makePlan(units, formats);
+      absl::Status status = quantizeModule(*copy, step, nullptr);
+      return status.ok() ? options.latency(*copy) : absl::StatusOr<double>(status);
+    };
+    std::vector<quant::Format> original(units.size());
+    absl::StatusOr<double> base = model(original);
+    if (!base.ok())
+      return base.status();
+    problem.fixedSeconds = *base;
+    for (size_t unit = 0; unit < units.size(); ++unit) {
+      double fastest = std::numeric_limits<double>::infinity();
+      for (AllocationCandidate &candidate : problem.items[unit].candidates) {
+        std::vector<quant::Format> formats = original;
+        formats[unit] = *quant::Format::parse(candidate.format);
+        absl::StatusOr<double> seconds = model(formats);
+        if (!seconds.ok())
+          return seconds.status();
+        candidate.seconds = *seconds - *base;
+        fastest = std::min(fastest, candidate.seconds);
+      }
+      for (AllocationCandidate &candidate : problem.items[unit].candidates)
+        candidate.seconds -= fastest;
+      problem.fixedSeconds += fastest;
+    }
+    problem.fixedSeconds = std::max(problem.fixedSeconds, 0.0);
+    problem.maxSeconds = options.maxSeconds;
+    return absl::OkStatus();
   }
 
   /// Solves, and again with a tighter budget until the file that comes out keeps it.
@@ -235,6 +383,19 @@ private:
       if (budget && (*candidate)->getBytes() > *budget) {
         *problem.maxBytes -= (*candidate)->getBytes() - *budget + 64;
         continue;
+      }
+      if (options.maxSeconds) {
+        OwningOpRef<ModuleOp> copy = module.clone();
+        if (absl::Status status = quantizeModule(*copy, step, nullptr); !status.ok())
+          return status;
+        absl::StatusOr<double> seconds = options.latency(*copy);
+        if (!seconds.ok())
+          return seconds.status();
+        if (*seconds > *options.maxSeconds) {
+          *problem.maxSeconds -= (*seconds - *options.maxSeconds) * 1.01 + 1e-9;
+          continue;
+        }
+        usedSeconds = *seconds;
       }
       report(problem, *allocation, budget, (*candidate)->getBytes());
       return absl::OkStatus();
@@ -283,6 +444,8 @@ private:
     out.recipe = "hybrid";
     out.budgetBytes = budget.value_or(0);
     out.usedBytes = used;
+    out.budgetSeconds = options.maxSeconds.value_or(0);
+    out.usedSeconds = usedSeconds;
     out.gap = allocation.gap;
     out.worstLoss = allocation.worstLoss;
     out.meanLoss = allocation.meanLoss;
@@ -307,13 +470,16 @@ private:
     step.threads = options.threads;
     size_t matrices = 0, done = 0;
     for (auto [unit, format] : llvm::zip(units, formats))
-      if (unit.kind == QuantizationUnit::Kind::Matrix && !format.isFloat()) {
+      if ((unit.kind == QuantizationUnit::Kind::Matrix || tables.count(unit.weight)) &&
+          !format.isFloat()) {
         // Round-to-nearest is done while the bundle is written.
         if (algorithm != "rtn" || step.biasCorrection)
           step.algorithms[unit.weight] = algorithm;
+        if (auto own = algorithms.find(unit.weight); own != algorithms.end())
+          step.algorithms[unit.weight] = own->second;
         ++matrices;
       }
-    return quantizeModule(module, step, statistics.get(), [&](const QuantizedWeight &weight) {
+    return quantizeModule(module, step, getSource(), [&](const QuantizedWeight &weight) {
       summary.weights[weight.name] = weight;
       progress("quantizing", ++done, matrices);
     });
@@ -371,18 +537,16 @@ private:
     bool isHeldOut = after.heldOut.has_value();
     const Comparison &shown = isHeldOut ? *after.heldOut : *after.calibration;
     auto &before = isHeldOut ? flipsBefore.heldOut : flipsBefore.calibration;
-    summary.evaluation =
-        makeEvaluationReport(isHeldOut ? options.evaluation : options.calibration, shown,
-                             before ? &*before : nullptr);
+    summary.evaluation = makeEvaluationReport(isHeldOut ? options.evaluation : options.calibration,
+                                              shown, before ? &*before : nullptr);
     const ComparisonFigures &all = (after.calibration ? *after.calibration : shown).all;
     double flips = std::max(all.routedFlipShare(), all.clusterFlipShare());
     if (shown.hasRouting && options.maxRouteFlips && flips > *options.maxRouteFlips)
-      return absl::FailedPreconditionError(
-          absl::StrCat("--max-route-flips: expected at most ", *options.maxRouteFlips * 100,
-                       " % of tokens to be routed otherwise than by the f32 model, but got ",
-                       all.routedFlipShare() * 100, " % (routed) and ",
-                       all.clusterFlipShare() * 100,
-                       " % (cluster) on the calibration texts; allow more bytes or more flips"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "--max-route-flips: expected at most ", *options.maxRouteFlips * 100,
+          " % of tokens to be routed otherwise than by the f32 model, but got ",
+          all.routedFlipShare() * 100, " % (routed) and ", all.clusterFlipShare() * 100,
+          " % (cluster) on the calibration texts; allow more bytes or more flips"));
     return absl::OkStatus();
   }
 
@@ -391,9 +555,14 @@ private:
   QuantizationSummary summary;
   std::string algorithm;
   std::unique_ptr<quant::StatisticsFile> statistics;
+  std::set<std::string> tables; ///< That have a metric.
+  std::unique_ptr<StatisticsWithTables> source;
   std::vector<QuantizationUnit> units;
   std::vector<quant::Format> formats; ///< By unit.
+  std::vector<int64_t> tokenCounts;   ///< In the calibration texts, by id; may be empty.
+  std::map<std::string, std::string> algorithms; ///< A recipe's, by weight.
   OwningOpRef<ModuleOp> originalModule;
+  double usedSeconds = 0; ///< Modelled, of the allocation.
   uint64_t originalBytes = 0, originalWeightBytes = 0;
   TokenizedTexts texts, heldOutTexts;
   Baseline baseline, heldOutBaseline;

@@ -6,9 +6,9 @@
 #ifndef GEM_COMPILER_QUANTIZATION_MODELQUANTIZER_H
 #define GEM_COMPILER_QUANTIZATION_MODELQUANTIZER_H
 
+#include "compiler/Calibration/StatisticsFile.h"
 #include "compiler/Quantization/Sensitivity.h"
 #include "compiler/Report/CompileReport.h"
-#include "compiler/Calibration/StatisticsFile.h"
 #include <functional>
 #include <map>
 #include <optional>
@@ -48,6 +48,7 @@ struct QuantizationSummary {
   std::vector<std::string> inputFiles;             ///< That were read.
   std::map<std::string, std::string> provenance;
   std::vector<std::string> notes;
+  std::string recipe; ///< The formats as a file (Recipe.h), when saveRecipe asks for it.
 };
 
 /// Quantizes `module` in place: in the gem dialect, its graph final, no format decided.

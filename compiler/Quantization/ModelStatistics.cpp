@@ -180,11 +180,14 @@ private:
 std::string gem::hashWeights(ModuleOp module) {
   llvm::BLAKE3 hasher;
   for (auto weight : module.getOps<WeightOp>()) {
-    std::string head = absl::StrCat(weight.getSymName().str(), "\n", [&] {
-      std::string type;
-      llvm::raw_string_ostream(type) << weight.getValue().getType();
-      return type;
-    }(), "\n");
+    std::string head = absl::StrCat(
+        weight.getSymName().str(), "\n",
+        [&] {
+          std::string type;
+          llvm::raw_string_ostream(type) << weight.getValue().getType();
+          return type;
+        }(),
+        "\n");
     hasher.update(head);
     ArrayRef<char> data = getRawData(weight.getValue());
     hasher.update(StringRef(data.data(), data.size()));

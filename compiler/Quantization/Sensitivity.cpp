@@ -27,47 +27,62 @@ std::string elementName(Type type) {
   return text;
 }
 
-/// Splits an embedding table by how often its rows are looked up.
-void addTable(const QuantizationUnit &table, const std::vector<int64_t> &counts, unsigned parts,
-              std::vector<QuantizationUnit> &units) {
-  std::vector<int32_t> order(table.rows);
-  std::iota(order.begin(), order.end(), 0);
-  auto count = [&](int32_t id) {
-    return id < static_cast<int64_t>(counts.size()) ? counts[id] : int64_t(0);
-  };
-  llvm::stable_sort(order, [&](int32_t a, int32_t b) { return count(a) > count(b); });
-  // Frequencies fall like 1 / rank, so parts grow: each is as large as all before it.
-  // Nothing is known of rows without an occurrence, so they share one part.
-  std::vector<int64_t> ends;
-  int64_t seen = llvm::count_if(order, [&](int32_t id) { return count(id) > 0; });
-  for (int64_t end = seen; end > 0 && ends.size() + 1 < parts; end /= 2)
-    ends.insert(ends.begin(), end);
-  if (ends.empty() || ends.back() < table.rows)
-    ends.push_back(table.rows);
-  // A map holds 16 bits.
-  if (parts == 1 || counts.empty() || table.rows > 65536)
-    ends = {table.rows};
-  int64_t begin = 0;
-  for (int64_t end : ends) {
-    QuantizationUnit part = table;
-    part.kind = Kind::Rows;
-    part.ids.assign(order.begin() + begin, order.begin() + end);
-    llvm::sort(part.ids);
-    for (int32_t id : part.ids)
-      part.occurrences += static_cast<double>(count(id));
-    part.rows = end - begin;
-    if (ends.size() > 1)
-      part.name = absl::StrCat(table.weight, " (rows ", begin, " to ", end - 1, " by frequency)");
-    units.push_back(std::move(part));
-    begin = end;
-  }
-}
-
 } // namespace
 
-std::vector<QuantizationUnit> gem::findUnits(ModuleOp module,
-                                             const std::vector<int64_t> &tokenCounts,
-                                             const UnitOptions &options) {
+static int64_t countOf(const std::vector<int64_t> &tokenCounts, int32_t id) {
+  return id < static_cast<int64_t>(tokenCounts.size()) ? tokenCounts[id] : 0;
+}
+
+std::vector<int64_t> gem::frequencyParts(const QuantizationUnit &table,
+                                         const std::vector<int64_t> &tokenCounts, unsigned parts) {
+  int64_t seen = 0;
+  for (int64_t id = 0; id < table.rows; ++id)
+    seen += countOf(tokenCounts, id) > 0;
+  if (parts <= 1 || seen == 0 || table.rows > 65536)
+    return {table.rows};
+  // Ends of the parts: half of the rows that are looked up, half of those, ...
+  std::vector<int64_t> ends;
+  for (int64_t end = seen; end > 0 && ends.size() + 1 < parts; end /= 2)
+    ends.insert(ends.begin(), end);
+  if (ends.back() < table.rows)
+    ends.push_back(table.rows);
+  std::vector<int64_t> counts;
+  int64_t begin = 0;
+  for (int64_t end : ends) {
+    counts.push_back(end - begin);
+    begin = end;
+  }
+  return counts;
+}
+
+std::vector<QuantizationUnit> gem::splitTable(const QuantizationUnit &table,
+                                              const std::vector<int64_t> &counts,
+                                              const std::vector<int64_t> &tokenCounts) {
+  std::vector<int32_t> order(table.rows);
+  std::iota(order.begin(), order.end(), 0);
+  llvm::stable_sort(order, [&](int32_t a, int32_t b) {
+    return countOf(tokenCounts, a) > countOf(tokenCounts, b);
+  });
+  std::vector<QuantizationUnit> parts;
+  int64_t begin = 0;
+  for (int64_t count : counts) {
+    QuantizationUnit part = table;
+    part.ids.assign(order.begin() + begin, order.begin() + begin + count);
+    llvm::sort(part.ids);
+    part.occurrences = 0;
+    for (int32_t id : part.ids)
+      part.occurrences += static_cast<double>(countOf(tokenCounts, id));
+    part.rows = count;
+    if (counts.size() > 1)
+      part.name =
+          absl::StrCat(table.weight, " (rows ", begin, " to ", begin + count - 1, " by frequency)");
+    parts.push_back(std::move(part));
+    begin += count;
+  }
+  return parts;
+}
+
+std::vector<QuantizationUnit> gem::findUnits(ModuleOp module) {
   SymbolTable symbols(module);
   std::vector<QuantizationUnit> units;
   llvm::StringSet<> found;
@@ -86,13 +101,14 @@ std::vector<QuantizationUnit> gem::findUnits(ModuleOp module,
         unit.width = type.getDimSize(1);
         unit.sourceType =
             elementName(cast<RankedTensorType>(weight.getValue().getType()).getElementType());
-        if (use.kind == WeightUseKind::Table && isa<EmbeddingOp>(user)) {
-          addTable(unit, tokenCounts, options.tableParts, units);
-          continue;
+        if (use.kind == WeightUseKind::Table)
+          unit.kind = isa<EmbeddingOp>(user) ? Kind::Rows : Kind::Positions;
+        else
+          unit.kind = use.kind == WeightUseKind::Matrix ? Kind::Matrix : Kind::Router;
+        if (unit.kind == Kind::Rows) {
+          unit.ids.resize(unit.rows);
+          std::iota(unit.ids.begin(), unit.ids.end(), 0);
         }
-        unit.kind = use.kind == WeightUseKind::Matrix  ? Kind::Matrix
-                    : use.kind == WeightUseKind::Table ? Kind::Positions
-                                                       : Kind::Router;
         units.push_back(std::move(unit));
       }
     });
@@ -169,7 +185,7 @@ gem::measureSensitivity(ModuleOp module, const std::vector<QuantizationUnit> &un
     std::vector<quant::Format> formats(units.size());
     formats[loss.unit] = loss.format;
     step.plan = makePlan(units, formats);
-    if (unit.kind == Kind::Matrix) {
+    if (unit.kind == Kind::Matrix || options.tables.count(unit.weight)) {
       step.algorithms[unit.weight] = options.algorithm;
       step.biasCorrection = options.biasCorrection;
     }

@@ -8,6 +8,7 @@
 
 #include "compiler/Quantization/Candidate.h"
 #include <functional>
+#include <set>
 
 namespace gem {
 
@@ -26,17 +27,21 @@ struct QuantizationUnit {
   uint64_t bytes(const quant::Format &format) const;
 };
 
-struct UnitOptions {
-  /// Parts that an embedding table is split into by frequency, each with a format of its
-  /// own; 1 keeps it whole.
-  unsigned tableParts = 8;
-};
+/// The units of `module`: every matrix, table and router weight that an entry point reads,
+/// tables whole.
+std::vector<QuantizationUnit> findUnits(mlir::ModuleOp module);
 
-/// The units of `module`: every matrix, table and router weight that an entry point reads.
-/// `tokenCounts` (by id; may be empty) orders the rows of embedding tables.
-std::vector<QuantizationUnit> findUnits(mlir::ModuleOp module,
-                                        const std::vector<int64_t> &tokenCounts,
-                                        const UnitOptions &options);
+/// `table` in parts of `counts` rows each (together all of them), the most frequent rows
+/// first: by `tokenCounts` (by id; may be empty), of equals the lower id.
+std::vector<QuantizationUnit> splitTable(const QuantizationUnit &table,
+                                         const std::vector<int64_t> &counts,
+                                         const std::vector<int64_t> &tokenCounts);
+
+/// Sizes for at most `parts` parts that halve in frequency: each has as many rows as all
+/// before it, and the rows that no text looks up are the last. One part where nothing is
+/// known or a map of 16 bits would not do.
+std::vector<int64_t> frequencyParts(const QuantizationUnit &table,
+                                    const std::vector<int64_t> &tokenCounts, unsigned parts);
 
 /// The formats worth trying for a unit, the most precise first.
 std::vector<quant::Format> candidateFormats(const QuantizationUnit &unit);
@@ -54,7 +59,8 @@ struct UnitLoss {
 };
 
 struct SensitivityOptions {
-  std::string algorithm = "rtn"; ///< For matrices.
+  std::string algorithm = "rtn"; ///< For matrices, and for the tables in `tables`.
+  std::set<std::string> tables;  ///< That have statistics (TableMetric.h).
   bool biasCorrection = false;
   unsigned threads = 1;
   std::function<void(uint64_t done, uint64_t total)> progress;

@@ -77,12 +77,12 @@ private:
       const DomainReport &all = evaluation->overall;
       if (all.agreement)
         card(
-            "Answers as in f32", formatPercent(all.agreement),
+            "Agreement", formatPercent(all.agreement),
             absl::StrCat("KL ", formatNats(all.divergence), ", ", formatPlural(all.texts, "text")));
     }
     if (report.latency)
-      card("Latency, modelled", formatSeconds(report.latency->seconds),
-           absl::StrCat(formatPlural(report.latency->tokens, "token"), ", ",
+      card("Latency", formatSeconds(report.latency->seconds),
+           absl::StrCat("modelled, ", formatPlural(report.latency->tokens, "token"), ", ",
                         formatPlural(report.latency->threads, "thread")));
     const MemoryReport &memory = report.memory;
     if (memory.sessionBytes)
@@ -94,9 +94,10 @@ private:
            absl::StrCat(formatFixed(memory.ratio(), 2), " × the lower bound"));
     card("Work", formatMagnitude(report.macs.total()),
          absl::StrCat("multiply-accumulates at ", formatPlural(report.sequence, "token")));
-    card(
-        "Parameters", formatMagnitude(report.parameters),
-        absl::StrCat(formatPlural(report.numLayers, "layer"), ", hidden size ", report.hiddenSize));
+    if (!report.evaluation || !report.latency) // else a row is full
+      card("Parameters", formatMagnitude(report.parameters),
+           absl::StrCat(formatPlural(report.numLayers, "layer"), ", hidden size ",
+                        report.hiddenSize));
     if (report.deviceMemoryLimit) {
       double share = static_cast<double>(report.fileBytes + memory.arenaBytes) /
                      static_cast<double>(report.deviceMemoryLimit);

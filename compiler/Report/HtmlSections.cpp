@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace gem::report {
 
@@ -287,7 +288,7 @@ std::string htmlOfLatency(const CompileReport &report) {
   for (size_t i = 0; i < totals.size(); ++i) {
     const KernelTotal &total = totals[i];
     std::string color = absl::StrCat("k", std::min<size_t>(i, 7));
-    std::string label = breakable(total.kernel);
+    std::string label = escapeHtml(total.kernel);
     if (!total.format.empty())
       absl::StrAppend(&label, " <span class=\"soft\">", escapeHtml(total.format), "</span>");
     absl::StrAppend(&out, "<tr><th scope=\"row\">", dotted(color, label), "</th><td class=\"bar\">",
@@ -345,6 +346,11 @@ struct TensorColumns {
   int64_t largest = 1;
 };
 
+/// Without its unit, which the column's title has.
+std::string decibels(const std::optional<double> &value) {
+  return value && std::isfinite(*value) ? absl::StrFormat("%.1f", *value) : "";
+}
+
 std::string rowOfTensor(const TensorReport &tensor, const TensorColumns &columns) {
   std::string format = escapeHtml(tensor.format);
   if (!tensor.sourceType.empty() && tensor.sourceType != tensor.format)
@@ -370,9 +376,8 @@ std::string rowOfTensor(const TensorReport &tensor, const TensorColumns &columns
     std::string title = absl::StrCat("of the weights ", formatDecibels(tensor.snr),
                                      ", of the layer's outputs ", formatDecibels(tensor.outputSnr));
     absl::StrAppend(&out, "<td class=\"num\" title=\"", escapeHtml(title), "\">",
-                    tensor.snr ? absl::StrFormat("%.1f", *tensor.snr) : "", "</td>",
-                    "<td class=\"num wide\">",
-                    tensor.outputSnr ? absl::StrFormat("%.1f", *tensor.outputSnr) : "", "</td>");
+                    decibels(tensor.snr), "</td>", "<td class=\"num wide\">",
+                    decibels(tensor.outputSnr), "</td>");
   }
   if (columns.hasLoss)
     absl::StrAppend(&out, "<td class=\"num wide\" title=\"", escapeHtml(tensor.predictedDomain),

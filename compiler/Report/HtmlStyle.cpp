@@ -47,7 +47,7 @@ code, .name { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu San
 .name { font-size: 0.84rem; overflow-wrap: anywhere; }
 .num { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.75rem; margin: 1.5rem 0 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.75rem, 1fr)); gap: 0.75rem; margin: 1.5rem 0 0; }
 .card { padding: 0.9rem 1rem 1rem; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--card); }
 .card dt { color: var(--soft); font-size: 0.85rem; }
 .card dd { margin: 0; font-size: 1.6rem; line-height: 1.3; font-weight: 650; letter-spacing: -0.02em; white-space: nowrap; }
@@ -73,12 +73,13 @@ code, .name { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu San
 .bars thead th.bar { padding-right: 0; }
 .bars thead th.share { padding-left: 1rem; padding-right: 0; }
 .bars tr.all th, .bars tr.all td { font-weight: 650; padding-bottom: 0.45rem; }
-.twin td.bar { width: 34%; min-width: 3.5rem; }
+.bars th.name { min-width: 20rem; }
+.twin td.bar, .twin th.bar { width: 30%; min-width: 4rem; padding-left: 1.25rem; }
 h3 { margin: 1.75rem 0 0.4rem; font-size: 1rem; }
 .note { margin-top: 1rem; font-size: 0.9rem; }
-.chart { display: block; overflow: hidden; }
+.chart { display: block; overflow: visible; }
 .chart .track { fill: var(--track); }
-.chart.whole { height: 1.75rem; margin: 1rem 0; border-radius: 0.4rem; background: var(--track); }
+.chart.whole { overflow: hidden; height: 1.75rem; margin: 1rem 0; border-radius: 0.4rem; background: var(--track); }
 .chart.whole rect { stroke: var(--bg); stroke-width: 1px; }
 .chart .axis { stroke: var(--line); stroke-width: 2px; }
 .chart .span { stroke: var(--c3); stroke-width: 2px; opacity: 0.45; }
@@ -139,7 +140,10 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .bars .share { display: none; }
   .panels { grid-template-columns: 1fr; gap: 1.25rem; }
   .panel .bars th { min-width: 5.5rem; white-space: nowrap; }
-  .twin th { min-width: 4.5rem !important; }
+  .bars th.name { min-width: 9.5rem; font-size: 0.75rem; }
+  .bars thead th { min-width: 0; }
+  .twin th { min-width: 0; padding-right: 0; }
+  .twin td.bar, .twin th.bar { min-width: 2.5rem; padding-left: 0.6rem; }
   .bars th { padding-right: 0.6rem; white-space: normal; min-width: 8.8rem; line-height: 1.25; }
   .bars td { padding-left: 0.6rem; }
   .map { grid-template-rows: 16rem auto; }

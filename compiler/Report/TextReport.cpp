@@ -135,10 +135,10 @@ private:
       return;
     const EvaluationReport &evaluation = *report.evaluation;
     heading("Against f32");
-    const std::vector<int> widths = {22, -7, -9, -7, -12, -12};
+    const std::vector<int> widths = {21, -7, -9, -7, -12, -12};
     header({"domain", "texts", "agree", "KL", "accuracy f32", "accuracy"}, widths);
     for (const DomainReport *domain : rowsOf(evaluation))
-      out += row({cut(nameOf(evaluation, *domain), 22), formatCount(domain->texts),
+      out += row({cut(nameOf(evaluation, *domain), 21), formatCount(domain->texts),
                   formatPercent(domain->agreement), formatNats(domain->divergence),
                   formatPercent(domain->accuracyF32), formatPercent(domain->accuracy)},
                  widths);

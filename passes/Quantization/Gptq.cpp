@@ -5,6 +5,7 @@
 
 #include "passes/Quantization/Gptq.h"
 #include "absl/strings/str_cat.h"
+#include "dialects/Gem/HalfFloat.h"
 #include "passes/Quantization/Cholesky.h"
 #include "passes/Quantization/Parallel.h"
 #include "passes/Quantization/QuantizerSupport.h"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <numeric>
 
+using namespace gem;
 using namespace gem::quant;
 
 namespace {
@@ -28,6 +30,7 @@ struct Feedback {
   std::vector<int64_t> order; ///< The column at each position.
   std::vector<float> factors; ///< [width, width], j < i: U_ji / U_ii.
   std::vector<float> pivots;  ///< U_ii^2, by column.
+  float damping = 0;          ///< What H has more on its diagonal than the statistics.
 };
 
 class Gptq final : public WeightQuantizer {
@@ -58,6 +61,9 @@ public:
       for (int64_t part = first; part < last; ++part)
         quantizeRows(weight, part * kRows, std::min(weight.rows, (part + 1) * kRows), *feedback,
                      search, matrix);
+      for (int64_t part = first; part < last && options.sweeps > 0; ++part)
+        polishRows(weight, part * kRows, std::min(weight.rows, (part + 1) * kRows),
+                   statistics->gram.data(), feedback->damping, matrix);
     });
     return matrix;
   }
@@ -88,6 +94,7 @@ private:
           factor[i * n + j] = gram[row + feedback.order[n - 1 - j]];
         factor[i * n + i] += damping * mean;
       }
+      feedback.damping = static_cast<float>(damping * mean);
       isPositive = factorizeCholesky(factor.data(), n, threads);
     }
     if (!isPositive)
@@ -148,6 +155,90 @@ private:
         }
       }
     }
+  }
+
+  /// Coordinate descent on e H e^T of each row, with `slopes` = e H kept up to date.
+  void polishRows(const WeightView &weight, int64_t first, int64_t last, const float *gram,
+                  float damping, QuantizedMatrix &matrix) const {
+    const int64_t n = weight.width, count = last - first;
+    std::vector<float> errors(count * n), slopes(count * n);
+    for (int64_t r = 0; r < count; ++r) {
+      float *error = errors.data() + r * n;
+      matrix.dequantizeRow(first + r, error);
+      for (int64_t k = 0; k < n; ++k) {
+        error[k] = weight.data[(first + r) * n + k] - error[k];
+        slopes[r * n + k] = damping * error[k];
+      }
+    }
+    multiplyAdd(slopes.data(), n, errors.data(), n, gram, n, count, n, n);
+    for (int sweep = 0; sweep < options.sweeps; ++sweep) {
+      for (int64_t r = 0; r < count; ++r)
+        chooseCodesAgain(first + r, gram, damping, slopes.data() + r * n, matrix);
+      for (int64_t group = 0; group < matrix.groups(); ++group)
+        chooseGroupScalesAgain(group, first, last, gram, damping, slopes.data(), matrix);
+    }
+  }
+
+  void chooseCodesAgain(int64_t row, const float *gram, float damping, float *slopes,
+                        QuantizedMatrix &matrix) const {
+    const int64_t n = matrix.width;
+    const float minimum = static_cast<float>(matrix.format.minimum());
+    const float maximum = static_cast<float>(matrix.format.maximum());
+    for (int64_t k = 0; k < n; ++k) {
+      const float scale = matrix.scaleAt(row, k), curvature = gram[k * n + k] + damping;
+      if (!(scale > 0) || !(curvature > 0))
+        continue;
+      int8_t &code = matrix.codes[row * n + k];
+      float next = static_cast<float>(code) + slopes[k] / curvature / scale;
+      next = std::clamp(next, minimum, maximum);
+      next = (next + kRounder) - kRounder;
+      if (next == static_cast<float>(code))
+        continue;
+      const float step = scale * (next - static_cast<float>(code));
+      for (int64_t j = 0; j < n; ++j)
+        slopes[j] -= step * gram[k * n + j];
+      slopes[k] -= step * damping;
+      code = static_cast<int8_t>(static_cast<int32_t>(next));
+    }
+  }
+
+  /// For all rows at once: the products are what takes the time.
+  void chooseGroupScalesAgain(int64_t group, int64_t first, int64_t last, const float *gram,
+                              float damping, float *slopes, QuantizedMatrix &matrix) const {
+    const int64_t n = matrix.width, column = group * matrix.format.group, rows = last - first;
+    const int64_t size = std::min(matrix.format.group, n - column);
+    std::vector<float> codes(rows * size), products(rows * size);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < size; ++i) {
+        codes[r * size + i] = matrix.codes[(first + r) * n + column + i];
+        products[r * size + i] = damping * codes[r * size + i];
+      }
+    multiplyAdd(products.data(), size, codes.data(), size, gram + column * n + column, n, rows,
+                size, size);
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t row = first + r, index = row * matrix.groups() + group;
+      float *code = codes.data() + r * size;
+      double slope = 0, curvature = 0;
+      for (int64_t i = 0; i < size; ++i) {
+        slope += static_cast<double>(slopes[r * n + column + i]) * code[i];
+        curvature += static_cast<double>(products[r * size + i]) * code[i];
+      }
+      const float scale = matrix.scaleAt(row, column);
+      const float ideal = curvature > 0 ? scale + static_cast<float>(slope / curvature) : 0;
+      if (scale > 0 && ideal > 0) {
+        if (matrix.format.scales == Scales::kF16Group)
+          matrix.halfScales[index] = floatToHalf(std::min(ideal, 65504.0f));
+        else
+          matrix.ratios[index] =
+              static_cast<uint8_t>(std::max(1, nearestCode(ideal, matrix.rowScales[row], 0, 255)));
+      }
+      const float step = matrix.scaleAt(row, column) - scale;
+      for (int64_t i = 0; i < size; ++i) {
+        code[i] *= -step; // from here on: what the errors change by
+        slopes[r * n + column + i] += damping * code[i];
+      }
+    }
+    multiplyAdd(slopes, n, codes.data(), size, gram + column * n, n, rows, n, size);
   }
 
   /// Adding and subtracting rounds to an integer, halves to even.

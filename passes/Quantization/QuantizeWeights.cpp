@@ -26,13 +26,14 @@ struct QuantizeWeights : gem::impl::QuantizeWeightsPassBase<QuantizeWeights> {
       : QuantizeWeightsPassBase(std::move(options)), context(std::move(context)) {}
 
   void runOnOperation() override {
-    // The linears that read each matrix; tables have no input that could be correlated.
+    // What reads each matrix or table.
     llvm::StringMap<SmallVector<Operation *>> readers;
     for (auto function : getOperation().getOps<func::FuncOp>())
       function.walk([&](WeightUserOpInterface user) {
         for (WeightUse use : user.getWeightUses())
           if (auto get = user->getOperand(use.operandIndex).getDefiningOp<GetWeightOp>())
-            if (use.kind == WeightUseKind::Matrix)
+            if (use.kind == WeightUseKind::Matrix ||
+                (use.kind == WeightUseKind::Table && hasTableAlgorithm(get.getWeight())))
               readers[get.getWeight()].push_back(user);
       });
     SmallVector<WeightOp> weights;
@@ -47,11 +48,23 @@ struct QuantizeWeights : gem::impl::QuantizeWeightsPassBase<QuantizeWeights> {
   }
 
 private:
+  /// The algorithm named for a weight, or for the table that it is a part of; or empty.
+  StringRef ownAlgorithm(StringRef name) const {
+    if (!context.algorithms)
+      return {};
+    auto own = context.algorithms->find(name);
+    if (own == context.algorithms->end())
+      own = context.algorithms->find(name.rsplit('.').first);
+    return own == context.algorithms->end() ? StringRef() : StringRef(own->second);
+  }
+
+  /// Tables are rounded while the bundle is written, unless an algorithm is named for them.
+  bool hasTableAlgorithm(StringRef name) const { return !ownAlgorithm(name).empty(); }
+
   LogicalResult quantize(WeightOp weight, ArrayRef<Operation *> readers) {
-    std::string name = algorithm;
-    if (context.algorithms)
-      if (auto own = context.algorithms->find(weight.getSymName()); own != context.algorithms->end())
-        name = own->second;
+    std::string name = ownAlgorithm(weight.getSymName()).str();
+    if (name.empty())
+      name = algorithm;
     absl::StatusOr<std::unique_ptr<quant::WeightQuantizer>> made = quant::makeQuantizer(name);
     if (!made.ok())
       return weight.emitOpError() << std::string(made.status().message());
@@ -59,13 +72,16 @@ private:
     auto type = cast<RankedTensorType>(weight.getValue().getType());
     std::vector<float> values(type.getNumElements());
     readAsF32(weight.getValue(), 0, type.getNumElements(), values.data());
-    quant::WeightView view{values.data(), type.getDimSize(0), type.getDimSize(1), false};
+    bool isTable =
+        llvm::any_of(readers, [](Operation *op) { return isa<EmbeddingOp, AddPositionOp>(op); });
+    quant::WeightView view{values.data(), type.getDimSize(0), type.getDimSize(1), isTable};
     quant::Format format = *getFormat(weight.getWeightType().getElementType());
 
     quant::InputStatistics loaded;
     const quant::InputStatistics *known = nullptr;
     if (context.statistics) {
-      absl::StatusOr<quant::InputStatistics> found = context.statistics->load(weight.getSymName().str());
+      absl::StatusOr<quant::InputStatistics> found =
+          context.statistics->load(weight.getSymName().str());
       if (found.ok()) {
         loaded = *std::move(found);
         known = &loaded;

@@ -45,10 +45,11 @@ int ToInt(const Enum& value) {
   return number;
 }
 
-// Opens with `open(bundle)`, into memory from the options' allocator.
-template <typename Open>
-gem_status_t OpenBundle(const gem_bundle_options_t* options, gem_bundle_t** out_bundle,
-                        gem_error_t* error, Open open) {
+// Opens the file at `path` or, when that is null, the bytes at `data`, into memory
+// from the options' allocator.
+gem_status_t OpenBundle(const char* path, const void* data, size_t size,
+                        const gem_bundle_options_t* options, gem_bundle_t** out_bundle,
+                        gem_error_t* error) {
   gem_bundle_options_t resolved;
   gem_bundle_options_init(&resolved);
   gem_status_t status = ReadOptions(options, &resolved, error);
@@ -75,7 +76,9 @@ gem_status_t OpenBundle(const gem_bundle_options_t* options, gem_bundle_t** out_
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a bundle");
   }
   auto* bundle = new (place) gem_bundle_t(allocator);
-  status = open(bundle, resolved);
+  status = path != nullptr
+               ? bundle->Open(path, resolved.load_mode, resolved.hash_check, error)
+               : bundle->OpenMemory(data, size, resolved.load_mode, resolved.hash_check, error);
   if (status != GEM_STATUS_OK) {
     gem_bundle_close(bundle);
     return status;
@@ -130,10 +133,7 @@ gem_status_t gem_bundle_open(const char* path, const gem_bundle_options_t* optio
   if (out_bundle == nullptr) return NullArgument(out_error, "out_bundle");
   *out_bundle = nullptr;
   if (path == nullptr) return NullArgument(out_error, "path");
-  return OpenBundle(options, out_bundle, out_error,
-                    [&](gem_bundle_t* bundle, const gem_bundle_options_t& resolved) {
-                      return bundle->Open(path, resolved.load_mode, resolved.hash_check, out_error);
-                    });
+  return OpenBundle(path, nullptr, 0, options, out_bundle, out_error);
 }
 
 gem_status_t gem_bundle_open_memory(const void* data, size_t size,
@@ -142,11 +142,7 @@ gem_status_t gem_bundle_open_memory(const void* data, size_t size,
   if (out_bundle == nullptr) return NullArgument(out_error, "out_bundle");
   *out_bundle = nullptr;
   if (data == nullptr) return NullArgument(out_error, "data");
-  return OpenBundle(options, out_bundle, out_error,
-                    [&](gem_bundle_t* bundle, const gem_bundle_options_t& resolved) {
-                      return bundle->OpenMemory(data, size, resolved.load_mode, resolved.hash_check,
-                                                out_error);
-                    });
+  return OpenBundle(nullptr, data, size, options, out_bundle, out_error);
 }
 
 void gem_bundle_close(gem_bundle_t* bundle) {

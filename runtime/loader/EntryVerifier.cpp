@@ -137,42 +137,43 @@ bool EntryVerifier::VerifyBindings(const Tables<schema::Binding>& bindings, bool
   uint32_t roles_seen = 0;
   for (uint32_t i = 0; i < bindings.size(); ++i) {
     const schema::Binding& binding = *bindings.Get(i);
-    const char* name = binding.name()->c_str();
+    char where[80];
+    snprintf(where, sizeof(where), "%s %u ('%.48s')", side, i, binding.name()->c_str());
     if (binding.buffer() >= entry_->buffers()->size()) {
-      return Refuse("%s %u ('%.48s'): buffer: expected less than %u, but got %u", side, i, name,
+      return Refuse("%s: buffer: expected less than %u, but got %u", where,
                     entry_->buffers()->size(), binding.buffer());
     }
     if (binding.role() > Role::MAX) {
-      return Refuse("%s %u ('%.48s'): role: expected 0 to %u, but got %u", side, i, name,
+      return Refuse("%s: role: expected 0 to %u, but got %u", where,
                     static_cast<unsigned>(Role::MAX), static_cast<unsigned>(binding.role()));
     }
     const schema::Buffer& buffer = *entry_->buffers()->Get(binding.buffer());
-    if (!VerifyRole(binding, buffer, inputs, i)) return false;
+    if (!VerifyRole(binding, buffer, inputs, where)) return false;
     if (binding.role() != Role::NONE && binding.role() != Role::ACTIVATION) {
       const uint32_t bit = 1u << static_cast<unsigned>(binding.role());
       if (roles_seen & bit) {
-        return Refuse("%s %u ('%.48s'): role: expected at most one %s, but got a second", side, i,
-                      name, schema::EnumNameRole(binding.role()));
+        return Refuse("%s: role: expected at most one %s, but got a second", where,
+                      schema::EnumNameRole(binding.role()));
       }
       roles_seen |= bit;
     }
     if (inputs && buffer.element_type() == ElementType::I32) {
       if (binding.minimum() > binding.maximum()) {
-        return Refuse("%s %u ('%.48s'): minimum: expected at most the maximum %d, but got %d", side,
-                      i, name, binding.maximum(), binding.minimum());
+        return Refuse("%s: minimum: expected at most the maximum %d, but got %d", where,
+                      binding.maximum(), binding.minimum());
       }
     } else if (binding.minimum() != 0 || binding.maximum() != 0) {
       return Refuse(
-          "%s %u ('%.48s'): minimum, maximum: expected 0, since only i32 inputs have a "
+          "%s: minimum, maximum: expected 0, since only i32 inputs have a "
           "range, but got %d, %d",
-          side, i, name, binding.minimum(), binding.maximum());
+          where, binding.minimum(), binding.maximum());
     }
   }
   return true;
 }
 
 bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buffer& buffer,
-                               bool inputs, uint32_t index) {
+                               bool inputs, const char* where) {
   struct Rule {
     Role role;
     bool input, output;
@@ -193,7 +194,6 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
   };
   const Rule& rule = kRules[static_cast<unsigned>(binding.role())];
   const char* side = inputs ? "input" : "output";
-  const char* name = binding.name()->c_str();
   const Dims& shape = *buffer.shape();
   const schema::Dim& first = *shape.Get(0);
   const auto is_constant = [](const schema::Dim& dim) { return dim.kind() == DimKind::CONSTANT; };
@@ -205,15 +205,15 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
     ok = is_constant(first) && first.value() == 1;
   }
   if (!ok) {
-    return Refuse("%s %u ('%.48s'): role: expected %s for %s, but got an %s %s of rank %u", side,
-                  index, name, rule.text, schema::EnumNameRole(binding.role()),
-                  Name(buffer.element_type()), side, shape.size());
+    return Refuse("%s: role: expected %s for %s, but got an %s %s of rank %u", where, rule.text,
+                  schema::EnumNameRole(binding.role()), Name(buffer.element_type()), side,
+                  shape.size());
   }
   switch (binding.role()) {
     case Role::TOKEN_IDS:
       if (binding.minimum() < 0) {
-        return Refuse("%s %u ('%.48s'): minimum: expected at least 0 for TOKEN_IDS, but got %d",
-                      side, index, name, binding.minimum());
+        return Refuse("%s: minimum: expected at least 0 for TOKEN_IDS, but got %d", where,
+                      binding.minimum());
       }
       break;
     case Role::TOKEN_COUNT: {
@@ -226,17 +226,17 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
       }
       if (tokens == nullptr) {
         return Refuse(
-            "%s %u ('%.48s'): role: expected an input with role TOKEN_IDS beside "
+            "%s: role: expected an input with role TOKEN_IDS beside "
             "TOKEN_COUNT, but got none",
-            side, index, name);
+            where);
       }
       if (binding.minimum() < 1) {
-        return Refuse("%s %u ('%.48s'): minimum: expected at least 1 for TOKEN_COUNT, but got %d",
-                      side, index, name, binding.minimum());
+        return Refuse("%s: minimum: expected at least 1 for TOKEN_COUNT, but got %d", where,
+                      binding.minimum());
       }
       if (binding.maximum() > 0 && static_cast<uint32_t>(binding.maximum()) > Maximum(*tokens)) {
-        return Refuse("%s %u ('%.48s'): maximum: expected at most the %u tokens, but got %d", side,
-                      index, name, Maximum(*tokens), binding.maximum());
+        return Refuse("%s: maximum: expected at most the %u tokens, but got %d", where,
+                      Maximum(*tokens), binding.maximum());
       }
       break;
     }
@@ -244,9 +244,9 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
       if (SizeOf(bundle_.model()->labels()) != 0 &&
           bundle_.model()->labels()->size() != first.value()) {
         return Refuse(
-            "%s %u ('%.48s'): expected one logit for each of the model's %u labels, but "
+            "%s: expected one logit for each of the model's %u labels, but "
             "got %u",
-            side, index, name, bundle_.model()->labels()->size(), first.value());
+            where, bundle_.model()->labels()->size(), first.value());
       }
       break;
     default:

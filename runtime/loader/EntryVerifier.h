@@ -47,7 +47,7 @@ class EntryVerifier : public VerifierBase {
   bool VerifyBuffers();
   bool VerifyBindings(const Tables<schema::Binding>& bindings, bool inputs);
   bool VerifyRole(const schema::Binding& binding, const schema::Buffer& buffer, bool inputs,
-                  uint32_t index);
+                  const char* where);
   bool VerifyInputsDisjoint();
   bool VerifySymbolsAreBound();
   bool VerifyOutputs();

@@ -24,6 +24,17 @@ struct FileCloser {
   ~FileCloser() { close(file); }
 };
 
+// Asks for huge pages for memory that is not touched yet. A kernel may refuse, and does
+// where it has none: then nothing changes.
+void AdviseHugePages(uint8_t* data, size_t size) {
+#ifdef MADV_HUGEPAGE
+  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + kHugePage - 1) & ~(kHugePage - 1);
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + size) & ~(kHugePage - 1);
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
 }  // namespace
 
 FileData::~FileData() {
@@ -76,6 +87,7 @@ gem_status_t FileData::Read(int file, const char* path, size_t size, Memory* mem
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "%s: no memory for a copy of its %zu bytes", path,
                 size);
   }
+  AdviseHugePages(copy_.data(), size);
   size_t done = 0;
   while (done < size) {
     // Some systems refuse to read 2 GiB and more at once.
@@ -103,6 +115,7 @@ gem_status_t FileData::OpenMemory(const void* data, size_t size, gem_load_mode_t
       return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a copy of the bundle's %zu bytes",
                   size);
     }
+    AdviseHugePages(copy_.data(), size);
     if (size != 0) memcpy(copy_.data(), data, size);
     data_ = copy_.data();
   } else {

@@ -13,6 +13,12 @@
 namespace gem {
 
 // Owns what it holds; at least 64-byte aligned.
+//
+// Pages, measured on 110 MB of weights that two threads read (Linux 6.18, ext4, EPYC):
+// mapped 32 GB/s, since the page cache has large folios; MADV_HUGEPAGE, MADV_WILLNEED
+// and MAP_POPULATE change nothing but when pages are touched, so a map gets no advice.
+// A copy on 4 KiB pages 26 to 28 GB/s; on huge pages, which copies ask for, 32 to 33
+// (one thread 18 to 22, and 29 to 30).
 class FileData {
  public:
   FileData() = default;

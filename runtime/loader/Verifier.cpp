@@ -49,43 +49,44 @@ bool Verifier::VerifySegments(uint64_t program_end) {
   uint64_t end = program_end;
   for (uint32_t i = 0; i < segments.size(); ++i) {
     const schema::Segment& segment = *segments.Get(i);
-    const char* name = segment.name()->c_str();
+    char where[80];
+    snprintf(where, sizeof(where), "segment %u ('%.48s')", i, segment.name()->c_str());
     const auto kind = segment.kind();
     if (kind != schema::SegmentKind::WEIGHTS && kind != schema::SegmentKind::TOKENIZER) {
-      return Refuse("segment %u ('%.48s'): kind: expected 1 (WEIGHTS) or 2 (TOKENIZER), but got %u",
-                    i, name, static_cast<unsigned>(kind));
+      return Refuse("%s: kind: expected 1 (WEIGHTS) or 2 (TOKENIZER), but got %u", where,
+                    static_cast<unsigned>(kind));
     }
     if (segment.hash_algorithm() != schema::HashAlgorithm::BLAKE3) {
-      return Refuse("segment %u ('%.48s'): hash_algorithm: expected 1 (BLAKE3), but got %u", i,
-                    name, static_cast<unsigned>(segment.hash_algorithm()));
+      return Refuse("%s: hash_algorithm: expected 1 (BLAKE3), but got %u", where,
+                    static_cast<unsigned>(segment.hash_algorithm()));
     }
     if (segment.hash()->size() != kHashSize) {
-      return Refuse("segment %u ('%.48s'): hash: expected %zu bytes, but got %u", i, name,
-                    kHashSize, segment.hash()->size());
+      return Refuse("%s: hash: expected %zu bytes, but got %u", where, kHashSize,
+                    segment.hash()->size());
     }
     // The end never passes the file's size, so neither this nor AlignUp overflows.
     const uint64_t length = segment.length();
     if (length == 0 || length > file_size - end) {
       return Refuse(
-          "segment %u ('%.48s'): length: expected 1 to the %llu bytes that the file has "
+          "%s: length: expected 1 to the %llu bytes that the file has "
           "left, but got %llu",
-          i, name, static_cast<unsigned long long>(file_size - end),
+          where, static_cast<unsigned long long>(file_size - end),
           static_cast<unsigned long long>(length));
     }
     const uint64_t offset = SegmentOffset(end, length);
     if (segment.offset() != offset) {
       return Refuse(
-          "segment %u ('%.48s'): offset: expected %llu, the next multiple of %llu, but "
+          "%s: offset: expected %llu, the next multiple of %llu, but "
           "got %llu",
-          i, name, static_cast<unsigned long long>(offset),
+          where, static_cast<unsigned long long>(offset),
           static_cast<unsigned long long>(SegmentAlignment(length)),
           static_cast<unsigned long long>(segment.offset()));
     }
     if (offset > file_size || length > file_size - offset) {
       return Refuse(
-          "segment %u ('%.48s'): length: expected its end within the file of %llu bytes, "
+          "%s: length: expected its end within the file of %llu bytes, "
           "but got offset %llu and length %llu",
-          i, name, static_cast<unsigned long long>(file_size),
+          where, static_cast<unsigned long long>(file_size),
           static_cast<unsigned long long>(offset), static_cast<unsigned long long>(length));
     }
     end = offset + length;

@@ -8,9 +8,9 @@
 
 #include "absl/status/statusor.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "targets/Target.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include "targets/Target.h"
 #include <cstdint>
 #include <string>
 

@@ -302,15 +302,18 @@ void BenchAttention(benchmark::State& state, const CpuKernels& kernels, uint32_t
     routed[i] = i % 2;
     cluster[i] = static_cast<int32_t>(i % 7);
   }
+  std::vector<uint32_t> workspace(ScarWorkspaceSize(queries, keys) / sizeof(uint32_t));
   const ScarAttentionArgs args = {
       {q.data(), k.data(), v.data(), y.data(), queries, keys, heads, head_dim, 0.125f},
       routed.data(),
       cluster.data(),
       0,
       ScarPredicate::kEither,
-      false};
+      false,
+      workspace.data()};
   Measure(state, kernels, 4.0 * queries * keys * static_cast<double>(width), [&] {
     if (scar) {
+      PlanScarAttention(args);
       kernels.scar_attention(args, 0, heads * queries);
     } else {
       kernels.attention(args.attention, 0, heads * queries);

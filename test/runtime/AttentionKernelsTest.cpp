@@ -12,6 +12,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test/runtime/KernelsTesting.h"
@@ -208,7 +209,9 @@ TEST_P(AttentionKernelsTest, TakesLargeScores) {
   for (const float scale : {100.0f, 1e30f}) {
     AttentionCase test(9, 200, 2, 64, 3, scale);
     const std::string dense = test.Run(kernels());
-    if (scale < 1e30f) ASSERT_NO_FATAL_FAILURE(test.Check(dense));
+    if (scale < 1e30f) {
+      ASSERT_NO_FATAL_FAILURE(test.Check(dense));
+    }
     EXPECT_EQ(dense, test.Run(*FindCpuKernels("scalar")));
     test = AttentionCase(200, 200, 2, 64, 3, scale).Route(ScarPredicate::kEither, false, 5, 1);
     const std::string scar = test.Run(kernels());
@@ -327,7 +330,7 @@ TEST_P(AttentionKernelsTest, SlicesGiveTheSameBits) {
       AttentionCase all(150, 150, 2, 20, seed, 0.25f);
       all.Route(predicate, causal, 12, seed, 2);
       const std::string expected = all.Run(kernels());
-      for (const auto [first, count] : {std::pair{0u, 1u}, {149u, 1u}, {60u, 30u}}) {
+      for (const auto& [first, count] : {std::pair{0u, 1u}, {149u, 1u}, {60u, 30u}}) {
         AttentionCase slice = all;
         slice.first_query = first;
         slice.queries = count;

@@ -368,6 +368,27 @@ TEST(FileTest, MapAndCopyGiveTheSame) {
   }
 }
 
+// Large enough for huge pages, which the advice may or may not bring.
+TEST(FileTest, LargeCopiesAreWhole) {
+  Bytes bytes((5 << 20) + 77);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 2654435761u >> 13);
+  const TemporaryFile file(bytes);
+  const AlignedBytes aligned(bytes);
+  Memory memory(DefaultAllocator());
+  gem_error_t error;
+  {
+    FileData from_file, from_memory;
+    ASSERT_EQ(from_file.Open(file.path(), GEM_LOAD_COPY, &memory, &error), GEM_STATUS_OK);
+    ASSERT_EQ(from_memory.OpenMemory(aligned.data(), bytes.size(), GEM_LOAD_COPY, &memory, &error),
+              GEM_STATUS_OK);
+    for (const FileData* data : {&from_file, &from_memory}) {
+      ASSERT_EQ(data->bytes().size(), bytes.size());
+      EXPECT_EQ(memcmp(data->bytes().data(), bytes.data(), bytes.size()), 0);
+    }
+  }
+  EXPECT_EQ(memory.bytes(), 0u);
+}
+
 TEST(FileTest, CopiedMemoryMayChange) {
   AlignedBytes bytes(TinyBundle());
   gem_bundle_options_t options;

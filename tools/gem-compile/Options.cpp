@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "tools/gem-compile/Options.h"
-#include "passes/Quantization/WeightQuantizer.h"
 #include "compiler/Checkpoint/ModelSource.h"
+#include "passes/Quantization/WeightQuantizer.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include <CLI/CLI.hpp>
@@ -55,9 +55,9 @@ static std::optional<uint64_t> parseSize(std::string text) {
   }
   std::string unit = text.substr(end);
   unit.erase(std::remove(unit.begin(), unit.end(), ' '), unit.end());
-  const std::map<std::string, double> units = {{"", 1},      {"B", 1},         {"kB", 1e3},
-                                               {"KB", 1e3},  {"MB", 1e6},      {"GB", 1e9},
-                                               {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+  const std::map<std::string, double> units = {
+      {"", 1},     {"B", 1},      {"kB", 1e3},      {"KB", 1e3},        {"MB", 1e6},
+      {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
   auto found = units.find(unit);
   if (found == units.end() || !(number > 0) || number * found->second > 1e15)
     return std::nullopt;
@@ -171,7 +171,9 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
        .usage = "[options] MODEL -o OUT",
        .examples = {"gem-compile examples/gem-tiny -o tiny.gemb --sequence 64",
                     "gem-compile gem.pth --calibrate texts.jsonl --device raspberry-pi-4 -o "
-                    "pi4.gemb"}},
+                    "pi4.gemb",
+                    "gem-compile gem --quantize hybrid --max-size 6MB --calibrate texts.jsonl "
+                    "--evaluate held-out.jsonl -o gem.gemb"}},
       &options.common);
   std::vector<std::string> settings;
   options.threads = std::max(1u, std::thread::hardware_concurrency());
@@ -188,6 +190,9 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
 
   app.add_option("-o,--output", options.output, "where to write; - is standard output")
       ->type_name("OUT")
+      ->group("Output");
+  app.add_flag("--dry-run", options.dryRun,
+               "write no bundle: print its size, its modelled latency and the formats")
       ->group("Output");
   app.add_option("--report", options.report,
                  "also write the report; .json, .html, .md or .txt by the name")
@@ -255,7 +260,11 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
     tools::Error(kTool, "no MODEL given; see gem-compile --help");
     return tools::kExitUsage;
   }
-  if (options.output.empty()) {
+  if (options.dryRun && (options.emit != Emit::Bundle || !options.depfile.empty())) {
+    tools::Error(kTool, "--dry-run writes no bundle: --emit and --depfile do not go with it");
+    return tools::kExitUsage;
+  }
+  if (options.output.empty() && !options.dryRun) {
     if (options.emit == Emit::Bundle) {
       tools::Error(kTool, "no output given: say where to write with -o OUT");
       return tools::kExitUsage;

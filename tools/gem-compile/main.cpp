@@ -111,6 +111,12 @@ absl::Status checkBundle(gem_status_t status, gem_bundle_t *bundle, const gem_er
                              error.message);
 }
 
+/// A bundle that goes nowhere: to know its size.
+class CountingSink final : public BundleSink {
+public:
+  absl::Status write(uint64_t, llvm::ArrayRef<char>) override { return absl::OkStatus(); }
+};
+
 absl::Status writeBundleTo(Compiler &compiler, tools::OutputFile &file) {
   gem_error_t error{};
   gem_bundle_t *bundle = nullptr;
@@ -211,14 +217,15 @@ int run(const Options &options) {
       return fail(std::string(kind.status().message()), tools::kExitUsage);
     reportKind = *kind;
   }
-  if (options.output == "-" && options.emit == Emit::Bundle && tools::IsTerminal(STDOUT_FILENO))
+  if (options.output == "-" && !options.dryRun && options.emit == Emit::Bundle &&
+      tools::IsTerminal(STDOUT_FILENO))
     return fail("a bundle is not written to a terminal; give a file with -o OUT",
                 tools::kExitUsage);
 
   // Known before the work: a place that cannot be written to.
   std::string error;
   tools::OutputFile output;
-  if (!output.Open(options.output, &error))
+  if (!options.dryRun && !output.Open(options.output, &error))
     return fail(error);
 
   StageProgress progress(!options.common.quiet);
@@ -246,7 +253,10 @@ int run(const Options &options) {
   absl::Status status = compiler.import();
   if (status.ok() && options.emit != Emit::Gem)
     status = compiler.lower();
-  if (status.ok())
+  if (status.ok() && options.dryRun) {
+    CountingSink sink;
+    status = compiler.write(sink);
+  } else if (status.ok())
     status = options.emit == Emit::Bundle ? writeBundleTo(compiler, output)
                                           : writeModuleTo(compiler.getModule(), options, output);
   progress.finish();
@@ -256,16 +266,20 @@ int run(const Options &options) {
   }
 
   CompileReport &report = compiler.getReport();
-  report.outputPath = options.output;
+  report.outputPath = options.dryRun ? "" : options.output;
   // The report and the depfile belong to the bundle: without them it is not there either.
-  tools::OutputFile reportFile, depfile;
+  tools::OutputFile reportFile, depfile, recipeFile;
   if (!options.report.empty() && (!reportFile.Open(options.report, &error) ||
                                   !reportFile.Write(renderReport(report, reportKind), &error)))
     return fail(error);
   if (!options.depfile.empty() && (!depfile.Open(options.depfile, &error) ||
                                    !depfile.Write(depfileOf(options, compiler), &error)))
     return fail(error);
-  for (tools::OutputFile *file : {&output, &reportFile, &depfile})
+  const std::string &recipePath = options.quantization.saveRecipe;
+  if (!recipePath.empty() &&
+      (!recipeFile.Open(recipePath, &error) || !recipeFile.Write(compiler.getRecipe(), &error)))
+    return fail(error);
+  for (tools::OutputFile *file : {&output, &reportFile, &depfile, &recipeFile})
     if (file->is_open() && !file->Commit(&error))
       return fail(error);
 
@@ -273,8 +287,10 @@ int run(const Options &options) {
     return tools::kExitOk;
   // What goes to standard output goes alone.
   int fd = options.output == "-" || options.report == "-" ? STDERR_FILENO : STDOUT_FILENO;
-  std::string text = renderReport(report, ReportKind::Text, options.common.verbose,
-                                  tools::UseColor(fd, options.common.color));
+  // Whoever asks what a compilation would give wants to see the formats.
+  std::string text =
+      renderReport(report, ReportKind::Text, options.common.verbose || options.dryRun,
+                   tools::UseColor(fd, options.common.color));
   if (fd == STDOUT_FILENO ? !tools::WriteToStdout(text, &error) : !tools::WriteAll(fd, text))
     return fail(error);
   return tools::kExitOk;

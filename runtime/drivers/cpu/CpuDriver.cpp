@@ -578,43 +578,43 @@ ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& ope
   return result;
 }
 
+// The map of an EMBEDDING_BLOCKS command that has one, else null.
+ResolvedOperand* MapOf(const CpuCommand& command) {
+  if (command.source->kernel() != Kernel::EMBEDDING_BLOCKS) return nullptr;
+  // Operands lie in the state, which is being made.
+  auto* map = const_cast<ResolvedOperand*>(&command.inputs[kEmbeddingBlocksMap]);
+  return map->data != nullptr ? map : nullptr;
+}
+
 // Copies the maps of EMBEDDING_BLOCKS, whose entries index memory, and looks at the
 // copies: nobody who changes a mapped file changes what was checked.
 gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
   size_t total = 0;
-  const auto for_each_map = [&](auto function) {
-    for (CpuCommand& command : state->commands) {
-      if (command.source->kernel() != Kernel::EMBEDDING_BLOCKS) continue;
-      // Operands lie in the state, which is being made.
-      auto& map = const_cast<ResolvedOperand&>(command.inputs[kEmbeddingBlocksMap]);
-      if (map.data != nullptr && !function(command, map)) return false;
-    }
-    return true;
-  };
-  for_each_map([&](CpuCommand&, ResolvedOperand& map) {
-    total += map.dims[0].value();
-    return true;
-  });
+  for (const CpuCommand& command : state->commands) {
+    if (const ResolvedOperand* map = MapOf(command)) total += map->dims[0].value();
+  }
   if (!state->maps.AllocateUninitialized(state->memory, total)) {
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for maps of %zu tokens",
                 total);
   }
   uint16_t* next = state->maps.data();
-  const bool good = for_each_map([&](CpuCommand& command, ResolvedOperand& map) {
-    const uint32_t entries = map.dims[0].value();
-    memcpy(next, map.data, entries * sizeof(uint16_t));
-    map.data = next;
+  for (const CpuCommand& command : state->commands) {
+    ResolvedOperand* map = MapOf(command);
+    if (map == nullptr) continue;
+    const uint32_t entries = map->dims[0].value();
+    memcpy(next, map->data, entries * sizeof(uint16_t));
+    map->data = next;
     next += entries;
     uint64_t rows = 0;
     for (unsigned i = 1; i <= kMaxTables; ++i) {
       if (command.inputs[i].data != nullptr) rows += command.inputs[i].dims[0].value();
     }
-    return FirstNotBelow(static_cast<const uint8_t*>(map.data), entries, rows) == entries;
-  });
-  if (good) return GEM_STATUS_OK;
-  return Fail(error, GEM_STATUS_CORRUPT,
-              "CPU driver: expected an embedding's map as it was when the bundle was opened, but "
-              "the file has changed");
+    if (FirstNotBelow(static_cast<const uint8_t*>(map->data), entries, rows) == entries) continue;
+    return Fail(error, GEM_STATUS_CORRUPT,
+                "CPU driver: expected an embedding's map as it was when the bundle was opened, but "
+                "the file has changed");
+  }
+  return GEM_STATUS_OK;
 }
 
 // Takes what the largest SCAR_ATTENTION needs: commands run one after the other.

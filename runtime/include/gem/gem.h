@@ -96,7 +96,9 @@ typedef enum gem_load_mode_t {
    * truncated nor rewritten while the bundle is open; replacing it by rename is
    * safe. */
   GEM_LOAD_MAP = 0,
-  /* Reads the file into memory, which later changes of it cannot reach. */
+  /* Reads the file into memory, which later changes of it cannot reach. Whole 2 MiB
+   * of it are advised to be huge pages where the system has them (madvise), which
+   * makes reading weights faster; loading takes longer than mapping. */
   GEM_LOAD_COPY = 1,
 } gem_load_mode_t;
 

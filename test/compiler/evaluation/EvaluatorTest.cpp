@@ -202,6 +202,10 @@ TEST_F(EvaluatorTest, AgreesWithAPlainComputation) {
 TEST_F(EvaluatorTest, GivesTheSameBitsForAnyNumberOfThreads) {
   auto one = open(*rough), three = open(*rough, 3);
   EXPECT_EQ(three->getNumSessions(), 3u);
+  auto shared =
+      BundleRunner::openMemory(bytesOf(*rough), {.threads = 3, .smallSessionBytes = 1000});
+  ASSERT_TRUE(shared.ok());
+  EXPECT_EQ((*shared)->getNumSessions(), 1u);
   auto texts = one->tokenize(sampleTexts());
   ASSERT_TRUE(texts.ok());
   auto first = open(*exact, 2);
@@ -215,8 +219,10 @@ TEST_F(EvaluatorTest, GivesTheSameBitsForAnyNumberOfThreads) {
   ASSERT_TRUE(baseline.ok());
   EXPECT_EQ(calls, 40u);
   auto a = compare(*one, *baseline, *texts), b = compare(*three, *baseline, *texts);
-  ASSERT_TRUE(a.ok() && b.ok());
+  auto c = compare(**shared, *baseline, *texts);
+  ASSERT_TRUE(a.ok() && b.ok() && c.ok());
   EXPECT_EQ(a->divergenceOfText, b->divergenceOfText);
+  EXPECT_EQ(a->divergenceOfText, c->divergenceOfText);
   EXPECT_EQ(a->all.divergence, b->all.divergence);
   EXPECT_EQ(a->all.maskFlips, b->all.maskFlips);
 }

@@ -125,11 +125,51 @@ TEST(ReportTest, KindByExtension) {
 //===----------------------------------------------------------------------===//
 
 TEST(TextReportTest, FitsEightyColumns) {
-  std::istringstream lines(render(ReportKind::Text));
-  for (std::string line; std::getline(lines, line);) {
-    EXPECT_LE(report::displayWidth(line), 80u) << line;
-    EXPECT_EQ(line.find('\033'), std::string::npos) << line;
+  CompileReport longNames = quantizedSample();
+  longNames.evaluation->domains[0].domain = std::string(60, 'x');
+  longNames.latency->calls[1].name = std::string(90, 'y');
+  for (const CompileReport &report : {sample(), quantizedSample(12), longNames}) {
+    std::istringstream lines(renderReport(report, ReportKind::Text));
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(report::displayWidth(line), 80u) << line;
+      EXPECT_EQ(line.find('\033'), std::string::npos) << line;
+    }
   }
+}
+
+TEST(TextReportTest, QuantizationHasItsTables) {
+  std::string text = renderReport(quantizedSample(), ReportKind::Text, /*verbose=*/false);
+  EXPECT_THAT(text, HasSubstr("  Budget     998 kB of 1.00 MB, within 0.3 % of the best choice\n"));
+  EXPECT_THAT(text, HasSubstr("KL 0.0061 in the worst domain (kernel), 0.0032 in the mean"));
+  EXPECT_THAT(text, HasSubstr("98.6 % of 3,900 texts answered as in f32, KL 0.0034"));
+  EXPECT_THAT(text, HasSubstr("1.14 ms modelled at 64 tokens on 4 threads"));
+  EXPECT_THAT(text, HasSubstr("\nWeights by format\n"));
+  EXPECT_THAT(text, HasSubstr("54.2 %    4.59  7\n"));
+  EXPECT_THAT(text, HasSubstr("\nAgainst f32\n"));
+  EXPECT_THAT(text, HasSubstr("all texts                3,900     98.6 %   0.0034        87.2 %"));
+  EXPECT_THAT(text, HasSubstr("all texts                  2.7 % → 0.5 %     6.1 % → 1.4 %"));
+  EXPECT_THAT(text, Not(HasSubstr("Modelled latency")));
+  std::string verbose = renderReport(quantizedSample(), ReportKind::Text);
+  EXPECT_THAT(verbose, HasSubstr("\nModelled latency (1.14 ms, 24 calls)\n"));
+  EXPECT_THAT(verbose, HasSubstr("encoder.layer.0.intermediate.dense           151 µs    13.2 %  "
+                                 "compute\n"));
+  EXPECT_THAT(verbose, HasSubstr("50.4 dB  <0.0001\n"));
+}
+
+TEST(TextReportTest, ASectionWithoutFiguresIsNotThere) {
+  for (ReportKind kind : {ReportKind::Text, ReportKind::Markdown, ReportKind::Html}) {
+    std::string text = render(kind);
+    for (const char *absent : {"KL", "modelled", "Routing decisions", "Budget", "Agreement"})
+      EXPECT_THAT(text, Not(HasSubstr(absent)));
+  }
+  CompileReport report = quantizedSample();
+  report.evaluation->overall.flipsBefore.reset();
+  for (DomainReport &domain : report.evaluation->domains)
+    domain.flipsBefore.reset();
+  EXPECT_THAT(renderReport(report, ReportKind::Text), HasSubstr("that differ from f32\n"));
+  report.evaluation->overall.flips.reset();
+  EXPECT_THAT(renderReport(report, ReportKind::Text), Not(HasSubstr("that differ from f32")));
+  EXPECT_THAT(renderReport(report, ReportKind::Html), Not(HasSubstr("that differ from f32")));
 }
 
 TEST(TextReportTest, TellsTheTotals) {
@@ -182,12 +222,30 @@ std::vector<std::string> keysOf(const nlohmann::ordered_json &object) {
 }
 
 TEST(JsonReportTest, KeysAreStable) {
-  auto root = nlohmann::ordered_json::parse(render(ReportKind::Json));
+  auto root = nlohmann::ordered_json::parse(renderReport(quantizedSample(), ReportKind::Json));
+  EXPECT_EQ(keysOf(nlohmann::ordered_json::parse(render(ReportKind::Json))), keysOf(root));
   EXPECT_THAT(keysOf(root),
               ElementsAre("schema_version", "kind", "producer", "model", "device", "input",
-                          "quantize", "output", "macs", "bytes_by_part", "memory", "calibration",
-                          "tensors", "dropped", "notes", "stages"));
-  EXPECT_EQ(root["schema_version"], 1);
+                          "quantize", "output", "macs", "bytes_by_part", "bytes_by_format",
+                          "memory", "calibration", "allocation", "evaluation", "latency", "tensors",
+                          "dropped", "notes", "stages"));
+  EXPECT_THAT(keysOf(root["bytes_by_format"][0]),
+              ElementsAre("format", "tensors", "values", "bytes", "share", "bits_per_weight"));
+  EXPECT_THAT(keysOf(root["allocation"]), ElementsAre("recipe", "bytes", "seconds", "gap",
+                                                      "worst_loss", "worst_domain", "mean_loss"));
+  EXPECT_THAT(keysOf(root["allocation"]["bytes"]), ElementsAre("budget", "used"));
+  EXPECT_THAT(keysOf(root["evaluation"]), ElementsAre("source", "overall", "domains"));
+  EXPECT_THAT(keysOf(root["evaluation"]["domains"][0]),
+              ElementsAre("domain", "texts", "agreement", "divergence", "accuracy_f32", "accuracy",
+                          "flips_before_refit", "flips"));
+  EXPECT_THAT(keysOf(root["evaluation"]["overall"]["flips"]),
+              ElementsAre("routed", "cluster", "mask"));
+  EXPECT_THAT(keysOf(root["latency"]),
+              ElementsAre("tokens", "threads", "seconds", "assumptions", "points", "calls"));
+  EXPECT_THAT(keysOf(root["latency"]["calls"][0]),
+              ElementsAre("name", "kernel", "format", "seconds", "macs", "bytes", "binds"));
+  EXPECT_THAT(keysOf(root["latency"]["points"][0]), ElementsAre("tokens", "seconds"));
+  EXPECT_EQ(root["schema_version"], 2);
   EXPECT_THAT(keysOf(root["model"]),
               ElementsAre("name", "architecture", "path", "format", "parameters", "hidden_size",
                           "num_hidden_layers", "num_attention_heads", "num_classes",
@@ -199,11 +257,13 @@ TEST(JsonReportTest, KeysAreStable) {
                           "bits_per_weight"));
   EXPECT_THAT(keysOf(root["macs"]), ElementsAre("encoder", "router", "scar", "head", "total"));
   EXPECT_THAT(keysOf(root["memory"]),
-              ElementsAre("arena_bytes", "lower_bound_bytes", "ratio", "calls", "buffers"));
+              ElementsAre("arena_bytes", "lower_bound_bytes", "ratio", "calls", "session_bytes",
+                          "peak_bytes", "buffers"));
   EXPECT_THAT(keysOf(root["memory"]["buffers"][0]),
               ElementsAre("name", "offset", "bytes", "first_call", "last_call"));
   EXPECT_THAT(keysOf(root["tensors"][0]),
-              ElementsAre("name", "shape", "source_type", "format", "layout", "bytes"));
+              ElementsAre("name", "shape", "source_type", "format", "layout", "bytes", "algorithm",
+                          "snr_db", "output_snr_db", "predicted_loss", "predicted_domain"));
   EXPECT_THAT(keysOf(root["dropped"][0]), ElementsAre("name", "bytes", "reason"));
   EXPECT_THAT(keysOf(root["stages"][0]), ElementsAre("name", "seconds"));
 }
@@ -223,6 +283,19 @@ TEST(JsonReportTest, FiguresAddUp) {
   for (auto &tensor : root["tensors"])
     tensors += tensor["bytes"].get<int64_t>();
   EXPECT_EQ(bytes, tensors);
+  EXPECT_EQ(root["memory"]["peak_bytes"].get<int64_t>(), 4'370'432 + 196'608 + 2'048);
+  auto quantized = nlohmann::ordered_json::parse(renderReport(quantizedSample(), ReportKind::Json));
+  double share = 0, seconds = 0;
+  int64_t byFormat = 0;
+  for (auto &format : quantized["bytes_by_format"]) {
+    share += format["share"].get<double>();
+    byFormat += format["bytes"].get<int64_t>();
+  }
+  EXPECT_NEAR(share, 1, 1e-12);
+  EXPECT_EQ(byFormat, quantized["output"]["weight_bytes"].get<int64_t>());
+  for (auto &call : quantized["latency"]["calls"])
+    seconds += call["seconds"].get<double>();
+  EXPECT_NEAR(seconds, quantized["latency"]["seconds"].get<double>(), 1e-12);
   EXPECT_DOUBLE_EQ(root["output"]["bits_per_weight"], 8.0 * 4'370'432 / 1'604'864);
 }
 
@@ -235,6 +308,10 @@ TEST(JsonReportTest, WhatDoesNotApplyIsNull) {
   report.tensors[0].name = "\xFF"; // ill-formed UTF-8 must not stop it
   auto root = nlohmann::ordered_json::parse(renderReport(report, ReportKind::Json));
   EXPECT_TRUE(root["calibration"].is_null());
+  EXPECT_TRUE(root["allocation"].is_null());
+  EXPECT_TRUE(root["evaluation"].is_null());
+  EXPECT_TRUE(root["latency"].is_null());
+  EXPECT_TRUE(root["tensors"][0]["snr_db"].is_null());
   EXPECT_TRUE(root["output"]["path"].is_null());
   EXPECT_TRUE(root["device"]["memory_limit_bytes"].is_null());
   EXPECT_TRUE(root["model"]["num_clusters"].is_null());
@@ -265,7 +342,7 @@ std::string nestingProblem(const std::string &page) {
       if (open.empty() || open.back() != name)
         return "</" + name + "> closes <" + (open.empty() ? "" : open.back()) + ">";
       open.pop_back();
-    } else if (!kVoid.count(name)) {
+    } else if (!kVoid.count(name) && tag.back() != '/') {
       open.push_back(name);
       if (name == "style")
         at = page.find("</style>", at) - 1;
@@ -277,11 +354,12 @@ std::string nestingProblem(const std::string &page) {
 TEST(HtmlReportTest, TagsNest) {
   EXPECT_EQ(nestingProblem("<p><b>x</p></b>"), "</p> closes <b>"); // the check works
   EXPECT_EQ(nestingProblem(render(ReportKind::Html)), "");
+  EXPECT_EQ(nestingProblem(renderReport(quantizedSample(), ReportKind::Html)), "");
   EXPECT_EQ(nestingProblem(renderReport(CompileReport(), ReportKind::Html)), "");
 }
 
 TEST(HtmlReportTest, NeedsNothingElse) {
-  std::string page = render(ReportKind::Html);
+  std::string page = renderReport(quantizedSample(), ReportKind::Html);
   for (const char *forbidden :
        {"http:", "https:", "//", "<script", "<link", "<img", "url(", "@import", "src="})
     EXPECT_THAT(page, Not(HasSubstr(forbidden)));
@@ -291,14 +369,34 @@ TEST(HtmlReportTest, NeedsNothingElse) {
 
 TEST(HtmlReportTest, EscapesEveryText) {
   const std::string evil = "<script>alert('x')</script>\"&\033";
-  CompileReport report = sample();
-  for (std::string *text :
-       {&report.producer, &report.modelPath, &report.modelName, &report.architecture,
-        &report.sourceFormat, &report.device, &report.deviceIsa, &report.quantize,
-        &report.outputPath, &report.tensors[0].name, &report.tensors[0].sourceType,
-        &report.tensors[0].format, &report.tensors[0].layout, &report.memory.buffers[1].name,
-        &report.dropped[0].name, &report.dropped[0].reason, &report.notes[0],
-        &report.stages[0].name})
+  CompileReport report = quantizedSample();
+  for (std::string *text : {&report.allocation->worstDomain,
+                            &report.evaluation->source,
+                            &report.evaluation->domains[0].domain,
+                            &report.latency->calls[3].name,
+                            &report.latency->calls[4].kernel,
+                            &report.latency->calls[5].format,
+                            &report.latency->assumptions,
+                            &report.tensors[0].algorithm,
+                            &report.tensors[0].predictedDomain,
+                            &report.producer,
+                            &report.modelPath,
+                            &report.modelName,
+                            &report.architecture,
+                            &report.sourceFormat,
+                            &report.device,
+                            &report.deviceIsa,
+                            &report.quantize,
+                            &report.outputPath,
+                            &report.tensors[0].name,
+                            &report.tensors[0].sourceType,
+                            &report.tensors[0].format,
+                            &report.tensors[0].layout,
+                            &report.memory.buffers[1].name,
+                            &report.dropped[0].name,
+                            &report.dropped[0].reason,
+                            &report.notes[0],
+                            &report.stages[0].name})
     *text = evil;
   std::string page = renderReport(report, ReportKind::Html);
   EXPECT_THAT(page, Not(HasSubstr("<script")));
@@ -340,6 +438,77 @@ TEST(HtmlReportTest, BarsAddUpToTheFile) {
   for (double share : numbers(page.substr(begin, end - begin), "width:([0-9.]+)%"))
     sum += share;
   EXPECT_NEAR(sum, 100, 0.01);
+}
+
+TEST(HtmlReportTest, TheStackOfFormatsIsWhole) {
+  std::string page = renderReport(quantizedSample(), ReportKind::Html);
+  size_t begin = page.find("Shares of the weights by format"), end = page.find("</svg>", begin);
+  ASSERT_NE(begin, std::string::npos);
+  auto places = numbers(page.substr(begin, end - begin), "x=\"([0-9.]+)%\" width=\"([0-9.]+)%\"");
+  ASSERT_EQ(places.size(), 2 * 6u);
+  double at = 0;
+  for (size_t i = 0; i < places.size(); i += 2) {
+    EXPECT_NEAR(places[i], at, 0.01);
+    at = places[i] + places[i + 1];
+  }
+  EXPECT_NEAR(at, 100, 0.01);
+}
+
+TEST(HtmlReportTest, EveryCallIsOnTheTimeLine) {
+  CompileReport report = quantizedSample();
+  std::string page = renderReport(report, ReportKind::Html);
+  size_t begin = page.find("Calls in order"), end = page.find("</svg>", begin);
+  auto widths = numbers(page.substr(begin, end - begin), "width=\"([0-9.]+)%\"");
+  ASSERT_EQ(widths.size(), report.latency->calls.size());
+  for (size_t i = 0; i < widths.size(); ++i)
+    EXPECT_NEAR(widths[i], 100 * report.latency->calls[i].seconds / report.latency->seconds, 0.001);
+}
+
+TEST(HtmlReportTest, FlipsAreDrawnToOneScale) {
+  CompileReport report = quantizedSample();
+  report.evaluation->domains.clear();
+  report.evaluation->overall.flipsBefore = FlipsReport{0.02, 0.04, 0.03};
+  report.evaluation->overall.flips = FlipsReport{0, 0.01, 0.04};
+  std::string page = renderReport(report, ReportKind::Html);
+  EXPECT_THAT(numbers(page, "cx=\"([0-9.]+)%\""),
+              ElementsAre(50, 3, 97, 26.5, 73.5, 97)); // before and after, kind by kind
+}
+
+TEST(HtmlReportTest, OddFiguresDoNotBreakTheCharts) {
+  CompileReport report = quantizedSample();
+  report.latency->seconds = 0;
+  for (CallLatency &call : report.latency->calls)
+    call.seconds = 0;
+  report.evaluation->overall.divergence = std::nan("");
+  report.tensors[0].snr = INFINITY;
+  for (ReportKind kind : {ReportKind::Text, ReportKind::Markdown, ReportKind::Html}) {
+    std::string text = renderReport(report, kind);
+    EXPECT_THAT(text, Not(HasSubstr("nan")));
+    EXPECT_THAT(text, Not(HasSubstr("inf")));
+  }
+  auto root = nlohmann::ordered_json::parse(renderReport(report, ReportKind::Json));
+  EXPECT_TRUE(root["evaluation"]["overall"]["divergence"].is_null());
+}
+
+TEST(FiguresTest, TotalsByFormat) {
+  std::vector<report::FormatTotal> totals = report::totalsByFormat(quantizedSample());
+  ASSERT_EQ(totals.size(), 6u);
+  EXPECT_EQ(totals[0].format, "int4g32");
+  EXPECT_EQ(totals[1].format, "int8");
+  for (const report::FormatTotal &total : totals)
+    if (total.format == "int3g64") {
+      EXPECT_EQ(total.tensors, 2);
+      EXPECT_EQ(total.values, 2 * 512 * 128);
+      EXPECT_NEAR(total.bitsPerValue(), 3.4, 0.01);
+    }
+}
+
+TEST(FiguresTest, FormatsOfOneFamilyHaveOneColour) {
+  EXPECT_EQ(report::colorOf("f32"), 0u);
+  EXPECT_EQ(report::colorOf("bf16"), report::colorOf("f16"));
+  EXPECT_EQ(report::colorOf("int4"), report::colorOf("int4g32f16"));
+  EXPECT_NE(report::colorOf("int4"), report::colorOf("int3"));
+  EXPECT_EQ(report::colorOf("ui16"), report::kNumFormatColors - 1);
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "Eigen/Dense"
 #include "passes/Quantization/Cholesky.h"
 #include "passes/Quantization/OutputError.h"
+#include "passes/Quantization/TableStatistics.h"
 #include "test/passes/Quantization/QuantizationTestSupport.h"
 #include "gtest/gtest.h"
 #include <numeric>
@@ -66,7 +67,8 @@ TEST(Gptq, AgreesWithTheTextbook) {
       SCOPED_TRACE(testing::Message() << name << " " << width << " " << activationOrder);
       std::vector<float> values = bellValues(random, rows * width);
       InputStatistics statistics = statisticsOf(correlatedInputs(random, 600, width), width);
-      GptqOptions options{.activationOrder = activationOrder, .chooseGroupsOnEntry = false};
+      GptqOptions options{
+          .activationOrder = activationOrder, .chooseGroupsOnEntry = false, .sweeps = 0};
       absl::StatusOr<QuantizedMatrix> matrix =
           quantize(values, rows, *Format::parse(name), statistics, options);
       ASSERT_TRUE(matrix.ok()) << matrix.status();
@@ -112,6 +114,48 @@ TEST(Gptq, BeatsRoundingToNearest) {
   }
 }
 
+TEST(Gptq, SweepsEndWhereNoCodeIsBetter) {
+  std::mt19937 random(10);
+  const int64_t rows = 5, width = 100;
+  InputStatistics statistics = statisticsOf(correlatedInputs(random, 400, width), width);
+  std::vector<float> values = bellValues(random, rows * width);
+  // The error that is minimised is the damped one.
+  const GptqOptions options{.sweeps = 40};
+  std::vector<float> gram = statistics.gram;
+  for (int64_t k = 0; k < width; ++k)
+    for (int64_t j = 0; j < width; ++j)
+      gram[k * width + k] += static_cast<float>(options.damping) * statistics.gram[j * width + j] /
+                             static_cast<float>(width);
+  for (const std::string &name : integerFormats()) {
+    SCOPED_TRACE(name);
+    const Format format = *Format::parse(name);
+    auto errorOf = [&](const QuantizedMatrix &matrix) {
+      return outputError(values.data(), dequantize(matrix).data(), rows, width, gram.data(), 1);
+    };
+    absl::StatusOr<QuantizedMatrix> before =
+        quantize(values, rows, format, statistics, {.sweeps = 0});
+    absl::StatusOr<QuantizedMatrix> after = quantize(values, rows, format, statistics, options);
+    ASSERT_TRUE(before.ok() && after.ok());
+    const double error = errorOf(*after);
+    EXPECT_LT(error, errorOf(*before));
+    EXPECT_LE(error, errorOf(*quantize(values, rows, format, statistics, {.sweeps = 1})));
+    for (int64_t i = 0; i < rows * width; i += 3)
+      for (int step : {-1, 1}) {
+        QuantizedMatrix moved = *after;
+        moved.codes[i] = static_cast<int8_t>(moved.codes[i] + step);
+        if (moved.codes[i] >= format.minimum() && moved.codes[i] <= format.maximum())
+          ASSERT_GE(errorOf(moved), error * (1 - 1e-4)) << i;
+      }
+    for (size_t i = 0; i < after->ratios.size(); ++i)
+      for (int step : {-1, 1}) {
+        QuantizedMatrix moved = *after;
+        moved.ratios[i] = static_cast<uint8_t>(moved.ratios[i] + step);
+        if (moved.ratios[i] > 0)
+          ASSERT_GE(errorOf(moved), error * (1 - 1e-4)) << i;
+      }
+  }
+}
+
 TEST(Gptq, SameForAnyNumberOfThreads) {
   std::mt19937 random(3);
   const int64_t rows = 150, width = 300;
@@ -141,7 +185,8 @@ TEST(Gptq, WithoutInputItRoundsToNearest) {
   statistics.gram.assign(width * width, 0.0f);
   for (const std::string &name : integerFormats()) {
     const Format format = *Format::parse(name);
-    absl::StatusOr<QuantizedMatrix> matrix = quantize(values, rows, format, statistics);
+    absl::StatusOr<QuantizedMatrix> matrix =
+        quantize(values, rows, format, statistics, {.sweeps = 0});
     absl::StatusOr<QuantizedMatrix> nearest =
         (*makeQuantizer("rtn"))->quantize({values.data(), rows, width, false}, format, nullptr, 1);
     ASSERT_TRUE(matrix.ok() && nearest.ok());
@@ -220,6 +265,70 @@ TEST(Gptq, RefusesWhatItCannotUse) {
   InputStatistics statistics = statisticsOf(correlatedInputs(random, 50, 32), 32);
   EXPECT_NE(quantize(values, 2, format, statistics).status().message().find("row 1, column 8"),
             std::string::npos);
+}
+
+TEST(Gptq, SameBitsOnEveryHost) {
+  // Taken from x86-64, where AVX2 and the baseline agree.
+  uint64_t hash = 1469598103934665603u; // FNV-1a
+  auto add = [&](const void *data, size_t size) {
+    for (size_t i = 0; i < size; ++i)
+      hash = (hash ^ static_cast<const uint8_t *>(data)[i]) * 1099511628211u;
+  };
+  std::mt19937 random(11);
+  const int64_t rows = 20, width = 150;
+  std::vector<float> values = bellValues(random, rows * width);
+  InputStatistics statistics = statisticsOf(bellValues(random, 90 * width), width, 2);
+  for (const std::string &name : integerFormats())
+    for (const char *algorithm : {"rtn", "gptq"}) {
+      absl::StatusOr<QuantizedMatrix> matrix =
+          (*makeQuantizer(algorithm))
+              ->quantize({values.data(), rows, width, name == "int3g32"}, *Format::parse(name),
+                         &statistics, 2);
+      ASSERT_TRUE(matrix.ok());
+      add(matrix->codes.data(), matrix->codes.size());
+      add(matrix->rowScales.data(), matrix->rowScales.size() * sizeof(float));
+      add(matrix->ratios.data(), matrix->ratios.size());
+      add(matrix->halfScales.data(), matrix->halfScales.size() * sizeof(uint16_t));
+    }
+  EXPECT_EQ(hash, 7354384787196984878u);
+}
+
+TEST(TableStatistics, IsWhatTheReadersMakeOfAnError) {
+  std::mt19937 random(12);
+  const int64_t width = 40;
+  std::vector<float> first = bellValues(random, 30 * width);
+  std::vector<float> second = bellValues(random, 7 * width), scale = bellValues(random, width);
+  const std::vector<WeightView> readers = {{first.data(), 30, width, false},
+                                           {second.data(), 7, width, false}};
+  std::vector<float> error = bellValues(random, width);
+  double read = 0, diagonal = 0, direct = 0, scales = 0;
+  for (const WeightView &reader : readers)
+    for (int64_t row = 0; row < reader.rows; ++row) {
+      double sum = 0;
+      for (int64_t k = 0; k < width; ++k) {
+        const double factor = static_cast<double>(reader.data[row * width + k]) * scale[k];
+        sum += factor * error[k];
+        diagonal += factor * factor / width;
+      }
+      read += sum * sum;
+    }
+  for (int64_t k = 0; k < width; ++k) {
+    direct += static_cast<double>(scale[k]) * scale[k] * error[k] * error[k];
+    scales += static_cast<double>(scale[k]) * scale[k] / width;
+  }
+  for (double share : {0.0, 0.3, 1.0}) {
+    absl::StatusOr<InputStatistics> statistics = tableStatistics(readers, scale, share);
+    ASSERT_TRUE(statistics.ok()) << statistics.status();
+    const double expected = share * read / diagonal + (1 - share) * direct / scales;
+    EXPECT_NEAR(outputError(error.data(), std::vector<float>(width).data(), 1, width,
+                            statistics->gram.data(), 1),
+                expected, 1e-5 * expected);
+  }
+  EXPECT_FALSE(tableStatistics({}, scale, 0.5).ok());
+  EXPECT_FALSE(tableStatistics(readers, {scale.data(), 3}, 0.5).ok());
+  EXPECT_FALSE(tableStatistics(readers, scale, 1.5).ok());
+  const std::vector<WeightView> odd = {readers[0], {second.data(), 14, width / 2, false}};
+  EXPECT_FALSE(tableStatistics(odd, scale, 0.5).ok());
 }
 
 TEST(Cholesky, AgreesWithEigen) {

@@ -30,39 +30,6 @@ GEM_INLINE int32_t LargestLane(I16 x) {
   return largest;
 }
 
-// Lanes are small.
-GEM_INLINE int32_t SumOfInts(I16 x) {
-  int32_t lanes[16];
-  StoreInts(lanes, x);
-  int32_t total = 0;
-  for (const int32_t lane : lanes) total += lane;
-  return total;
-}
-
-// The first `count` of 16 codes.
-GEM_INLINE void StoreCodes(int8_t* p, I16 x, uint32_t count) {
-  int8_t codes[16];
-#if defined(GEM_ISA_AVX512)
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(codes),
-                   _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)x.part[0]));
-#elif defined(GEM_ISA_NEON)
-  const int16x8_t low =
-      vcombine_s16(vmovn_s32((int32x4_t)x.part[0]), vmovn_s32((int32x4_t)x.part[1]));
-  const int16x8_t high =
-      vcombine_s16(vmovn_s32((int32x4_t)x.part[2]), vmovn_s32((int32x4_t)x.part[3]));
-  vst1q_s8(codes, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
-#else
-  int32_t lanes[16];
-  StoreInts(lanes, x);
-  for (int i = 0; i < 16; ++i) codes[i] = static_cast<int8_t>(lanes[i]);
-#endif
-  if (count == 16) {
-    __builtin_memcpy(p, codes, 16);
-  } else {
-    __builtin_memcpy(p, codes, count);
-  }
-}
-
 // The quantized token of a row whose elements value(i, load) gives, for the loads
 // of ForEach16, and whose largest magnitude has the bits `largest`.
 template <class Value>
@@ -82,19 +49,18 @@ GEM_INLINE void QuantizeRow(size_t width, int32_t largest, uint8_t* row, Value&&
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   int32_t total = 0;
   __builtin_memset(row, 0, codes_at);
-  // The codes of 16 elements: all 0 where the scale is 0 or NaN.
-  const auto quantize = [&](V16 x) GEM_LAMBDA {
-    const V16 rounded = x * Splat(inverse) + Splat(kRound);
-    return MapMaskParts([&](auto p) GEM_LAMBDA {
-      return inverse == 0 ? I{} : (I)rounded.part[p] - BitsAs<int32_t>(kRound);
-    });
-  };
   ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
-    I16 integers = quantize(value(i, load));
-    const uint32_t count = width - i < 16 ? static_cast<uint32_t>(width - i) : 16;
-    if (count < 16) integers = integers & (SplatInt(static_cast<int32_t>(count)) > Iota());
-    StoreCodes(codes + i, integers, count);
-    const int32_t sum = SumOfInts(integers);
+    const V16 rounded = value(i, load) * Splat(inverse) + Splat(kRound);
+    int32_t lanes[16];
+    StoreInts(lanes, MapMaskParts([&](auto p) GEM_LAMBDA {
+                return inverse == 0 ? I{} : (I)rounded.part[p] - BitsAs<int32_t>(kRound);
+              }));
+    const size_t count = width - i < 16 ? width - i : 16;
+    int32_t sum = 0;
+    for (size_t j = 0; j < count; ++j) {
+      codes[i + j] = static_cast<int8_t>(lanes[j]);
+      sum += lanes[j];
+    }
     sums[i / 32] = static_cast<int16_t>(sums[i / 32] + sum);
     total += sum;
   });

@@ -319,7 +319,19 @@ struct QuantizedPanels {
         done += height;
       }
     }
-    FinishTile(token, tokens, panel, panels, sums);
+    if (args.activation == Activation::kNone) {
+      return FinishTile(token, tokens, panel, panels, sums);
+    }
+    // Activations want rows that are long.
+    for (uint32_t t = 0; t < tokens; ++t) {
+      alignas(64) float values[kWidest];
+      if constexpr (kScales == Scales::kF16Group) {
+        __builtin_memcpy(values, sums + t * width, width * sizeof(float));
+      } else {
+        AddPart(token + t, 0, blocks, sums + t * width, width, values);
+      }
+      Finish(token + t, panel, panels, values);
+    }
   }
 
   // y of a panel's sums: AddPart and Finish in one, with what all tokens share in
@@ -347,7 +359,7 @@ struct QuantizedPanels {
           value = Fma(value, scale * Splat(x.scale(token + t)), bias);
         }
         const size_t at = size_t{token + t} * args.n + column;
-        if (args.activation == Activation::kNone && columns == 16) {
+        if (columns == 16) {
           if (args.residual != nullptr) value = value + Load(args.residual + at);
           Store(args.y + at, value);
         } else {

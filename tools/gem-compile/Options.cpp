@@ -80,6 +80,16 @@ static std::optional<double> parseDuration(const std::string &text) {
   return number * scale;
 }
 
+/// Formats have no list: a bit width, groups and scales make one.
+static bool checkFormat(const std::string &name) {
+  if (name == "hybrid" || quant::Format::parse(name))
+    return true;
+  tools::Error(kTool, "--quantize: expected hybrid or a format such as f32, f16, int8, int4, "
+                      "int4g64 or int3g32, but got '" +
+                          name + "'");
+  return false;
+}
+
 static bool readBudgets(Options &options) {
   if (!options.maxSize.empty() && !(options.quantization.maxBytes = parseSize(options.maxSize))) {
     tools::Error(kTool, "--max-size: expected a size such as 6MB or 1.5MiB, but got '" +
@@ -271,7 +281,8 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
     }
     options.output = "-";
   }
-  if (!readOverrides(settings, options) || !readBudgets(options))
+  if (!checkFormat(options.quantization.quantize) || !readOverrides(settings, options) ||
+      !readBudgets(options))
     return tools::kExitUsage;
   return std::nullopt;
 }

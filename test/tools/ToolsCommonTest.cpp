@@ -667,7 +667,7 @@ TEST(CommandLineTest, Help) {
 TEST(CommandLineTest, VersionOption) {
   const Ended ended = ParseInChild({"--version"});
   EXPECT_EQ(WEXITSTATUS(ended.status), kExitOk);
-  EXPECT_EQ(ended.out, "gem-test " + std::string(Version()) + " (format 1.0)\n");
+  EXPECT_EQ(ended.out, "gem-test " + std::string(Version()) + " (format 1.1)\n");
 }
 
 TEST(CommandLineTest, WrongUsage) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/Gem/WeightData.h"
+#include "passes/Quantization/TableStatistics.h"
 
 using namespace mlir;
 using namespace gem;
@@ -34,58 +35,49 @@ LayerNormOp findNorm(Value value) {
   return {};
 }
 
-quant::InputStatistics computeMetric(LayerNormOp norm, WeightOp gamma) {
-  int64_t width = cast<RankedTensorType>(norm.getResult().getType()).getDimSize(1);
-  std::vector<double> sum(width * width);
-  for (Operation *user : norm.getResult().getUsers()) {
-    auto linear = dyn_cast<LinearOp>(user);
-    WeightOp weight =
-        linear && linear.getX() == norm.getResult() ? weightOf(linear.getWeight()) : WeightOp();
-    if (!weight)
-      continue;
-    std::vector<float> row(width);
-    for (int64_t n = 0; n < weight.getWeightType().getDimSize(0); ++n) {
-      readAsF32(weight.getValue(), n * width, width, row.data());
-      for (int64_t i = 0; i < width; ++i)
-        for (int64_t j = 0; j < width; ++j)
-          sum[i * width + j] += static_cast<double>(row[i]) * row[j];
-    }
-  }
-  double trace = 0;
-  for (int64_t i = 0; i < width; ++i)
-    trace += sum[i * width + i];
-  double residual = trace > 0 ? trace / static_cast<double>(width) : 1.0;
-  std::vector<float> scale(width);
-  readAsF32(gamma.getValue(), 0, width, scale.data());
+/// The part of the error that the linears behind the norm see; the residual path sees the
+/// rest. Best on calibration texts of gem-tiny among 0 to 0.97.
+constexpr double kReadShare = 0.9;
+
+/// The norm takes the mean of a row away, so an error that all columns share costs nothing:
+/// P G P, with P = I - 1 1^T / width.
+void projectMean(std::vector<float> &gram, int64_t width) {
+  std::vector<double> means(width);
+  double total = 0;
   for (int64_t i = 0; i < width; ++i) {
-    sum[i * width + i] += residual;
     for (int64_t j = 0; j < width; ++j)
-      sum[i * width + j] *= static_cast<double>(scale[i]) * scale[j];
+      means[i] += gram[i * width + j] / static_cast<double>(width);
+    total += means[i] / static_cast<double>(width);
   }
-  // P G P: the mean of every column, then that of every row, is taken away.
-  for (int64_t j = 0; j < width; ++j) {
-    double mean = 0;
-    for (int64_t i = 0; i < width; ++i)
-      mean += sum[i * width + j] / static_cast<double>(width);
-    for (int64_t i = 0; i < width; ++i)
-      sum[i * width + j] -= mean;
-  }
-  for (int64_t i = 0; i < width; ++i) {
-    double mean = 0;
-    for (int64_t j = 0; j < width; ++j)
-      mean += sum[i * width + j] / static_cast<double>(width);
-    for (int64_t j = 0; j < width; ++j)
-      sum[i * width + j] -= mean;
-  }
-  quant::InputStatistics metric;
-  metric.width = width;
-  metric.tokens = 1;
-  metric.gram.resize(width * width);
-  // Symmetric to the bit, whatever the rounding above.
   for (int64_t i = 0; i < width; ++i)
     for (int64_t j = i; j < width; ++j)
-      metric.gram[i * width + j] = metric.gram[j * width + i] =
-          static_cast<float>((sum[i * width + j] + sum[j * width + i]) / 2 / residual);
+      gram[i * width + j] = gram[j * width + i] =
+          static_cast<float>(gram[i * width + j] - (means[i] + means[j]) + total);
+}
+
+absl::StatusOr<quant::InputStatistics> computeMetric(LayerNormOp norm, WeightOp gamma) {
+  std::vector<std::vector<float>> data;
+  std::vector<quant::WeightView> readers;
+  for (Operation *user : norm.getResult().getUsers()) {
+    auto linear = dyn_cast<LinearOp>(user);
+    WeightOp weight = linear && linear.getX() == norm.getResult() ? weightOf(linear.getWeight())
+                                                                  : WeightOp();
+    if (!weight)
+      continue;
+    RankedTensorType type = weight.getWeightType();
+    data.emplace_back(type.getNumElements());
+    readAsF32(weight.getValue(), 0, type.getNumElements(), data.back().data());
+    readers.push_back({data.back().data(), type.getDimSize(0), type.getDimSize(1), false});
+  }
+  int64_t width = gamma.getWeightType().getDimSize(0);
+  std::vector<float> scale(width);
+  readAsF32(gamma.getValue(), 0, width, scale.data());
+  absl::StatusOr<quant::InputStatistics> metric =
+      quant::tableStatistics(readers, scale, kReadShare);
+  if (metric.ok()) {
+    metric->tokens = 1;
+    projectMean(metric->gram, width);
+  }
   return metric;
 }
 
@@ -98,8 +90,12 @@ std::map<std::string, quant::InputStatistics> gem::findTableMetrics(ModuleOp mod
       LayerNormOp norm = findNorm(op.getResult());
       WeightOp gamma = norm ? weightOf(norm.getGamma()) : WeightOp();
       auto table = op.getTables().front().getDefiningOp<GetWeightOp>();
-      if (gamma && table && op.getTables().size() == 1)
-        metrics.try_emplace(table.getWeight().str(), computeMetric(norm, gamma));
+      if (!gamma || !table || op.getTables().size() != 1)
+        return;
+      // Without linears behind the norm there is no metric, and the table is rounded.
+      absl::StatusOr<quant::InputStatistics> metric = computeMetric(norm, gamma);
+      if (metric.ok())
+        metrics.try_emplace(table.getWeight().str(), *std::move(metric));
     });
   return metrics;
 }

@@ -13,14 +13,11 @@
 
 namespace gem {
 
-/// For each embedding table whose rows reach a layer_norm, through sums alone, a matrix G
-/// [width, width] such that the error e of a row counts as e G e^T: what the linear layers
-/// behind the norm, with weights W, and the residual connection make of it,
-///   G = P diag(gamma) (sum_W W^T W + a I) diag(gamma) P,
-/// where P takes away the mean, as the norm does, and a I stands for the residual with the
-/// mean of the diagonal of the sum. The norm's division by a token's own deviation is left
-/// out. In the place of a Gram matrix it makes GPTQ round a table's rows so that their errors
-/// cancel where they would be seen.
+/// For each embedding table whose rows reach a layer_norm, through sums alone, the statistics
+/// with which gptq rounds its rows so that their errors cancel where they would be seen
+/// (TableStatistics.h): by the linear layers behind the norm. What the norm does to a row is
+/// taken for its gamma and the taking away of the mean; the division by each token's own
+/// deviation is left out.
 std::map<std::string, quant::InputStatistics> findTableMetrics(mlir::ModuleOp module);
 
 /// Statistics of matrices from one source, and of tables from their metrics.

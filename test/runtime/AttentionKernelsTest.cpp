@@ -151,9 +151,9 @@ void ForEachCase(Visit visit) {
   uint32_t seed = 1;
   for (const uint32_t head_dim : {1u, 7u, 16u, 26u, 32u, 64u, 80u, 312u}) {
     for (const uint32_t keys : {1u, 15u, 63u, 64u, 65u, 130u, 200u}) {
-      if (head_dim > 64 && keys > 130) continue;
+      if (head_dim * keys > 64 * 130) continue;  // emulated CPUs are slow
       SCOPED_TRACE(testing::Message() << "head_dim " << head_dim << ", keys " << keys);
-      const uint32_t heads = 1 + seed % 3, queries = 1 + seed % 71;
+      const uint32_t heads = head_dim > 26 ? 1 : 1 + seed % 3, queries = 1 + seed % 71;
       const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
       visit(AttentionCase(queries, keys, heads, head_dim, ++seed, scale));
       // Two predicates of the three, one of them causal; few clusters, and as many as
@@ -190,7 +190,7 @@ TEST_P(AttentionKernelsTest, GivesTheBitsOfScalarForAnySplit) {
   const CpuKernels& scalar = *FindCpuKernels("scalar");
   ForEachCase([&](const AttentionCase& test) {
     const std::string expected = test.Run(scalar);
-    for (const uint32_t parts : {1u, 2u, 3u, 7u, 1000u}) {
+    for (const uint32_t parts : {1u, 3u, 1000u}) {
       EXPECT_TRUE(test.Run(kernels(), parts) == expected) << parts << " parts";
     }
   });

@@ -162,7 +162,7 @@ TEST_P(RouterKernelsTest, GivesTheBitsOfScalarForAnySplit) {
   const CpuKernels& scalar = *FindCpuKernels("scalar");
   ForEachCase([&](const RouteCase& test) {
     const std::string expected = test.Run(scalar);
-    for (const uint32_t parts : {1u, 2u, 3u, 7u, 1000u}) {
+    for (const uint32_t parts : {1u, 3u, 1000u}) {
       EXPECT_TRUE(test.Run(kernels(), parts) == expected) << parts << " parts";
     }
   });

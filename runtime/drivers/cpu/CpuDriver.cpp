@@ -238,6 +238,7 @@ bool RunQuantizeTokens(const CpuKernels& k, const KernelArgs& args, uint32_t beg
 
 void BindLinearQuantized(CpuCommand* c, const uint32_t* symbols) {
   BindMatrix(c, &c->args.linear_quantized, *c->source->params_as_LinearQuantizedParams(), symbols);
+  c->unit_operations /= 4;  // of codes, at least four take the time of one fma
 }
 
 bool RunLinearQuantized(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {

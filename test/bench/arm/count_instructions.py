@@ -51,7 +51,7 @@ class Program:
 
     def __init__(self, arguments):
         self.arguments = arguments
-        self.text = None
+        self.text = self.disassemble()
         self.cycles_of = {}
 
     def blocks(self, cpu, bundle, passes):
@@ -85,26 +85,25 @@ class Program:
                 result[key] = (difference, symbol)
         return result
 
-    def disassembly(self):
-        if self.text is None:
-            self.text = {}
-            listing = subprocess.run(
-                [self.arguments.objdump, "-d", "--no-show-raw-insn", self.arguments.gem_bench],
-                capture_output=True, text=True, check=True).stdout
-            for line in listing.split("\n"):
-                match = re.match(r"\s*([0-9a-f]+):\s+(.*)", line)
-                if match:
-                    # llvm-mca wants no symbols: a branch to itself costs the same.
-                    code = re.sub(r"\b[0-9a-f]+ <[^>]*>", ".", match[2])
-                    self.text[int(match[1], 16)] = re.sub(r"\s*//.*", "", code)
-        return self.text
+    def disassemble(self):
+        """{address: instruction}, without symbols: llvm-mca knows none."""
+        listing = subprocess.run(
+            [self.arguments.objdump, "-d", "--no-show-raw-insn", self.arguments.gem_bench],
+            capture_output=True, text=True, check=True).stdout
+        text = {}
+        for line in listing.split("\n"):
+            match = re.match(r"\s*([0-9a-f]+):\s+(.*)", line)
+            if match:
+                # A branch to itself costs the same.
+                code = re.sub(r"\b[0-9a-f]+ <[^>]*>", ".", match[2])
+                text[int(match[1], 16)] = re.sub(r"\s*//.*", "", code)
+        return text
 
     def block_cycles(self, model, address, instructions):
         """Cycles of a block that runs again and again, or None when llvm-mca refuses it."""
         key = (model, address, instructions)
         if key not in self.cycles_of:
-            text = self.disassembly()
-            body = "\n".join(text.get(address + 4 * i, "nop") for i in range(instructions))
+            body = "\n".join(self.text[address + 4 * i] for i in range(instructions))
             run = subprocess.run(
                 [self.arguments.llvm_mca, "-mtriple=aarch64", f"-mcpu={model}",
                  f"-mattr={MCA_FEATURES}", "-iterations=100", "--instruction-info=0",
@@ -149,7 +148,7 @@ def short_name(name):
             break
         name = shorter
     name = re.sub(r"^(void|bool|float|int|auto|unsigned int) ", "", name)
-    return re.sub(r"( const)?(::)?$", "", name.split("::operator")[0]).strip()
+    return re.sub(r"( const)?( \.[.\w]+)?(::)?$", "", name.split("::operator")[0]).strip()
 
 
 def functions_of(blocks):

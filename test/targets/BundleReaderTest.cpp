@@ -83,8 +83,8 @@ std::string quantizedModule() {
                                           "i3, group = 32, scales = f16"};
   std::string constants, data = matrix(17, 70);
   auto add = [&](const std::string &name, const std::string &value, const std::string &type) {
-    constants += "gemrt.constant @" + name + " in @weights at(OFFSET" + name + ") " + value +
-                 " as !gemrt.constant<" + type + ">\n";
+    constants +=
+        "gemrt.constant @" + name + " in @weights " + value + " as !gemrt.constant<" + type + ">\n";
   };
   add("half", data, "[17, 70], f16, row_major");
   add("half_panels", data, "[17, 70], f16, panel_16");
@@ -95,13 +95,20 @@ std::string quantizedModule() {
   for (auto [index, type] : llvm::enumerate(types))
     for (const char *layout : {"row_major", "panel_16"})
       add("q" + std::to_string(index) + layout, data, "[17, 70], !gem.q<" + type + ">, " + layout);
-  // Offsets: 16 KiB each are more than enough.
-  int64_t offset = 0;
-  for (size_t at; (at = constants.find("OFFSET")) != std::string::npos; offset += 16384)
-    constants.replace(at, constants.find(')', at) - at, std::to_string(offset));
   return "module attributes {gem.model = {architecture = \"gem\", name = \"sample\"}} {\n"
          "gemrt.program @main device(\"host\") {\ngemrt.segment @weights kind(weights)\n" +
-         constants + "gemrt.entry @none arena(0) {\n}\n}\n}\n";
+         constants + R"mlir(gemrt.entry @gelu arena(64) {
+  %x = gemrt.alloc at(0) : !gemrt.buffer<[1, 8], f32>
+  gemrt.input "x" %x : !gemrt.buffer<[1, 8], f32>
+  %y = gemrt.alloc at(0) : !gemrt.buffer<[1, 8], f32>
+  gemrt.submit cpu {
+    gemrt.call #gemrt.activation<function = gelu> ins(%x) outs(%y) : (!gemrt.buffer<[1, 8], f32>) -> (!gemrt.buffer<[1, 8], f32>)
+  }
+  gemrt.output "y" %y : !gemrt.buffer<[1, 8], f32>
+}
+}
+}
+)mlir";
 }
 
 class BundleReaderTest : public ::testing::Test {
@@ -111,12 +118,24 @@ protected:
   }
 
   std::string write(ModuleOp module) {
+    placeConstants(module);
     MemoryBundleSink sink;
     BundleOptions options;
     options.producer = "test 1";
     auto summary = writeBundle(module, *findTarget("cpu"), options, sink);
     EXPECT_TRUE(summary.ok()) << summary.status();
     return std::string(sink.data().data(), sink.data().size());
+  }
+
+  /// Gives constants that have none an offset, one behind the other.
+  static void placeConstants(ModuleOp module) {
+    int64_t next = 0;
+    module->walk([&](rt::ConstantOp constant) {
+      if (!constant.getOffset())
+        constant.setOffset(next);
+      next = *constant.getOffset() + cast<rt::ConstantType>(constant.getType()).getByteSize();
+      next = (next + 63) / 64 * 64;
+    });
   }
 
   std::string save(const std::string &bytes) {
@@ -275,6 +294,8 @@ TEST_F(BundleReaderTest, TheMinorVersionIsTheLowestThatHasAll) {
   std::string tokens = R"mlir(
 module attributes {gem.model = {architecture = "gem", name = "sample"}} {
   gemrt.program @main device("host") {
+    gemrt.segment @weights kind(weights)
+    gemrt.constant @w in @weights dense<1.0> : tensor<8xf32> as !gemrt.constant<[8], f32, row_major>
     gemrt.entry @encode arena(1024) {
       %x = gemrt.alloc at(0) : !gemrt.buffer<[2, 8], f32>
       gemrt.input "x" %x : !gemrt.buffer<[2, 8], f32>

@@ -7,7 +7,8 @@
 #   %examples         the shipped checkpoints
 #   %shared           reference data (only with `REQUIRES: shared`)
 #   %gem_run_aarch64  gem-run of the aarch64 build, emulated as a Cortex-A72
-#                     (only with `REQUIRES: aarch64`)
+#                     (only with `REQUIRES: aarch64`); %gem_run_cortex_a76, as a core with
+#                     dot products; %gem_run_i8mm, with matrix products too
 #   %python           the Python that runs lit
 # Features: shared, aarch64, and root (the tests run as root, whom a read-only
 # directory does not stop).
@@ -65,13 +66,18 @@ gem_run_aarch64 = os.path.join(config.gem_aarch64_build_dir, "bin", "gem-run")
 qemu = shutil.which("qemu-aarch64")
 if os.path.exists(gem_run_aarch64) and qemu:
     config.available_features.add("aarch64")
-    config.substitutions.append(
-        (
-            "%gem_run_aarch64",
-            f"{qemu} -cpu cortex-a72 -L /usr/aarch64-linux-gnu "
-            f"-E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib {gem_run_aarch64}",
+    for name, cpu in {
+        "%gem_run_aarch64": "cortex-a72",
+        "%gem_run_cortex_a76": "cortex-a76",
+        "%gem_run_i8mm": "max,sve=off,sme=off",
+    }.items():
+        config.substitutions.append(
+            (
+                name,
+                f"{qemu} -cpu {cpu} -L /usr/aarch64-linux-gnu "
+                f"-E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib {gem_run_aarch64}",
+            )
         )
-    )
 else:
     lit_config.note(
         "no gem-run of the preset runtime-aarch64, or no qemu-aarch64: "

@@ -26,6 +26,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
 #include <cmath>
+#include <set>
 
 using namespace mlir;
 using namespace gem;
@@ -252,7 +253,7 @@ absl::Status Compiler::fitCentroids() {
 bool Compiler::isF32() const {
   const QuantizerOptions &quantizer = options.quantization;
   return quantizer.quantize == "f32" && quantizer.recipe.empty() &&
-         quantizer.saveStatistics.empty();
+         quantizer.saveStatistics.empty() && quantizer.saveRecipe.empty();
 }
 
 absl::Status Compiler::lower() {
@@ -275,8 +276,24 @@ absl::Status Compiler::lower() {
   return modelLatencyOfProgram();
 }
 
+/// "int4g32", or "hybrid" for several formats: the same whether an option or a recipe said
+/// so. The router, which is never quantized, does not count.
+static std::string formatsOf(ModuleOp module) {
+  std::set<std::string> quantized;
+  bool isHalf = false;
+  for (auto weight : module.getOps<WeightOp>()) {
+    std::optional<quant::Format> format = getFormat(weight.getWeightType().getElementType());
+    if (format && !format->isFloat())
+      quantized.insert(format->name());
+    isHalf |= format == quant::Format{.bits = 16};
+  }
+  if (quantized.empty())
+    return isHalf ? "f16" : "f32";
+  return quantized.size() == 1 ? *quantized.begin() : "hybrid";
+}
+
 absl::Status Compiler::quantize() {
-  setProvenance("quantize", report.quantize);
+  setProvenance("quantize", "f32");
   if (isF32())
     return absl::OkStatus();
   StageTimer timer(report, "quantize");
@@ -291,6 +308,7 @@ absl::Status Compiler::quantize() {
   if (!summary.ok())
     return summary.status();
   quantization = *std::move(summary);
+  setProvenance("quantize", formatsOf(*module));
   for (const auto &[key, value] : quantization.provenance)
     setProvenance(key, value);
   for (const std::string &file : quantization.inputFiles)

@@ -359,7 +359,7 @@ private:
   /// Solves, and again with a tighter budget until the file that comes out keeps it.
   absl::Status solve(AllocationProblem &problem) {
     std::optional<uint64_t> budget = problem.maxBytes;
-    for (int attempt = 0; attempt < 8; ++attempt) {
+    for (int attempt = 0; attempt < 12; ++attempt) {
       absl::StatusOr<Allocation> allocation = allocate(problem);
       if (!allocation.ok())
         return allocation.status();
@@ -381,7 +381,8 @@ private:
       if (!candidate.ok())
         return candidate.status();
       if (budget && (*candidate)->getBytes() > *budget) {
-        *problem.maxBytes -= (*candidate)->getBytes() - *budget + 64;
+        // What the file holds beside the units: maps, and padding, which comes in pages.
+        problem.fixedBytes += (*candidate)->getBytes() - allocation->bytes + (64 << attempt);
         continue;
       }
       if (options.maxSeconds) {

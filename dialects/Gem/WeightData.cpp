@@ -86,6 +86,19 @@ void gem::readAsF32(ElementsAttr value, int64_t first, int64_t count, float *out
   }
 }
 
+void gem::readIntegers(ElementsAttr value, int64_t first, int64_t count, void *out) {
+  assert(first >= 0 && count >= 0 && first + count <= value.getNumElements());
+  int64_t size = value.getShapedType().getElementTypeBitWidth() / 8;
+  if (DenseElementsAttr dense = getSplat(value)) {
+    uint64_t bits = dense.getSplatValue<APInt>().getZExtValue();
+    for (int64_t i = 0; i < count; ++i) // little-endian, as bundles are
+      std::memcpy(static_cast<char *>(out) + i * size, &bits, size);
+    return;
+  }
+  if (count > 0)
+    std::memcpy(out, getRawData(value).data() + first * size, count * size);
+}
+
 DenseResourceElementsAttr gem::makeResource(RankedTensorType type, StringRef name,
                                             ArrayRef<char> data,
                                             std::shared_ptr<const void> owner) {

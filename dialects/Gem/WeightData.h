@@ -22,16 +22,20 @@ llvm::ArrayRef<char> getRawData(mlir::ElementsAttr value);
 inline constexpr int64_t kMaximumWeightElements = int64_t(1) << 40;
 
 /// Checks that `value` is what a weight's data may be: a dense or dense_resource tensor
-/// of f32, f16, bf16, ui16 or ui8, not empty, whose resource, if it has data, has the bytes of its
-/// type. Errors are reported at `op`.
+/// of f32, f16, bf16, ui16 or ui8, not empty, whose resource, if it has data, has the bytes
+/// of its type. Errors are reported at `op`.
 mlir::LogicalResult verifyWeightData(mlir::Operation *op, mlir::ElementsAttr value);
 
-/// Whether readAsF32 can read `value`.
+/// Whether readAsF32 or readIntegers can read `value`.
 bool hasData(mlir::ElementsAttr value);
 
 /// Writes elements [first, first + count) of a float tensor, widened to f32, to
 /// `out`. The range must lie inside the tensor and hasData(value) must hold.
 void readAsF32(mlir::ElementsAttr value, int64_t first, int64_t count, float *out);
+
+/// Copies elements [first, first + count) of a ui8 or ui16 tensor to `out`, as they are. The
+/// range must lie inside the tensor and hasData(value) must hold.
+void readIntegers(mlir::ElementsAttr value, int64_t first, int64_t count, void *out);
 
 /// A resource attribute over memory that `owner` keeps alive: nothing is copied.
 mlir::DenseResourceElementsAttr makeResource(mlir::RankedTensorType type, llvm::StringRef name,

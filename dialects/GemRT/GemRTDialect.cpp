@@ -154,8 +154,9 @@ LogicalResult ConstantType::verify(function_ref<InFlightDiagnostic()> emitError,
       return failure();
   // constant_type_c2
   bool isQuantized = llvm::isa<QuantizedType>(elementType);
-  if (!llvm::isa<FloatType>(elementType) && !isQuantized && !elementType.isUnsignedInteger(16))
-    return emitError() << "expected elements of a float, ui16 or gem.q type, but got "
+  if (!llvm::isa<Float32Type, Float16Type>(elementType) && !isQuantized &&
+      !elementType.isUnsignedInteger(16))
+    return emitError() << "expected elements of f32, f16, ui16 or a gem.q type, but got "
                        << elementType;
   // constant_type_c3
   if ((layout == Layout::Panel16 || isQuantized) && shape.size() != 2)

@@ -82,7 +82,7 @@ def GemRT_ConstantType : GemRT_Type<"Constant", "constant"> {
 
     Constraints:
     * (C1) extents are positive and at most 2^31 - 1.
-    * (C2) the element type is a float, ui16 or a `!gem.q`.
+    * (C2) the element type is f32, f16, ui16 or a `!gem.q`.
     * (C3) layout `panel_16` and quantized elements need two extents.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,

@@ -103,20 +103,19 @@ quant::QuantizedMatrix gem::decodeRows(ElementsAttr value, RankedTensorType stor
   matrix.rows = count;
   matrix.width = stored.getDimSize(1);
   EncodedLayout layout(matrix.format, stored.getDimSize(0), matrix.width);
-  const char *data = getRawData(value).data();
   matrix.codes.resize(count * matrix.width);
-  std::memcpy(matrix.codes.data(), data + first * matrix.width, matrix.codes.size());
+  readIntegers(value, first * matrix.width, count * matrix.width, matrix.codes.data());
   if (layout.groupScales > layout.rowScales) {
     matrix.rowScales.resize(count);
-    std::memcpy(matrix.rowScales.data(), data + layout.rowScales + first * 4, count * 4);
+    readIntegers(value, layout.rowScales + first * 4, count * 4, matrix.rowScales.data());
   }
-  const char *scales = data + layout.groupScales + first * layout.groupBytes;
+  int64_t scales = layout.groupScales + first * layout.groupBytes;
   if (matrix.format.scales == format::Scales::kF16Group) {
     matrix.halfScales.resize(count * matrix.groups());
-    std::memcpy(matrix.halfScales.data(), scales, count * layout.groupBytes);
+    readIntegers(value, scales, count * layout.groupBytes, matrix.halfScales.data());
   } else if (layout.groupBytes) {
     matrix.ratios.resize(count * matrix.groups());
-    std::memcpy(matrix.ratios.data(), scales, count * layout.groupBytes);
+    readIntegers(value, scales, count * layout.groupBytes, matrix.ratios.data());
   }
   return matrix;
 }

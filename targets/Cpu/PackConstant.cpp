@@ -200,7 +200,9 @@ absl::StatusOr<PackedWeight> CpuTarget::packConstant(rt::ConstantOp constant, un
       status = absl::Status(status.code(), absl::StrCat("constant '", constant.getSymName().str(),
                                                         "': ", status.message()));
   } else if (type.getElementType().isUnsignedInteger(16)) {
-    status = consume(getRawData(value));
+    std::vector<uint16_t> indices(value.getNumElements());
+    readIntegers(value, 0, value.getNumElements(), indices.data());
+    status = consumeAll(llvm::ArrayRef(indices), consume);
   } else {
     FloatPacker packer(value, type.getElementType().isF16(), packed, consume);
     status =

@@ -7,6 +7,8 @@
 #include "dialects/Gem/WeightData.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Parser/Parser.h"
+#include "passes/Quantization/EncodedWeight.h"
+#include "passes/Quantization/WeightQuantizer.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "targets/Bundle/KernelParams.h"
 #include "targets/Target.h"
@@ -66,6 +68,49 @@ module attributes {gem.labels = ["yes", "no"], gem.model = {architecture = "gem"
 })mlir";
 }
 
+/// One constant of every kind: f16, f16 panels, indices, and of every format of quantized
+/// tables and panels. 17 rows of 70: the last panel, group and block of columns are short.
+std::string quantizedModule() {
+  const std::vector<std::string> types = {"i8",
+                                          "i4",
+                                          "i3",
+                                          "i2",
+                                          "i4, group = 32",
+                                          "i4, group = 128",
+                                          "i3, group = 64",
+                                          "i2, group = 32",
+                                          "i4, group = 32, scales = f16",
+                                          "i3, group = 32, scales = f16"};
+  std::string constants, data = matrix(17, 70);
+  auto add = [&](const std::string &name, const std::string &value, const std::string &type) {
+    constants +=
+        "gemrt.constant @" + name + " in @weights " + value + " as !gemrt.constant<" + type + ">\n";
+  };
+  add("half", data, "[17, 70], f16, row_major");
+  add("half_panels", data, "[17, 70], f16, panel_16");
+  add("map", "dense<[3, 1, 65535]> : tensor<3xui16>", "[3], ui16, row_major");
+  add("same", "dense<258> : tensor<5xui16>", "[5], ui16, row_major");
+  // Codes that were chosen, and their scales: every byte is 2.
+  add("codes", "dense<2> : tensor<1258xui8>", "[17, 70], !gem.q<i8>, panel_16");
+  for (auto [index, type] : llvm::enumerate(types))
+    for (const char *layout : {"row_major", "panel_16"})
+      add("q" + std::to_string(index) + layout, data, "[17, 70], !gem.q<" + type + ">, " + layout);
+  return "module attributes {gem.model = {architecture = \"gem\", name = \"sample\"}} {\n"
+         "gemrt.program @main device(\"host\") {\ngemrt.segment @weights kind(weights)\n" +
+         constants + R"mlir(gemrt.entry @gelu arena(64) {
+  %x = gemrt.alloc at(0) : !gemrt.buffer<[1, 8], f32>
+  gemrt.input "x" %x : !gemrt.buffer<[1, 8], f32>
+  %y = gemrt.alloc at(0) : !gemrt.buffer<[1, 8], f32>
+  gemrt.submit cpu {
+    gemrt.call #gemrt.activation<function = gelu> ins(%x) outs(%y) : (!gemrt.buffer<[1, 8], f32>) -> (!gemrt.buffer<[1, 8], f32>)
+  }
+  gemrt.output "y" %y : !gemrt.buffer<[1, 8], f32>
+}
+}
+}
+)mlir";
+}
+
 class BundleReaderTest : public ::testing::Test {
 protected:
   BundleReaderTest() : context(MLIRContext::Threading::DISABLED) {
@@ -73,12 +118,24 @@ protected:
   }
 
   std::string write(ModuleOp module) {
+    placeConstants(module);
     MemoryBundleSink sink;
     BundleOptions options;
     options.producer = "test 1";
     auto summary = writeBundle(module, *findTarget("cpu"), options, sink);
     EXPECT_TRUE(summary.ok()) << summary.status();
     return std::string(sink.data().data(), sink.data().size());
+  }
+
+  /// Gives constants that have none an offset, one behind the other.
+  static void placeConstants(ModuleOp module) {
+    int64_t next = 0;
+    module->walk([&](rt::ConstantOp constant) {
+      if (!constant.getOffset())
+        constant.setOffset(next);
+      next = *constant.getOffset() + cast<rt::ConstantType>(constant.getType()).getByteSize();
+      next = (next + 63) / 64 * 64;
+    });
   }
 
   std::string save(const std::string &bytes) {
@@ -160,6 +217,99 @@ TEST_F(BundleReaderTest, LoadedDataIsRowMajor) {
   EXPECT_EQ(constants, 2);
 }
 
+TEST_F(BundleReaderTest, QuantizedDataComesBackEncoded) {
+  auto module = parseSourceString<ModuleOp>(quantizedModule(), &context);
+  ASSERT_TRUE(module);
+  std::string bytes = write(*module);
+  auto again = read(bytes, BundleData::Loaded);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(write(**again), bytes);
+  auto program = *(**again).getOps<rt::ProgramOp>().begin();
+  std::vector<float> values(17 * 70), row(70);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(i) + 0.25f;
+  int quantized = 0;
+  for (auto constant : program.getOps<rt::ConstantOp>()) {
+    SCOPED_TRACE(constant.getSymName().str());
+    auto type = cast<rt::ConstantType>(constant.getType());
+    auto element = dyn_cast<QuantizedType>(type.getElementType());
+    if (!element || constant.getSymName() == "codes")
+      continue;
+    ++quantized;
+    ASSERT_TRUE(constant.getValue().getShapedType().getElementType().isUnsignedInteger(8));
+    auto stored = RankedTensorType::get(type.getShape(), element);
+    quant::QuantizedMatrix decoded = decodeRows(constant.getValue(), stored, 0, 17);
+    // What the writer's quantizer makes of the values, as a table or a matrix.
+    quant::WeightView view{values.data(), 17, 70, type.getLayout() == Layout::RowMajor};
+    auto expected = (*quant::makeQuantizer("rtn"))->quantize(view, *getFormat(element), nullptr, 1);
+    ASSERT_TRUE(expected.ok());
+    EXPECT_EQ(decoded.codes, expected->codes);
+    EXPECT_EQ(decoded.rowScales, expected->rowScales);
+    EXPECT_EQ(decoded.ratios, expected->ratios);
+    EXPECT_EQ(decoded.halfScales, expected->halfScales);
+  }
+  EXPECT_EQ(quantized, 20);
+}
+
+TEST_F(BundleReaderTest, HalvesIndicesAndCodesComeBack) {
+  auto module = parseSourceString<ModuleOp>(quantizedModule(), &context);
+  ASSERT_TRUE(module);
+  auto again = read(write(*module), BundleData::Loaded);
+  ASSERT_TRUE(again.ok()) << again.status();
+  auto value = [&](llvm::StringRef name) {
+    auto program = *(**again).getOps<rt::ProgramOp>().begin();
+    return program.lookupSymbol<rt::ConstantOp>(name).getValue();
+  };
+  for (const char *name : {"half", "half_panels"}) {
+    std::vector<float> values(17 * 70);
+    readAsF32(value(name), 0, values.size(), values.data());
+    EXPECT_EQ(values[0], 0.25f) << name;
+    EXPECT_EQ(values[1189], 1189.0f) << name; // 1189.25 in f16
+  }
+  std::vector<uint16_t> map(3), same(5);
+  readIntegers(value("map"), 0, 3, map.data());
+  EXPECT_THAT(map, ::testing::ElementsAre(3, 1, 65535));
+  readIntegers(value("same"), 0, 5, same.data());
+  EXPECT_THAT(same, ::testing::Each(258));
+  std::vector<uint8_t> codes(1258);
+  readIntegers(value("codes"), 0, 1258, codes.data());
+  EXPECT_THAT(codes, ::testing::Each(2));
+}
+
+TEST_F(BundleReaderTest, TheMinorVersionIsTheLowestThatHasAll) {
+  auto minor = [&](const std::string &text) {
+    auto module = parseSourceString<ModuleOp>(text, &context);
+    EXPECT_TRUE(module);
+    std::string bytes = module ? write(*module) : std::string(64, '\xff');
+    return static_cast<int>(static_cast<unsigned char>(bytes[10]));
+  };
+  EXPECT_EQ(minor(sampleModule()), 0);
+  EXPECT_EQ(minor(quantizedModule()), 1);
+  // One f16 constant is enough, and so is one new kernel.
+  std::string half = sampleModule();
+  size_t at = 0;
+  while ((at = half.find("[17, 4], f32, panel_16", at)) != std::string::npos)
+    half.replace(at, 22, "[17, 4], f16, panel_16");
+  EXPECT_EQ(minor(half), 1);
+  std::string tokens = R"mlir(
+module attributes {gem.model = {architecture = "gem", name = "sample"}} {
+  gemrt.program @main device("host") {
+    gemrt.segment @weights kind(weights)
+    gemrt.constant @w in @weights dense<1.0> : tensor<8xf32> as !gemrt.constant<[8], f32, row_major>
+    gemrt.entry @encode arena(1024) {
+      %x = gemrt.alloc at(0) : !gemrt.buffer<[2, 8], f32>
+      gemrt.input "x" %x : !gemrt.buffer<[2, 8], f32>
+      %y = gemrt.alloc at(512) : !gemrt.buffer<[2, 128], ui8>
+      gemrt.submit cpu {
+        gemrt.call #gemrt.quantize_tokens ins(%x) outs(%y) : (!gemrt.buffer<[2, 8], f32>) -> (!gemrt.buffer<[2, 128], ui8>)
+      }
+      gemrt.output "y" %y : !gemrt.buffer<[2, 128], ui8>
+    }
+  }
+})mlir";
+  EXPECT_EQ(minor(tokens), 1);
+}
+
 TEST_F(BundleReaderTest, EveryKernelSurvives) {
   for (llvm::StringRef text :
        {"#gemrt.embedding", "#gemrt.add_position", "#gemrt.add", "#gemrt.linear<activation = none>",
@@ -170,6 +320,10 @@ TEST_F(BundleReaderTest, EveryKernelSurvives) {
         "#gemrt.scar_attention<heads = 2, head_dim = 64, scale = 0.333333343 : f32, first_query = "
         "1, "
         "predicate = same_route>",
+        "#gemrt.scar_attention<heads = 2, head_dim = 64, scale = 0.125 : f32, first_query = 0, "
+        "predicate = either, causal = true>",
+        "#gemrt.quantize_tokens", "#gemrt.linear_quantized<activation = gelu>",
+        "#gemrt.layer_norm_quantized<epsilon = 9.99999996E-13 : f32>", "#gemrt.embedding_blocks",
         "#gemrt.select_row<row = 7>"}) {
     SCOPED_TRACE(text.str());
     auto kernel = dyn_cast_or_null<rt::KernelAttrInterface>(parseAttribute(text, &context));
@@ -213,20 +367,24 @@ TEST_F(BundleReaderTest, TheRuntimesRefusalIsPassedOn) {
   EXPECT_FALSE(BundleFile::open(::testing::TempDir()).ok());
 }
 
-TEST_F(BundleReaderTest, ReadsTheGoldenBundle) {
+TEST_F(BundleReaderTest, ReadsTheGoldenBundles) {
   const char *source = std::getenv("GEM_SOURCE_DIR");
   ASSERT_NE(source, nullptr);
-  std::string golden = std::string(source) + "/test/runtime/golden/v1.0.gemb";
-  auto file = BundleFile::open(golden);
-  ASSERT_TRUE(file.ok()) << file.status();
-  auto module = readBundle(*file, context, BundleData::Loaded);
-  ASSERT_TRUE(module.ok()) << module.status();
+  for (auto [version, kernel] :
+       {std::pair("v1.0", "#gemrt.scar_attention"), std::pair("v1.1", "#gemrt.linear_quantized")}) {
+    SCOPED_TRACE(version);
+    std::string golden = std::string(source) + "/test/runtime/golden/" + version + ".gemb";
+    auto file = BundleFile::open(golden);
+    ASSERT_TRUE(file.ok()) << file.status();
+    auto module = readBundle(*file, context, BundleData::Loaded);
+    ASSERT_TRUE(module.ok()) << module.status();
   // Written again by another writer it is the same program. A context of its own for each
   // listing: names of resources are unique in one.
-  std::string again = save(write(**module));
-  std::string listing = list(golden);
-  EXPECT_THAT(listing, HasSubstr("gemrt.call #gemrt.scar_attention"));
-  EXPECT_EQ(list(again), listing);
+    std::string again = save(write(**module));
+    std::string listing = list(golden);
+    EXPECT_THAT(listing, HasSubstr(std::string("gemrt.call ") + kernel));
+    EXPECT_EQ(list(again), listing);
+  }
 }
 
 } // namespace

@@ -80,16 +80,6 @@ static std::optional<double> parseDuration(const std::string &text) {
   return number * scale;
 }
 
-/// Formats have no list: a bit width, groups and scales make one.
-static bool checkFormat(const std::string &name) {
-  if (name == "hybrid" || quant::Format::parse(name))
-    return true;
-  tools::Error(kTool, "--quantize: expected hybrid or a format such as f32, f16, int8, int4, "
-                      "int4g64 or int3g32, but got '" +
-                          name + "'");
-  return false;
-}
-
 static bool readBudgets(Options &options) {
   if (!options.maxSize.empty() && !(options.quantization.maxBytes = parseSize(options.maxSize))) {
     tools::Error(kTool, "--max-size: expected a size such as 6MB or 1.5MiB, but got '" +
@@ -102,6 +92,42 @@ static bool readBudgets(Options &options) {
                             options.maxLatency + "'");
     return false;
   }
+  return true;
+}
+
+/// Whether the options of quantization go together.
+static bool checkQuantization(const Options &options) {
+  const QuantizerOptions &quantizer = options.quantization;
+  auto refuse = [](const std::string &message) {
+    tools::Error(kTool, message);
+    return false;
+  };
+  bool isHybrid = quantizer.quantize == "hybrid";
+  if (!isHybrid && !quant::Format::parse(quantizer.quantize))
+    return refuse("--quantize: expected hybrid or a format such as f32, f16, int8, int4, int4g64 "
+                  "or int3, but got '" +
+                  quantizer.quantize + "'");
+  if (!quantizer.recipe.empty() && quantizer.quantize != "f32")
+    return refuse("--recipe says the formats; leave out --quantize " + quantizer.quantize);
+  const char *budget = quantizer.maxBytes     ? "--max-size"
+                       : quantizer.maxBits    ? "--max-bits"
+                       : quantizer.maxSeconds ? "--max-latency"
+                                              : nullptr;
+  if (budget && !isHybrid)
+    return refuse(std::string(budget) + " is a budget for --quantize hybrid, but got --quantize " +
+                  quantizer.quantize);
+  if (isHybrid && !budget)
+    return refuse("--quantize hybrid needs a budget: --max-size, --max-bits or --max-latency");
+  bool hasTexts = !options.calibration.empty();
+  if (isHybrid && !hasTexts)
+    return refuse("--quantize hybrid measures what each format costs on texts: give them with "
+                  "--calibrate FILE.jsonl");
+  if (quantizer.algorithm == "gptq" && !hasTexts && quantizer.statistics.empty())
+    return refuse("--algorithm gptq needs to know the inputs of the weights: give texts with "
+                  "--calibrate FILE.jsonl, or --statistics FILE");
+  if (!quantizer.saveStatistics.empty() && !hasTexts)
+    return refuse("--save-statistics keeps what calibration learned: give texts with --calibrate "
+                  "FILE.jsonl");
   return true;
 }
 
@@ -281,8 +307,7 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
     }
     options.output = "-";
   }
-  if (!checkFormat(options.quantization.quantize) || !readOverrides(settings, options) ||
-      !readBudgets(options))
+  if (!readOverrides(settings, options) || !readBudgets(options) || !checkQuantization(options))
     return tools::kExitUsage;
   return std::nullopt;
 }

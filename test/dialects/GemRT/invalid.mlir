@@ -49,8 +49,14 @@ func.func private @constant_type_c1(!gemrt.constant<[4, -1], f32, row_major>)
 // -----
 
 // Tests that a constant's elements are what kernels read.
-// expected-error @below {{expected elements of a float, ui16 or gem.q type, but got 'i32'}}
+// expected-error @below {{expected elements of f32, f16, ui16 or a gem.q type, but got 'i32'}}
 func.func private @constant_type_c2(!gemrt.constant<[4], i32, row_major>)
+
+// -----
+
+// Tests that no kernel reads bf16.
+// expected-error @below {{expected elements of f32, f16, ui16 or a gem.q type, but got 'bf16'}}
+func.func private @constant_type_c2_bf16(!gemrt.constant<[4], bf16, row_major>)
 
 // -----
 

@@ -60,8 +60,8 @@ absl::StatusOr<quant::InputStatistics> computeMetric(LayerNormOp norm, WeightOp 
   std::vector<quant::WeightView> readers;
   for (Operation *user : norm.getResult().getUsers()) {
     auto linear = dyn_cast<LinearOp>(user);
-    WeightOp weight = linear && linear.getX() == norm.getResult() ? weightOf(linear.getWeight())
-                                                                  : WeightOp();
+    WeightOp weight =
+        linear && linear.getX() == norm.getResult() ? weightOf(linear.getWeight()) : WeightOp();
     if (!weight)
       continue;
     RankedTensorType type = weight.getWeightType();

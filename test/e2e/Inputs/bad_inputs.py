@@ -264,6 +264,8 @@ expect("more rows than there are", recipe("7.recipe", ALL,
 expect("rows of a matrix", recipe("8.recipe", ALL,
        'tensor { name: "scar.out.weight" rows { count: 8 format: "int8" } '
        'rows { format: "int4" } }'), 3, "8.recipe:3", "scar.out.weight")
+expect("channels that are not scaled", recipe("9.recipe",
+       'tensor { name: "*" format: "int8" equalize: true }'), 3, "9.recipe", "equalize")
 expect("no such recipe", quantize("--recipe", "nowhere.recipe"), 3, "nowhere.recipe")
 
 subprocess.run(quantize("--quantize", "int4", "--calibrate", TEXTS, "--save-statistics",

@@ -51,11 +51,21 @@ constexpr bool kSubtracts = false;
 constexpr bool kSubtracts = true;
 #endif
 
+// What `Keep` returns stays in a register: GCC 12 would load parts of it again where
+// they are used.
+template <class T>
+GEM_INLINE T Keep(T value) {
+#if defined(GEM_ISA_NEON)
+  asm("" : "+w"(value));
+#endif
+  return value;
+}
+
 // The kLanes rows from `block` on of quad kQuad of a block.
 template <Source kSource, int kQuad>
 GEM_INLINE B LoadQuad(const uint8_t* block) {
   if constexpr (kSource == Source::kBytes) {
-    return LoadAs<B>(block + kQuad * 64);
+    return Keep(LoadAs<B>(block + kQuad * 64));
   } else if constexpr (kSource == Source::kFlipped) {
     return LoadAs<B>(block + kQuad * 64) ^ static_cast<int8_t>(-128);
   } else if constexpr (kSource == Source::kI4) {
@@ -168,7 +178,7 @@ constexpr int32_t BlockStart(int32_t block_sum, int32_t offset) {
 #elif defined(GEM_ISA_NEON)
 
 typedef int8x16_t Tokens16;
-GEM_INLINE Tokens16 LoadTokens(const int8_t* p) { return vld1q_s8(p); }
+GEM_INLINE Tokens16 LoadTokens(const int8_t* p) { return Keep(vld1q_s8(p)); }
 constexpr bool kTokensOuter = false;
 
 #if defined(GEM_ISA_DOTPROD)
@@ -266,8 +276,12 @@ GEM_INLINE I AddOnce(I total, Narrow sum) { return total + sum; }
 #endif
 // 4 rows' ratios.
 GEM_INLINE I LoadRatio(const uint8_t* p) {
-  typedef uint8_t B4 __attribute__((vector_size(4)));
-  return __builtin_convertvector(LoadAs<B4>(p), I);
+#if defined(GEM_ISA_NEON)
+  const uint8x8_t ratio = vreinterpret_u8_u32(vdup_n_u32(LoadAs<uint32_t>(p)));
+  return (I)vmovl_u16(vget_low_u16(vmovl_u8(ratio)));
+#else
+  return I{p[0], p[1], p[2], p[3]};
+#endif
 }
 #endif
 

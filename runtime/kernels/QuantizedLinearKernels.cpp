@@ -127,14 +127,17 @@ struct QuantizedPanels {
     return tile;
   }
 
+  // What the sums of some blocks have too much of.
+  GEM_INLINE int32_t Excess(size_t token, uint32_t block, uint32_t count) const {
+    if constexpr (kKind != Kind::kWide || WideOffset(kBits) == 0) return 0;
+    return static_cast<int32_t>(static_cast<uint32_t>(WideOffset(kBits)) *
+                                static_cast<uint32_t>(x.Sum(token, block, count)));
+  }
+
   // Adds the exact sums of a part to `sums`: sums = float(part) of the first part.
   void AddPart(size_t token, uint32_t block, uint32_t count, const int32_t* part, uint32_t rows,
                float* sums) const {
-    const int32_t excess =
-        kKind == Kind::kWide && WideOffset(kBits) != 0
-            ? static_cast<int32_t>(static_cast<uint32_t>(WideOffset(kBits)) *
-                                   static_cast<uint32_t>(x.Sum(token, block, count)))
-            : 0;
+    const int32_t excess = Excess(token, block, count);
     for (uint32_t i = 0; i < rows; i += 16) {
       const I16 exact = MapMaskParts(
           [&](auto p) GEM_LAMBDA { return LoadAs<I>(part + i + p * kLanes) - excess; });
@@ -238,14 +241,19 @@ struct QuantizedPanels {
   }
   static constexpr FunctionTable kFunctions = MakeFunctions(MakeIndices<kShape.tokens>{});
 
-  // The codes of blocks as bytes.
+  // The codes of blocks as bytes, in the order that tiles want.
   static void Unpack(const uint8_t* packed, uint32_t count, uint8_t* bytes) {
     constexpr Source kSource = SourceOf(kBits);
     for (uint32_t block = 0; block < count; ++block) {
       Unroll<kParts>([&](auto p) GEM_LAMBDA {
+        B codes[8];
+        Unroll<8>([&](auto q)
+                      GEM_LAMBDA { codes[q] = LoadQuad<kSource, q>(packed + p * kVectorBytes); });
+#if defined(GEM_ISA_I8MM)
+        if constexpr (UsesMatrices(kKind)) return ZipBlock(codes, bytes, p);
+#endif
         Unroll<8>([&](auto q) GEM_LAMBDA {
-          const B codes = LoadQuad<kSource, q>(packed + p * kVectorBytes);
-          __builtin_memcpy(bytes + q * 64 + p * kVectorBytes, &codes, sizeof codes);
+          __builtin_memcpy(bytes + q * 64 + p * kVectorBytes, &codes[q], sizeof(B));
         });
       });
       packed += BlockBytes(kSource);
@@ -269,7 +277,7 @@ struct QuantizedPanels {
 
   void TilePanels(uint32_t token, uint32_t tokens, uint32_t panel, uint32_t panels) const {
     constexpr uint32_t kWidest = static_cast<uint32_t>(kShape.panels) * 16;
-    constexpr bool kUnpacks = kBits != 8;
+    constexpr bool kUnpacks = kBits != 8 || UsesMatrices(kKind);
     alignas(64) uint8_t bytes[kUnpacks ? kShape.panels * kChunkBlocks * 512 : 1];
     alignas(64) int32_t sums[kTileTokens * kWidest];
     int32_t starts[kStarts ? kTileTokens * kChunkBlocks : 1];
@@ -302,7 +310,8 @@ struct QuantizedPanels {
         tile.starts = starts + (kStarts ? done * kChunkBlocks : 0);
         for (int slice = 0; slice < kShape.slices; ++slice) {
           constexpr int kRows = 16 / kShape.slices;
-          tile.w = whole.w + slice * kRows * 4;
+          // A row has 4 bytes of each quad, or 8 of each step of matrices.
+          tile.w = whole.w + slice * kRows * (UsesMatrices(kKind) ? 8 : 4);
           tile.groups = whole.groups + slice * kRows * (kScales == Scales::kF16Group ? 2 : 1);
           tile.sums = sums + done * width + slice * kRows;
           function(tile);
@@ -310,14 +319,55 @@ struct QuantizedPanels {
         done += height;
       }
     }
+    if (args.activation == Activation::kNone) {
+      return FinishTile(token, tokens, panel, panels, sums);
+    }
+    // Activations want rows that are long.
     for (uint32_t t = 0; t < tokens; ++t) {
-      float* const row = reinterpret_cast<float*>(sums) + t * width;
-      if constexpr (kScales != Scales::kF16Group) {
-        alignas(64) float values[kWidest];
-        AddPart(token + t, 0, blocks, sums + t * width, width, values);
-        Finish(token + t, panel, panels, values);
+      alignas(64) float values[kWidest];
+      if constexpr (kScales == Scales::kF16Group) {
+        __builtin_memcpy(values, sums + t * width, width * sizeof(float));
       } else {
-        Finish(token + t, panel, panels, row);
+        AddPart(token + t, 0, blocks, sums + t * width, width, values);
+      }
+      Finish(token + t, panel, panels, values);
+    }
+  }
+
+  // y of a panel's sums: AddPart and Finish in one, with what all tokens share in
+  // registers.
+  void FinishTile(uint32_t token, uint32_t tokens, uint32_t panel, uint32_t panels,
+                  const int32_t* sums) const {
+    const uint32_t width = panels * 16;
+    for (uint32_t p = 0; p < panels; ++p) {
+      const size_t column = size_t{panel + p} * 16;
+      const uint32_t columns = Min(16, args.n - static_cast<uint32_t>(column));
+      const V16 bias =
+          args.bias != nullptr ? LoadPartial(args.bias + column, columns) : Splat(0.0f);
+      const V16 scale = kScales != Scales::kF16Group
+                            ? Load(reinterpret_cast<const float*>(Panel(panel + p)))
+                            : Splat(1.0f);
+      for (uint32_t t = 0; t < tokens; ++t) {
+        const int32_t* const exact = sums + t * width + p * 16;
+        V16 value;
+        if constexpr (kScales == Scales::kF16Group) {
+          value = Fma(Load(reinterpret_cast<const float*>(exact)), Splat(x.scale(token + t)), bias);
+        } else {
+          const int32_t excess = Excess(token + t, 0, blocks);
+          value = ToFloat(MapMaskParts(
+              [&](auto i) GEM_LAMBDA { return LoadAs<I>(exact + i * kLanes) - excess; }));
+          value = Fma(value, scale * Splat(x.scale(token + t)), bias);
+        }
+        const size_t at = size_t{token + t} * args.n + column;
+        if (columns == 16) {
+          if (args.residual != nullptr) value = value + Load(args.residual + at);
+          Store(args.y + at, value);
+        } else {
+          alignas(64) float row[16];
+          Store(row, value);
+          FinishRow(row, args.residual != nullptr ? args.residual + at : nullptr, args.y + at,
+                    columns, args.activation);
+        }
       }
     }
   }

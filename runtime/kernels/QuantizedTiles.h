@@ -228,8 +228,100 @@ GEM_NOINLINE void NarrowTile(const TileArgs& args) {
   });
 }
 
+#if defined(GEM_ISA_I8MM)
+// --- products of 2 x 8 by 8 x 2 --------------------------------------------------
+
+// Weights for these lie as a block of 4 steps of 8 k of 8 pairs of rows.
+GEM_INLINE void ZipBlock(const B (&quad)[8], uint8_t* block, int part) {
+  Unroll<4>([&](auto step) GEM_LAMBDA {
+    const int32x4_t even = (int32x4_t)quad[step * 2], odd = (int32x4_t)quad[step * 2 + 1];
+    vst1q_s32(reinterpret_cast<int32_t*>(block + step * 128 + part * 32), vzip1q_s32(even, odd));
+    vst1q_s32(reinterpret_cast<int32_t*>(block + step * 128 + part * 32 + 16),
+              vzip2q_s32(even, odd));
+  });
+}
+
+// kPairs pairs of rows from the first of a slice on, with kWide or kTwoLevel. Lanes
+// are tokens 0, 0, 1, 1 of a pair of tokens by rows 0, 1, 0, 1 of a pair of rows. An
+// odd token is paired with itself.
+template <Kind kKind, int kTokens, int kPairs>
+GEM_NOINLINE void MatrixTile(const TileArgs& args) {
+  constexpr int kTokenPairs = (kTokens + 1) / 2;
+  int32x4_t sum[kTokenPairs][kPairs], total[kTokenPairs][kPairs];
+  Unroll<kTokenPairs>([&](auto t) GEM_LAMBDA {
+    Unroll<kPairs>([&](auto v) GEM_LAMBDA { sum[t][v] = total[t][v] = vdupq_n_s32(0); });
+  });
+  const uint8_t* w = args.w;
+  const int8_t* x = args.x;
+  const uint8_t* groups = args.groups;
+  const size_t token_bytes = args.token_bytes;
+  uint32_t in_group = 0;
+  for (uint32_t block = 0; block < args.blocks; ++block) {
+    Unroll<2>([&](auto half) GEM_LAMBDA {
+      int8x16_t tokens[2][kTokenPairs];
+      Unroll<kTokenPairs>([&](auto t) GEM_LAMBDA {
+        constexpr int kSecond = 2 * t + 1 < kTokens ? 2 * t + 1 : 2 * t;
+        const int64x2_t first = (int64x2_t)LoadTokens(x + 2 * t * token_bytes + half * 16);
+        const int64x2_t second = (int64x2_t)LoadTokens(x + kSecond * token_bytes + half * 16);
+        tokens[0][t] = (int8x16_t)vzip1q_s64(first, second);
+        tokens[1][t] = (int8x16_t)vzip2q_s64(first, second);
+      });
+      Unroll<2>([&](auto step) GEM_LAMBDA {
+        Unroll<kPairs>([&](auto v) GEM_LAMBDA {
+          const int8x16_t rows = LoadAs<int8x16_t>(w + (half * 2 + step) * 128 + v * 16);
+          Unroll<kTokenPairs>(
+              [&](auto t) GEM_LAMBDA { sum[t][v] = vmmlaq_s32(sum[t][v], tokens[step][t], rows); });
+        });
+      });
+    });
+    w += 512;
+    x += format::kBlock;
+    if constexpr (kKind == Kind::kTwoLevel) {
+      const bool last = block + 1 == args.blocks;
+      if (++in_group == args.group_blocks || last) {
+        in_group = 0;
+        const uint8x8_t ratio = vld1_u8(groups);
+        groups += 16;
+        const uint8x8_t next = last ? vdup_n_u8(0) : vld1_u8(groups);
+        const int16x8_t difference = vreinterpretq_s16_u16(vsubl_u8(ratio, next));
+        const int64x2_t wide[2] = {(int64x2_t)vmovl_s16(vget_low_s16(difference)),
+                                   (int64x2_t)vmovl_high_s16(difference)};
+        Unroll<kPairs>([&](auto v) GEM_LAMBDA {
+          const int32x4_t by = (int32x4_t)vdupq_laneq_s64(wide[v / 2], v % 2);
+          Unroll<kTokenPairs>(
+              [&](auto t) GEM_LAMBDA { total[t][v] = vmlaq_s32(total[t][v], sum[t][v], by); });
+        });
+      }
+    }
+  }
+  Unroll<kTokenPairs>([&](auto t) GEM_LAMBDA {
+    Unroll<kPairs / 2>([&](auto v) GEM_LAMBDA {
+      const auto& from = kKind == Kind::kTwoLevel ? total : sum;
+      const int64x2_t low = (int64x2_t)from[t][2 * v], high = (int64x2_t)from[t][2 * v + 1];
+      int32_t* const at = args.sums + 2 * t * args.sums_stride + v * 4;
+      StoreSum(args, at, (I)vzip1q_s64(low, high));
+      if constexpr (2 * t + 1 < kTokens) {
+        StoreSum(args, at + args.sums_stride, (I)vzip2q_s64(low, high));
+      }
+    });
+  });
+}
+#endif
+
+constexpr bool UsesMatrices(Kind kind) {
+#if defined(GEM_ISA_I8MM)
+  return kind == Kind::kWide || kind == Kind::kTwoLevel;
+#else
+  return false;
+#endif
+}
+
 template <Source kSource, Kind kKind, int kTokens, int kVectors, bool kStream>
 GEM_INLINE void Tile(const TileArgs& args) {
+#if defined(GEM_ISA_I8MM)
+  if constexpr (!kStream && UsesMatrices(kKind))
+    return MatrixTile<kKind, kTokens, kVectors * 2>(args);
+#endif
   if constexpr (kKind == Kind::kWide) {
     WideTile<kSource, kTokens, kVectors, kStream>(args);
   } else {
@@ -253,9 +345,13 @@ constexpr TileShape ShapeOf(Kind kind) {
   if (kind == Kind::kWide) return {4, 1, 1};
   if (kind == Kind::kF16Group) return {2, 1, 1};
   return {3, 1, 1};
-#elif defined(GEM_ISA_DOTPROD)
+#elif defined(GEM_ISA_I8MM)
   if (kind == Kind::kWide) return {6, 1, 1};
-  return {6, 1, 2};
+  if (kind == Kind::kTwoLevel) return {6, 1, 2};
+  return {5, 1, 2};
+#elif defined(GEM_ISA_DOTPROD)
+  if (kind == Kind::kWide) return {5, 1, 1};
+  return {5, 1, 2};
 #elif defined(GEM_ISA_NEON)
   if (kind == Kind::kF16Group) return {2, 1, 2};
   return {2, 1, 1};

@@ -65,7 +65,8 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->check(CLI::Range(1u, 256u))
       ->type_name("N")
       ->group("Running");
-  app.add_option("--cpu", options->cpu, "the kernels to use: scalar, avx2, avx512, neon")
+  app.add_option("--cpu", options->cpu,
+                 "the kernels to use: scalar, avx2, avx512, avx512vnni, neon, dotprod, i8mm")
       ->type_name("NAME")
       ->group("Running");
 

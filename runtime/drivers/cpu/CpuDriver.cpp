@@ -26,6 +26,11 @@ constexpr uint64_t kSerialOperations = 1 << 15;
 
 // Units of LINEAR and of attention that are computed together with less work.
 constexpr uint32_t kPanelGrain = 4;
+
+// Tokens a thread of a linear that is split by tokens, at least; and at most at a time,
+// which the weights are read once for.
+constexpr uint32_t kTokenGrain = 32;
+constexpr uint32_t kMostTokenGrain = 128;
 constexpr uint32_t kAttentionGrain = 64;
 
 struct SelectRowArgs {
@@ -70,6 +75,8 @@ struct CpuCommand {
   uint32_t units;
   uint64_t unit_operations;  // about; decides whether threads are worth it
   uint32_t grain;            // units that a thread takes at a time, at least
+  uint32_t threads;          // of the session
+  bool by_tokens;            // of LINEAR_QUANTIZED: units are tokens, not panels
   // What gem_command_profile_t says, counted while profiling is on.
   uint64_t runs, nanoseconds, macs, weight_bytes;
   char format[48];
@@ -239,11 +246,29 @@ bool RunQuantizeTokens(const CpuKernels& k, const KernelArgs& args, uint32_t beg
 void BindLinearQuantized(CpuCommand* c, const uint32_t* symbols) {
   BindMatrix(c, &c->args.linear_quantized, *c->source->params_as_LinearQuantizedParams(), symbols);
   c->unit_operations /= 4;  // of codes, at least four take the time of one fma
+  // With many tokens each thread takes some of them and not some of the outputs: what it
+  // writes is what it quantizes or normalizes next, so rows stay in its cache.
+  const uint32_t rows = c->args.linear_quantized.rows;
+  c->by_tokens = c->threads > 1 && rows >= kTokenGrain * c->threads;
+  if (!c->by_tokens) return;
+  c->unit_operations = c->unit_operations * c->units / rows;
+  c->units = rows;
+  const uint32_t share = (rows / c->threads + 15) / 16 * 16;
+  c->grain = share < kMostTokenGrain ? share : kMostTokenGrain;
 }
 
 bool RunLinearQuantized(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
   k.linear_quantized(args.linear_quantized, begin, end);
   return true;
+}
+
+// The tokens [begin, end), of all outputs.
+void RunLinearTokens(const CpuKernels& k, LinearQuantizedArgs args, uint32_t begin, uint32_t end) {
+  args.x += begin * format::TokenRowBytes(args.k);
+  args.y += size_t{begin} * args.n;
+  if (args.residual != nullptr) args.residual += size_t{begin} * args.n;
+  args.rows = end - begin;
+  k.linear_quantized(args, 0, args.n / 16 + (args.n % 16 != 0));
 }
 
 LayerNormArgs MakeLayerNormArgs(CpuCommand* c, float epsilon, const uint32_t* symbols) {
@@ -680,6 +705,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
     }
     command.source = &source;
     command.grain = 1;
+    command.threads = state->pool->thread_count();
     command.inputs = next;
     for (const schema::Operand* operand : *source.inputs()) *next++ = Resolve(context, *operand);
     command.outputs = next;
@@ -710,6 +736,10 @@ struct Job {
 
 void RunUnits(void* opaque, uint32_t begin, uint32_t end) {
   auto* job = static_cast<Job*>(opaque);
+  if (job->command->by_tokens) {
+    RunLinearTokens(*job->kernels, job->command->args.linear_quantized, begin, end);
+    return;
+  }
   if (!job->command->kernel->run(*job->kernels, job->command->args, begin, end)) {
     job->failed.store(true, std::memory_order_relaxed);
   }

@@ -11,6 +11,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include <functional>
 
 namespace gem {
@@ -47,6 +48,7 @@ struct QuantizeWeightsContext {
   const llvm::StringMap<std::string> *algorithms = nullptr; ///< By weight, or null.
   const quant::StatisticsSource *statistics = nullptr;      ///< Or null.
   QuantizedWeightCallback learned;                          ///< Called for each, or empty.
+  const llvm::StringSet<> *keepBiases = nullptr; ///< Weights bias-correction skips, or null.
 };
 
 /// As the generated function, with statistics and algorithms.

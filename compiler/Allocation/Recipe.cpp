@@ -293,7 +293,8 @@ gem::applyRecipe(const Recipe &recipe, const std::vector<RecipeTensor> &tensors)
       }
       to.algorithm = entry.algorithm.value_or(to.algorithm);
       to.equalize = entry.equalize.value_or(to.equalize);
-      to.biasCorrect = entry.biasCorrect.value_or(to.biasCorrect);
+      if (entry.biasCorrect)
+        to.biasCorrect = entry.biasCorrect;
     }
     if (!used)
       problem(absl::StrCat("no tensor is named ", quote(entry.name), "; the nearest is ",

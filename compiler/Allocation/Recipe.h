@@ -69,7 +69,8 @@ struct TensorRecipe {
   quant::Format format;       ///< Unless by rows.
   std::vector<RowBlock> rows; ///< Empty, or blocks whose counts add up to all rows.
   std::string algorithm = "rtn";
-  bool equalize = false, biasCorrect = false;
+  bool equalize = false;
+  std::optional<bool> biasCorrect; ///< None where the recipe does not say.
 
   bool operator==(const TensorRecipe &) const = default;
 };

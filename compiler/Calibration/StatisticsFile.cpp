@@ -37,9 +37,48 @@ struct Header {
   uint32_t version;
   uint32_t reserved;
   uint64_t indexOffset, indexSize, fileSize;
-  uint8_t zeros[24];
+  uint64_t checksum; // of all that follows the header
+  uint8_t zeros[16];
 };
 static_assert(sizeof(Header) == 64);
+
+/// FNV-1a over words of 8 bytes, the last filled up with zeros: finds damage.
+class Checksum {
+public:
+  void update(const void *data, size_t size) {
+    auto *bytes = static_cast<const char *>(data);
+    for (; size > 0 && used > 0; --size)
+      add(*bytes++);
+    for (; size >= 8; bytes += 8, size -= 8) {
+      uint64_t word;
+      std::memcpy(&word, bytes, 8);
+      mix(word);
+    }
+    for (; size > 0; --size)
+      add(*bytes++);
+  }
+  uint64_t finish() {
+    while (used > 0)
+      add(0);
+    return sum;
+  }
+
+private:
+  void add(char byte) {
+    tail[used++] = byte;
+    if (used < 8)
+      return;
+    uint64_t word;
+    std::memcpy(&word, tail, 8);
+    used = 0;
+    mix(word);
+  }
+  void mix(uint64_t word) { sum = (sum ^ word) * 0x100000001B3u; }
+
+  uint64_t sum = 0xCBF29CE484222325u;
+  char tail[8];
+  unsigned used = 0;
+};
 
 uint64_t triangleBytes(uint64_t width) { return width * (width + 1) / 2 * sizeof(float); }
 
@@ -52,6 +91,7 @@ uint64_t triangleBytes(uint64_t width) { return width * (width + 1) / 2 * sizeof
 struct StatisticsWriter::Index {
   json root = json::object();
   json values = json::array();
+  Checksum checksum;
 };
 
 StatisticsWriter::StatisticsWriter(std::string path, StatisticsInfo info)
@@ -91,6 +131,8 @@ absl::Status StatisticsWriter::ioError(const char *what) const {
 }
 
 absl::Status StatisticsWriter::write(const void *data, size_t size) {
+  if (position >= sizeof(Header))
+    index->checksum.update(data, size);
   for (size_t done = 0; done < size;) {
     ssize_t count = ::write(descriptor, static_cast<const char *>(data) + done, size - done);
     if (count < 0 && errno == EINTR)
@@ -169,6 +211,8 @@ absl::Status StatisticsWriter::finish() {
   header.fileSize = position + text.size();
   if (absl::Status status = write(text.data(), text.size()); !status.ok())
     return status;
+  header.checksum = index->checksum.finish();
+  position = 0;
   if (::lseek(descriptor, 0, SEEK_SET) != 0)
     return ioError("writing");
   if (absl::Status status = write(&header, sizeof(header)); !status.ok())
@@ -260,6 +304,17 @@ absl::Status StatisticsFile::readIndex() {
     return corrupt(absl::StrCat("it has ", size, " bytes, expected ", header.fileSize));
   if (header.indexOffset > size || header.indexSize > size - header.indexOffset)
     return corrupt("the index lies outside of the file");
+  Checksum checksum;
+  constexpr uint64_t kBlock = 1 << 20; // that is in memory at a time
+  for (uint64_t at = sizeof(header); at < size; at += kBlock) {
+    uint64_t bytes = std::min(kBlock, size - at);
+    checksum.update(file->data() + at, bytes);
+    checkpoint::dropMappedPages(file->data() + at, bytes);
+  }
+  const Header zeros = {};
+  if (checksum.finish() != header.checksum || header.reserved != 0 ||
+      std::memcmp(header.zeros, zeros.zeros, sizeof(header.zeros)) != 0)
+    return corrupt("its checksum is another");
 
   std::string_view text = file->bytes().substr(header.indexOffset, header.indexSize);
   absl::StatusOr<JsonValue> root = checkpoint::parseJson(text, "its index");

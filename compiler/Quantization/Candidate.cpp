@@ -22,7 +22,8 @@ absl::Status gem::quantizeModule(ModuleOp module, const QuantizeStep &step,
     QuantizeWeightsPassOptions options;
     options.biasCorrection = step.biasCorrection;
     options.threads = step.threads;
-    passes.addPass(createQuantizeWeightsPass(options, {&step.algorithms, statistics, learned}));
+    passes.addPass(createQuantizeWeightsPass(
+        options, {&step.algorithms, statistics, learned, &step.keepBiases}));
   }
   if (failed(passes.run(module)))
     return errors.toStatus("quantizing failed without saying why");

@@ -21,6 +21,7 @@ struct QuantizeStep {
   /// Of matrices, by the weight's name; "rtn" where it names none.
   llvm::StringMap<std::string> algorithms;
   bool biasCorrection = false;
+  llvm::StringSet<> keepBiases; ///< Weights that biasCorrection skips.
   unsigned threads = 1;
 };
 

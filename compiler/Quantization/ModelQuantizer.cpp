@@ -222,6 +222,12 @@ private:
       }
       if (unit.kind == QuantizationUnit::Kind::Matrix && !tensor.format.isFloat())
         algorithms[unit.weight] = tensor.algorithm;
+      if (!tensor.biasCorrect.value_or(true))
+        keepBiases.insert(unit.weight);
+      if (tensor.equalize)
+        return absl::UnimplementedError(
+            absl::StrCat(options.recipe, ": equalize: true for '", unit.weight,
+                         "', but this version does not scale channels; leave it out"));
     }
     units = std::move(split);
     if (tooManyTableFormats())
@@ -244,8 +250,10 @@ private:
           entry.comment = absl::StrFormat("predicted to cost %.2g nats in domain %s",
                                           found->second.first, found->second.second);
         if (unit.kind == QuantizationUnit::Kind::Matrix && !format.isFloat()) {
-          entry.algorithm = algorithm;
-          entry.biasCorrect = options.biasCorrection && statistics;
+          auto own = algorithms.find(unit.weight);
+          entry.algorithm = own == algorithms.end() ? algorithm : own->second;
+          entry.biasCorrect =
+              options.biasCorrection && statistics && !keepBiases.contains(unit.weight);
         }
       }
       RecipeEntry &entry = recipe.entries.back();
@@ -468,6 +476,7 @@ private:
     QuantizeStep step;
     step.plan = makePlan(units, formats);
     step.biasCorrection = options.biasCorrection && statistics;
+    step.keepBiases = keepBiases;
     step.threads = options.threads;
     size_t matrices = 0, done = 0;
     for (auto [unit, format] : llvm::zip(units, formats))
@@ -562,6 +571,7 @@ private:
   std::vector<quant::Format> formats; ///< By unit.
   std::vector<int64_t> tokenCounts;   ///< In the calibration texts, by id; may be empty.
   std::map<std::string, std::string> algorithms; ///< A recipe's, by weight.
+  llvm::StringSet<> keepBiases;                  ///< A recipe's: weights whose biases stay.
   OwningOpRef<ModuleOp> originalModule;
   double usedSeconds = 0; ///< Modelled, of the allocation.
   uint64_t originalBytes = 0, originalWeightBytes = 0;

@@ -98,7 +98,9 @@ private:
         encodeWeight(&getContext(), weight.getSymName(), *matrix);
     if (!encoded.ok())
       return weight.emitOpError() << std::string(encoded.status().message());
-    if (biasCorrection && known && failed(correctBiases(weight, readers, view, *matrix, *known)))
+    bool keepsBias = context.keepBiases && context.keepBiases->contains(weight.getSymName());
+    if (biasCorrection && !keepsBias && known &&
+        failed(correctBiases(weight, readers, view, *matrix, *known)))
       return failure();
     if (context.learned)
       report(weight, view, *matrix, known, name);

@@ -168,6 +168,27 @@ TEST_F(WeightDataTest, KeepsResourcesOfTheSameNameApart) {
   EXPECT_EQ(read(second, 0, 2), (std::vector<float>{3, 4}));
 }
 
+TEST(WeightData, ReadsIntegersAsTheyAre) {
+  MLIRContext context;
+  auto type = [&](int64_t count, unsigned bits) {
+    return RankedTensorType::get({count}, IntegerType::get(&context, bits, IntegerType::Unsigned));
+  };
+  const std::vector<uint16_t> values = {0, 1, 258, 65535};
+  auto owner = std::make_shared<const std::vector<uint16_t>>(values);
+  auto resource = makeResource(type(4, 16), "map", bytesOf(*owner), owner);
+  std::vector<uint16_t> some(2);
+  readIntegers(resource, 2, 2, some.data());
+  EXPECT_EQ(some, (std::vector<uint16_t>{258, 65535}));
+  readIntegers(DenseElementsAttr::get(type(4, 16), ArrayRef<uint16_t>(values)), 1, 2, some.data());
+  EXPECT_EQ(some, (std::vector<uint16_t>{1, 258}));
+  // One value for all.
+  readIntegers(DenseElementsAttr::get(type(9, 16), llvm::APInt(16, 0x1234)), 7, 2, some.data());
+  EXPECT_EQ(some, (std::vector<uint16_t>{0x1234, 0x1234}));
+  std::vector<uint8_t> bytes(3);
+  readIntegers(DenseElementsAttr::get(type(9, 8), llvm::APInt(8, 200)), 0, 3, bytes.data());
+  EXPECT_EQ(bytes, std::vector<uint8_t>(3, 200));
+}
+
 TEST(WeightData, KeepsTheOwnerAsLongAsTheContext) {
   auto values = std::make_shared<const std::vector<float>>(16, 2.0f);
   std::weak_ptr<const std::vector<float>> owner = values;

@@ -67,9 +67,9 @@ tensor {
   EXPECT_THAT((*applied)[0].rows,
               ElementsAre(RowBlock{1500, format("int8")}, RowBlock{6692, format("int4g32")}));
   EXPECT_EQ((*applied)[1], (TensorRecipe{format("int4g32"), {}, "rtn", true, true}));
-  EXPECT_EQ((*applied)[2], (TensorRecipe{format("int8"), {}, "rtn", true, false}));
+  EXPECT_EQ((*applied)[2], (TensorRecipe{format("int8"), {}, "rtn", true, std::nullopt}));
   EXPECT_EQ((*applied)[3], (TensorRecipe{format("int3g64"), {}, "rtn", false, true}));
-  EXPECT_EQ((*applied)[4], (TensorRecipe{format("int8"), {}, "rtn", false, false}));
+  EXPECT_EQ((*applied)[4], (TensorRecipe{format("int8"), {}, "rtn", false, std::nullopt}));
 }
 
 TEST(Recipe, AFormatReplacesBlocksOfRows) {
@@ -82,7 +82,7 @@ TEST(Recipe, AFormatReplacesBlocksOfRows) {
   auto applied = applyRecipe(*recipe, kTensors);
   ASSERT_TRUE(applied.ok()) << applied.status();
   for (const TensorRecipe &tensor : *applied)
-    EXPECT_EQ(tensor, (TensorRecipe{format("int4"), {}, "rtn", false, false}));
+    EXPECT_EQ(tensor, (TensorRecipe{format("int4"), {}, "rtn", false, std::nullopt}));
 }
 
 TEST(Recipe, PrintsWhatItReads) {

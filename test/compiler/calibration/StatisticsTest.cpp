@@ -262,6 +262,31 @@ TEST_F(StatisticsFileTest, KnowsWhatItWasMadeFor) {
               HasSubstr("collected at --sequence 64, but the model is compiled at 32"));
 }
 
+/// The bytes of a file with its checksum made right again: FNV-1a over words of 8 bytes.
+std::string sealed(std::string bytes) {
+  std::string padded = bytes;
+  padded.resize((bytes.size() + 7) / 8 * 8);
+  uint64_t sum = 0xCBF29CE484222325u;
+  for (size_t at = 64; at < padded.size(); at += 8) {
+    uint64_t word;
+    std::memcpy(&word, padded.data() + at, 8);
+    sum = (sum ^ word) * 0x100000001B3u;
+  }
+  std::memcpy(bytes.data() + 40, &sum, 8);
+  return bytes;
+}
+
+TEST_F(StatisticsFileTest, FindsDamageAnywhere) {
+  write();
+  std::string good = read();
+  EXPECT_EQ(sealed(good), good);
+  for (size_t at = 0; at < good.size(); at += at < 128 ? 1 : 37) {
+    std::string bad = good;
+    bad[at] ^= 4;
+    EXPECT_NE(errorOf(bad), "none") << at;
+  }
+}
+
 TEST_F(StatisticsFileTest, RefusesWhatIsNoStatistics) {
   EXPECT_EQ(StatisticsFile::open(path + "-none").status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(errorOf(""), HasSubstr("is no file of statistics"));
@@ -279,7 +304,8 @@ TEST_F(StatisticsFileTest, RefusesWhatIsNoStatistics) {
   EXPECT_THAT(errorOf(far), HasSubstr("the index lies outside"));
   std::string unparsed = good;
   unparsed[good.size() - 1] = '[';
-  EXPECT_THAT(errorOf(unparsed), HasSubstr("invalid JSON"));
+  EXPECT_THAT(errorOf(unparsed), HasSubstr("checksum"));
+  EXPECT_THAT(errorOf(sealed(unparsed)), HasSubstr("invalid JSON"));
 }
 
 TEST_F(StatisticsFileTest, ChecksEveryEntryOfItsIndex) {
@@ -301,7 +327,7 @@ TEST_F(StatisticsFileTest, ChecksEveryEntryOfItsIndex) {
     size_t at = bad.find(from);
     ASSERT_NE(at, std::string::npos) << from;
     bad.replace(at, std::strlen(from), to);
-    EXPECT_THAT(errorOf(bad), HasSubstr(message)) << to;
+    EXPECT_THAT(errorOf(sealed(bad)), HasSubstr(message)) << to;
   }
 }
 

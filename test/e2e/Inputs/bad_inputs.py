@@ -185,6 +185,115 @@ def limit_file_size():
 
 expect("a disk that fills up", compile_(example), 1, "out.gemb", preexec_fn=limit_file_size)
 
+# --- quantization ------------------------------------------------------------------------
+def texts_file(name, *lines):
+    with open(name, "w") as file:
+        file.writelines(line + "\n" for line in lines)
+    return name
+
+def quantize(*options):
+    return compile_(example, *options)
+
+TEXTS = texts_file("calibration.jsonl", '{"text": "card games", "domain": "a"}',
+                   '{"text": "protein sequences", "domain": "b"}')
+for name in ("int5", "int4g16", "int8g32", "INT8", "f8", ""):
+    expect(f"format '{name}'", quantize("--quantize", name), 2, f"'{name}'", "int4g64")
+for name in ("huge", "-5MB", "10parsecs", "0", "MB", "1e99GB"):
+    expect(f"size '{name}'", quantize("--quantize", "hybrid", f"--max-size={name}",
+                                      "--calibrate", TEXTS), 2, "--max-size", f"'{name}'", "6MB")
+for name in ("soon", "50", "-1ms"):
+    expect(f"latency '{name}'", quantize("--quantize", "hybrid", f"--max-latency={name}",
+                                         "--calibrate", TEXTS), 2, "--max-latency", f"'{name}'")
+expect("a budget without a choice", quantize("--quantize", "int8", "--max-size", "1MB"), 2,
+       "--max-size", "hybrid", "int8")
+expect("a choice without a budget", quantize("--quantize", "hybrid", "--calibrate", TEXTS), 2,
+       "--max-size", "--max-bits", "--max-latency")
+expect("hybrid without texts", quantize("--quantize", "hybrid", "--max-size", "1MB"), 2,
+       "--calibrate")
+expect("gptq without texts", quantize("--quantize", "int4", "--algorithm", "gptq"), 2,
+       "--calibrate", "--statistics")
+expect("an algorithm there is not", quantize("--quantize", "int4", "--algorithm", "best"), 2, "best")
+expect("statistics of nothing", quantize("--quantize", "int4", "--save-statistics", "new.stats"), 2,
+       "--calibrate")
+expect("a recipe and a format", quantize("--recipe", "x.recipe", "--quantize", "int4"), 2,
+       "--recipe", "--quantize int4")
+for name, lines, needles in [
+    ("no-texts.jsonl", [], ["no texts"]),
+    ("blank-texts.jsonl", ["", "  "], ["no texts"]),
+    ("other-texts.jsonl", ['{"label": 1}'], ["other-texts.jsonl:1", "text"]),
+    ("broken-texts.jsonl", ['{"text": "fine"}', '{"text": '], ["broken-texts.jsonl:2"]),
+    ("label-texts.jsonl", ['{"text": "fine", "label": -1}'], ["label-texts.jsonl:1", "label"]),
+]:
+    expect(name, quantize("--quantize", "int4", "--calibrate", texts_file(name, *lines),
+                          "--save-statistics", "new.stats"), 3, name, *needles)
+expect("no such texts", quantize("--quantize", "int4", "--calibrate", "nowhere.jsonl"), 3,
+       "nowhere.jsonl")
+# The smallest size there is, and what takes it.
+expect("a budget that cannot be met",
+       quantize("--quantize", "hybrid", "--max-size", "10kB", "--calibrate", TEXTS,
+                "--save-recipe", "new.recipe"), 3,
+       "10000 bytes", "the smallest possible is", "embeddings.word_embeddings.weight")
+expect("a latency that cannot be met",
+       quantize("--quantize", "hybrid", "--max-latency", "1us", "--calibrate", TEXTS,
+                "--device", "raspberry-pi-4"), 3, "1e-06 seconds", "the smallest possible is")
+expect("routes that may not change",
+       quantize("--quantize", "int2", "--calibrate", TEXTS, "--max-route-flips", "0"), 3,
+       "--max-route-flips")
+
+def recipe(name, *lines):
+    return quantize("--recipe", texts_file(name, "version: 1", *lines), "--save-recipe",
+                    "new.recipe")
+
+ALL = 'tensor { name: "*" format: "int8" }'
+expect("a tensor there is not", recipe("1.recipe", ALL,
+       'tensor { name: "scar.out.wieght" format: "int8" }'), 3,
+       "1.recipe:3", "scar.out.wieght", "scar.out.weight")
+expect("a format there is not", recipe("2.recipe", 'tensor { name: "*" format: "int9" }'), 3,
+       "2.recipe:2", "int9", "int8")
+expect("an algorithm of a recipe", recipe("3.recipe",
+       'tensor { name: "*" format: "int8" algorithm: "magic" }'), 3, "3.recipe:2", "magic")
+expect("no recipe", recipe("4.recipe", "<html>"), 3, "4.recipe")
+expect("a tensor without a format", recipe("5.recipe",
+       'tensor { name: "scar.*" format: "int8" }'), 3, "5.recipe",
+       "embeddings.word_embeddings.weight", "14 more")
+expect("a router that would be quantized", recipe("6.recipe", ALL,
+       'tensor { name: "router.W_r" format: "int8" }'), 3, "router.W_r", "f32 or f16")
+expect("more rows than there are", recipe("7.recipe", ALL,
+       'tensor { name: "embeddings.word_embeddings.weight" '
+       'rows { count: 9000 format: "int8" } rows { format: "int4" } }'), 3, "7.recipe:3", "8192")
+expect("rows of a matrix", recipe("8.recipe", ALL,
+       'tensor { name: "scar.out.weight" rows { count: 8 format: "int8" } '
+       'rows { format: "int4" } }'), 3, "8.recipe:3", "scar.out.weight")
+expect("channels that are not scaled", recipe("9.recipe",
+       'tensor { name: "*" format: "int8" equalize: true }'), 3, "9.recipe", "equalize")
+expect("no such recipe", quantize("--recipe", "nowhere.recipe"), 3, "nowhere.recipe")
+
+subprocess.run(quantize("--quantize", "int4", "--calibrate", TEXTS, "--save-statistics",
+                        "good.stats", "--quiet"), check=True)
+os.remove("out.gemb")
+with open("good.stats", "rb") as file:
+    statistics = file.read()
+for length in (0, 1, 8, 64, 1000, len(statistics) // 2, len(statistics) - 1):
+    with open("cut.stats", "wb") as file:
+        file.write(statistics[:length])
+    expect(f"statistics cut to {length}", quantize("--quantize", "int4", "--statistics", "cut.stats"),
+           3, "cut.stats")
+for offset in [*range(0, 64, 7), *range(64, len(statistics), len(statistics) // 60)]:
+    with open("flipped.stats", "wb") as file:
+        file.write(statistics[:offset] + bytes([statistics[offset] ^ 0x10]) + statistics[offset + 1:])
+    expect(f"statistics flipped at {offset}",
+           quantize("--quantize", "int4", "--statistics", "flipped.stats"), 3, "flipped.stats")
+expect("statistics of another model",
+       ["gem-compile", variant("other", tensors=poke("scar.out.weight", 0.75)), "-o", "out.gemb",
+        "--sequence", "16", "--quantize", "int4", "--statistics", "good.stats"], 3, "good.stats")
+expect("no such statistics", quantize("--quantize", "int4", "--statistics", "nowhere.stats"), 3,
+       "nowhere.stats")
+expect("statistics that cannot be kept",
+       quantize("--quantize", "int4", "--calibrate", TEXTS, "--save-statistics", "nowhere/a.stats"),
+       1, "nowhere/a.stats")
+expect("a recipe that cannot be kept",
+       quantize("--quantize", "int4", "--save-recipe", "nowhere/a.recipe"), 1, "nowhere/a.recipe")
+
 # --- bundles and their inputs ------------------------------------------------------------
 subprocess.run(["gem-compile", example, "-o", "good.gemb", "--sequence", "16", "--quiet"], check=True)
 with open("good.gemb", "rb") as file:

@@ -62,6 +62,10 @@ else:
         "tests with `REQUIRES: shared` are skipped"
     )
 
+# Tests of minutes or gigabytes: scripts/test --long.
+if lit_config.params.get("long"):
+    config.available_features.add("long")
+
 gem_run_aarch64 = os.path.join(config.gem_aarch64_build_dir, "bin", "gem-run")
 qemu = shutil.which("qemu-aarch64")
 if os.path.exists(gem_run_aarch64) and qemu:

@@ -8,7 +8,7 @@
 usage: measure.py --build DIR --out FOLDER [--quick] SECTION...
 
 Sections: model (a BERT-base-shaped GEM), scar (sparse attention), arm (instructions
-under qemu), peers (ONNX Runtime beside us). A section that lacks something says so and
+under qemu), accuracy (trained models by recipe), peers (ONNX Runtime beside us). A section that lacks something says so and
 leaves its old file.
 """
 import argparse
@@ -46,6 +46,7 @@ class Session:
     def __init__(self, arguments):
         self.arguments = arguments
         self.out = arguments.out
+        self.shared = arguments.shared or ""
         self.quick = arguments.quick
         os.makedirs(self.out, exist_ok=True)
 
@@ -95,6 +96,14 @@ class Session:
                       "--tokens", ",".join(map(str, TOKENS)),
                       "--threads", ",".join(map(str, THREADS)), "--seconds", seconds, "--json"])
         self.save("model", json.loads(output))
+
+    def accuracy(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        if not os.path.isdir(os.path.join(self.shared, "models")):
+            raise Missing("no trained models; --shared DIR says where they are")
+        run([sys.executable, os.path.join(here, "accuracy.py"), "--compiler",
+             self.tool("gem-compile"), "--shared", self.shared, "--out", self.out,
+             *(["--quick"] if self.quick else [])])
 
     def scar(self):
         output = run([self.tool("scar-bench"), 3 if self.quick else 15])
@@ -185,7 +194,7 @@ class Session:
                 for (who, threads, tokens), (seconds, memory) in samples.items()]
 
 
-SECTIONS = ("model", "scar", "arm", "peers")
+SECTIONS = ("model", "scar", "arm", "accuracy", "peers")
 
 
 def main():

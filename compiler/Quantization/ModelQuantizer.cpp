@@ -286,6 +286,7 @@ private:
     sensitivity.algorithm = algorithm;
     sensitivity.tables = tables;
     sensitivity.biasCorrection = options.biasCorrection;
+    sensitivity.scaleByOutputError = !options.measureEveryFormat;
     sensitivity.threads = options.threads;
     sensitivity.progress = [&](uint64_t done, uint64_t total) {
       progress("measuring formats", done, total);

@@ -30,6 +30,7 @@ struct QuantizerOptions {
   std::optional<double> maxBits;       ///< Of weights a parameter of the source.
   std::optional<double> maxSeconds;    ///< Modelled, on the device.
   std::optional<double> maxRouteFlips; ///< Share of tokens.
+  bool measureEveryFormat = false; ///< Not SensitivityOptions::scaleByOutputError.
   bool refitRouter = true, biasCorrection = true;
   int64_t parameters = 0; ///< Of the source, for maxBits.
   unsigned threads = 1;

@@ -6,6 +6,7 @@
 #include "compiler/Quantization/Sensitivity.h"
 #include "absl/strings/str_cat.h"
 #include "dialects/Gem/Gem.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include <numeric>
@@ -163,41 +164,128 @@ FormatPlan gem::makePlan(const std::vector<QuantizationUnit> &units,
   return plan;
 }
 
-absl::StatusOr<std::vector<UnitLoss>>
-gem::measureSensitivity(ModuleOp module, const std::vector<QuantizationUnit> &units,
-                        const quant::StatisticsSource *statistics, const Baseline &baseline,
-                        const TokenizedTexts &texts, const SensitivityOptions &options) {
-  std::vector<UnitLoss> losses;
-  for (size_t unit = 0; unit < units.size(); ++unit)
-    for (const quant::Format &format : candidateFormats(units[unit]))
-      losses.push_back({unit, format, {}});
-  size_t done = 0;
-  for (UnitLoss &loss : losses) {
-    const QuantizationUnit &unit = units[loss.unit];
-    if (options.progress)
-      options.progress(done++, losses.size());
-    if (loss.format == quant::Format{}) {
-      loss.lossOfDomain.assign(texts.domains.size(), 0.0);
-      continue;
+namespace {
+
+/// Measures one unit after the other.
+class SensitivityRun {
+public:
+  SensitivityRun(ModuleOp module, const std::vector<QuantizationUnit> &units,
+                 const quant::StatisticsSource *statistics, const Baseline &baseline,
+                 const TokenizedTexts &texts, const SensitivityOptions &options)
+      : module(module), units(units), statistics(statistics), baseline(baseline), texts(texts),
+        options(options) {}
+
+  absl::StatusOr<std::vector<UnitLoss>> run() {
+    std::vector<UnitLoss> losses;
+    for (size_t unit = 0; unit < units.size(); ++unit) {
+      if (options.progress)
+        options.progress(unit, units.size());
+      std::vector<quant::Format> formats = candidateFormats(units[unit]);
+      absl::Status status = options.scaleByOutputError && isQuantized(units[unit])
+                                ? scale(unit, formats, losses)
+                                : measureAll(unit, formats, losses);
+      if (!status.ok())
+        return status;
     }
+    return losses;
+  }
+
+private:
+  /// Whether the unit's formats differ in the power of one kind of error.
+  static bool isQuantized(const QuantizationUnit &unit) {
+    return unit.kind == Kind::Matrix || unit.kind == Kind::Rows;
+  }
+
+  absl::Status measureAll(size_t unit, llvm::ArrayRef<quant::Format> formats,
+                          std::vector<UnitLoss> &losses) {
+    for (const quant::Format &format : formats) {
+      absl::StatusOr<std::vector<double>> loss = measure(unit, format);
+      if (!loss.ok())
+        return loss.status();
+      losses.push_back({unit, format, *std::move(loss)});
+    }
+    return absl::OkStatus();
+  }
+
+  /// Runs the second most precise format, whose loss stands out of the noise, and scales it.
+  absl::Status scale(size_t unit, llvm::ArrayRef<quant::Format> formats,
+                     std::vector<UnitLoss> &losses) {
+    const quant::Format &anchor = formats[1];
+    absl::StatusOr<std::vector<double>> measured = measure(unit, anchor);
+    if (!measured.ok())
+      return measured.status();
+    absl::StatusOr<double> anchorError = errorOf(unit, anchor);
+    if (!anchorError.ok())
+      return anchorError.status();
+    for (const quant::Format &format : formats) {
+      absl::StatusOr<double> error = errorOf(unit, format);
+      if (!error.ok())
+        return error.status();
+      UnitLoss loss{unit, format, *measured};
+      for (double &value : loss.lossOfDomain)
+        value *= *anchorError > 0 ? *error / *anchorError : 1.0;
+      losses.push_back(std::move(loss));
+    }
+    return absl::OkStatus();
+  }
+
+  QuantizeStep makeStep(size_t unit, const quant::Format &format) const {
     QuantizeStep step;
     step.threads = options.threads;
     std::vector<quant::Format> formats(units.size());
-    formats[loss.unit] = loss.format;
+    formats[unit] = format;
     step.plan = makePlan(units, formats);
-    if (unit.kind == Kind::Matrix || options.tables.count(unit.weight)) {
-      step.algorithms[unit.weight] = options.algorithm;
+    if (units[unit].kind == Kind::Matrix || options.tables.count(units[unit].weight)) {
+      step.algorithms[units[unit].weight] = options.algorithm;
       step.biasCorrection = options.biasCorrection;
     }
-    absl::StatusOr<std::unique_ptr<Candidate>> candidate =
-        Candidate::build(module, step, statistics);
+    return step;
+  }
+
+  /// The mean divergence by domain with one unit in `format`.
+  absl::StatusOr<std::vector<double>> measure(size_t unit, const quant::Format &format) const {
+    if (format == quant::Format{})
+      return std::vector<double>(texts.domains.size());
+    auto candidate = Candidate::build(module, makeStep(unit, format), statistics);
     if (!candidate.ok())
       return candidate.status();
     absl::StatusOr<Comparison> result = compare((*candidate)->getRunner(), baseline, texts);
     if (!result.ok())
       return result.status();
+    std::vector<double> losses;
     for (const ComparisonFigures &domain : result->domains)
-      loss.lossOfDomain.push_back(domain.meanDivergence());
+      losses.push_back(domain.meanDivergence());
+    return losses;
   }
-  return losses;
+
+  /// The power of the error in what the unit's layer computes, or in a table's values.
+  absl::StatusOr<double> errorOf(size_t unit, const quant::Format &format) {
+    QuantizeStep step = makeStep(unit, format);
+    step.algorithms.try_emplace(units[unit].weight, "rtn");
+    OwningOpRef<ModuleOp> copy = module.clone();
+    double error = 0;
+    absl::Status status =
+        quantizeModule(*copy, step, statistics, [&](const QuantizedWeight &weight) {
+          error += weight.outputSignal > 0 ? weight.outputNoise : weight.noise;
+        });
+    if (!status.ok())
+      return status;
+    return error;
+  }
+
+  ModuleOp module;
+  const std::vector<QuantizationUnit> &units;
+  const quant::StatisticsSource *statistics;
+  const Baseline &baseline;
+  const TokenizedTexts &texts;
+  const SensitivityOptions &options;
+};
+
+} // namespace
+
+absl::StatusOr<std::vector<UnitLoss>>
+gem::measureSensitivity(ModuleOp module, const std::vector<QuantizationUnit> &units,
+                        const quant::StatisticsSource *statistics, const Baseline &baseline,
+                        const TokenizedTexts &texts, const SensitivityOptions &options) {
+  return SensitivityRun(module, units, statistics, baseline, texts, options).run();
 }

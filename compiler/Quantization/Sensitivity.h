@@ -62,11 +62,15 @@ struct SensitivityOptions {
   std::string algorithm = "rtn"; ///< For matrices, and for the tables in `tables`.
   std::set<std::string> tables;  ///< That have statistics (TableMetric.h).
   bool biasCorrection = false;
+  /// Run one format of each unit only, and take the loss of the others to be in proportion to
+  /// the power of the error in the layer's output (outputError; of a table, in its values):
+  /// the loss's curvature is measured once. Less noise and a fifth of the runs: docs/adr/0006.
+  bool scaleByOutputError = true;
   unsigned threads = 1;
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
-/// Runs every unit in every candidate format on the texts.
+/// Runs the units in their candidate formats on the texts.
 absl::StatusOr<std::vector<UnitLoss>>
 measureSensitivity(mlir::ModuleOp module, const std::vector<QuantizationUnit> &units,
                    const quant::StatisticsSource *statistics, const Baseline &baseline,

@@ -161,6 +161,10 @@ static void addQuantizationOptions(CLI::App &app, Options &options) {
                  "texts on which to compare with the f32 model (default: those of --calibrate)")
       ->type_name("FILE")
       ->group(group);
+  app.add_flag("--measure-every-format", quantizer.measureEveryFormat,
+               "hybrid: run every weight in every format, instead of in one whose loss is scaled "
+               "to the others by their output error; slower, and noisier")
+      ->group(group);
   app.add_option("--max-route-flips", quantizer.maxRouteFlips,
                  "fail when a larger share of tokens is routed otherwise than in f32, e.g. 0.02")
       ->check(CLI::Range(0.0, 1.0))

@@ -68,7 +68,7 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
   const uint8_t* w = args.w;
   const int8_t* x = args.x;
   const size_t panel_bytes = args.panel_bytes, token_bytes = args.token_bytes;
-  for (uint32_t block = 0; block < args.blocks; ++block) {
+  for (uint32_t left = args.blocks; left != 0; --left) {
     if constexpr (kStream) Prefetch<BlockBytes(kSource)>(w);
     Unroll<2>([&](auto half) GEM_LAMBDA {
       Tokens16 tokens[kTokens];
@@ -86,6 +86,28 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
           Unroll<kVectors>([&](auto v) GEM_LAMBDA {
             Wide& to = sum[kQuad % kChains][t][v];
             to = AddProducts(to, weights[v], quad);
+          });
+        });
+      });
+#elif defined(GEM_ISA_DOTPROD)
+      Unroll<4>([&](auto q) GEM_LAMBDA {
+        constexpr int kQuad = half * 4 + q;
+        Unroll<kVectors / 2>([&](auto two) GEM_LAMBDA {
+          constexpr int kFirst = 2 * two;
+          B weights[2];
+          if constexpr (kSource == Source::kBytes && kVectors <= kParts) {
+            LoadTwo<kQuad * 64 + kFirst * kVectorBytes>(w, weights[0], weights[1]);
+          } else {
+            Unroll<2>([&](auto i) GEM_LAMBDA {
+              weights[i] = LoadQuad<kSource, kQuad>(
+                  w + VectorAt(panel_bytes, kFirst + i, kVectorBytes));
+            });
+          }
+          Unroll<2>([&](auto i) GEM_LAMBDA {
+            Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+              Wide& to = sum[kQuad % kChains][t][kFirst + i];
+              to = AddQuad<q>(to, weights[i], tokens[t]);
+            });
           });
         });
       });
@@ -267,10 +289,15 @@ GEM_NOINLINE void MatrixTile(const TileArgs& args) {
         tokens[1][t] = (int8x16_t)vzip2q_s64(first, second);
       });
       Unroll<2>([&](auto step) GEM_LAMBDA {
-        Unroll<kPairs>([&](auto v) GEM_LAMBDA {
-          const int8x16_t rows = LoadAs<int8x16_t>(w + (half * 2 + step) * 128 + v * 16);
-          Unroll<kTokenPairs>(
-              [&](auto t) GEM_LAMBDA { sum[t][v] = vmmlaq_s32(sum[t][v], tokens[step][t], rows); });
+        Unroll<kPairs / 2>([&](auto two) GEM_LAMBDA {
+          B rows[2];
+          LoadTwo<(half * 2 + step) * 128 + two * 32>(w, rows[0], rows[1]);
+          Unroll<2>([&](auto i) GEM_LAMBDA {
+            Unroll<kTokenPairs>([&](auto t) GEM_LAMBDA {
+              int32x4_t& to = sum[t][2 * two + i];
+              to = vmmlaq_s32(to, tokens[step][t], (int8x16_t)rows[i]);
+            });
+          });
         });
       });
     });
@@ -350,7 +377,7 @@ constexpr TileShape ShapeOf(Kind kind) {
   if (kind == Kind::kTwoLevel) return {6, 1, 2};
   return {5, 1, 2};
 #elif defined(GEM_ISA_DOTPROD)
-  if (kind == Kind::kWide) return {5, 1, 1};
+  if (kind == Kind::kWide) return {6, 1, 1};
   return {5, 1, 2};
 #elif defined(GEM_ISA_NEON)
   if (kind == Kind::kF16Group) return {2, 1, 2};

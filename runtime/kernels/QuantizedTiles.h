@@ -45,9 +45,22 @@ GEM_INLINE void Prefetch(const uint8_t* p) {
   Unroll<kBytes / 64>([&](auto i) GEM_LAMBDA { __builtin_prefetch(p + kAhead + i * 64); });
 }
 
-GEM_INLINE void StoreSum(const TileArgs& args, int32_t* at, I sum) {
-  if (!args.first) sum += LoadAs<I>(at);
-  __builtin_memcpy(at, &sum, sizeof sum);
+// Stores what value(t, v) gives: the sums of token t in vector v.
+template <int kTokens, int kVectors, class Value>
+GEM_INLINE void StoreSums(const TileArgs& args, Value&& value) {
+  int32_t* const sums = args.sums;
+  const size_t stride = args.sums_stride;
+  const auto store = [&](auto adds) GEM_LAMBDA {
+    Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+      int32_t* const row = sums + t * stride;
+      Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+        I sum = value(t, v);
+        if constexpr (adds != 0) sum += LoadAs<I>(row + v * kLanes);
+        __builtin_memcpy(row + v * kLanes, &sum, sizeof sum);
+      });
+    });
+  };
+  args.first ? store(Index<0>{}) : store(Index<1>{});
 }
 
 // Where vector v of the tile lies: in panel v / kParts at the rows of v % kParts.
@@ -99,8 +112,8 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
             LoadTwo<kQuad * 64 + kFirst * kVectorBytes>(w, weights[0], weights[1]);
           } else {
             Unroll<2>([&](auto i) GEM_LAMBDA {
-              weights[i] = LoadQuad<kSource, kQuad>(
-                  w + VectorAt(panel_bytes, kFirst + i, kVectorBytes));
+              weights[i] =
+                  LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, kFirst + i, kVectorBytes));
             });
           }
           Unroll<2>([&](auto i) GEM_LAMBDA {
@@ -129,12 +142,10 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
     w += BlockBytes(kSource);
     x += format::kBlock;
   }
-  Unroll<kTokens>([&](auto t) GEM_LAMBDA {
-    Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-      I total = Sum(sum[0][t][v]);
-      Unroll<kChains - 1>([&](auto c) GEM_LAMBDA { total += Sum(sum[c + 1][t][v]); });
-      StoreSum(args, args.sums + t * args.sums_stride + v * kLanes, total);
-    });
+  StoreSums<kTokens, kVectors>(args, [&](auto t, auto v) GEM_LAMBDA {
+    I total = Sum(sum[0][t][v]);
+    Unroll<kChains - 1>([&](auto c) GEM_LAMBDA { total += Sum(sum[c + 1][t][v]); });
+    return total;
   });
 }
 
@@ -238,16 +249,15 @@ GEM_NOINLINE void NarrowTile(const TileArgs& args) {
       }
     }
   }
-  Unroll<kTokens>([&](auto t) GEM_LAMBDA {
-    Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-      int32_t* const at = args.sums + t * args.sums_stride + v * kLanes;
-      if constexpr (kKind == Kind::kF16Group) {
-        __builtin_memcpy(at, &scaled[t][v], sizeof(F));
-      } else {
-        StoreSum(args, at, total[t][v]);
-      }
+  if constexpr (kKind == Kind::kF16Group) {
+    Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+      Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+        __builtin_memcpy(args.sums + t * args.sums_stride + v * kLanes, &scaled[t][v], sizeof(F));
+      });
     });
-  });
+  } else {
+    StoreSums<kTokens, kVectors>(args, [&](auto t, auto v) GEM_LAMBDA { return total[t][v]; });
+  }
 }
 
 #if defined(GEM_ISA_I8MM)
@@ -321,16 +331,10 @@ GEM_NOINLINE void MatrixTile(const TileArgs& args) {
       }
     }
   }
-  Unroll<kTokenPairs>([&](auto t) GEM_LAMBDA {
-    Unroll<kPairs / 2>([&](auto v) GEM_LAMBDA {
-      const auto& from = kKind == Kind::kTwoLevel ? total : sum;
-      const int64x2_t low = (int64x2_t)from[t][2 * v], high = (int64x2_t)from[t][2 * v + 1];
-      int32_t* const at = args.sums + 2 * t * args.sums_stride + v * 4;
-      StoreSum(args, at, (I)vzip1q_s64(low, high));
-      if constexpr (2 * t + 1 < kTokens) {
-        StoreSum(args, at + args.sums_stride, (I)vzip2q_s64(low, high));
-      }
-    });
+  StoreSums<kTokens, kPairs / 2>(args, [&](auto t, auto v) GEM_LAMBDA {
+    const auto& from = kKind == Kind::kTwoLevel ? total : sum;
+    const int64x2_t low = (int64x2_t)from[t / 2][2 * v], high = (int64x2_t)from[t / 2][2 * v + 1];
+    return (I)(t % 2 == 0 ? vzip1q_s64(low, high) : vzip2q_s64(low, high));
   });
 }
 #endif

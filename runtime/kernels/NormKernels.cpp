@@ -51,12 +51,27 @@ GEM_INLINE void QuantizeRow(size_t width, int32_t largest, uint8_t* row, Value&&
   __builtin_memset(row, 0, codes_at);
   ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
     const V16 rounded = value(i, load) * Splat(inverse) + Splat(kRound);
-    int32_t lanes[16];
-    StoreInts(lanes, MapMaskParts([&](auto p) GEM_LAMBDA {
-                return inverse == 0 ? I{} : (I)rounded.part[p] - BitsAs<int32_t>(kRound);
-              }));
+    const I16 integers = MapMaskParts([&](auto p) GEM_LAMBDA {
+      return inverse == 0 ? I{} : (I)rounded.part[p] - BitsAs<int32_t>(kRound);
+    });
     const size_t count = width - i < 16 ? width - i : 16;
     int32_t sum = 0;
+#if defined(GEM_ISA_NEON)
+    if (count == 16) {
+      int16x8_t halves[2];
+      Unroll<2>([&](auto h) GEM_LAMBDA {
+        halves[h] =
+            vuzp1q_s16((int16x8_t)integers.part[2 * h], (int16x8_t)integers.part[2 * h + 1]);
+      });
+      vst1q_s8(codes + i, vuzp1q_s8((int8x16_t)halves[0], (int8x16_t)halves[1]));
+      sum = vaddvq_s16(vaddq_s16(halves[0], halves[1]));
+      sums[i / 32] = static_cast<int16_t>(sums[i / 32] + sum);
+      total += sum;
+      return;
+    }
+#endif
+    int32_t lanes[16];
+    StoreInts(lanes, integers);
     for (size_t j = 0; j < count; ++j) {
       codes[i + j] = static_cast<int8_t>(lanes[j]);
       sum += lanes[j];

@@ -282,7 +282,9 @@ struct QuantizedPanels {
     alignas(64) int32_t sums[kTileTokens * kWidest];
     int32_t starts[kStarts ? kTileTokens * kChunkBlocks : 1];
     const uint32_t width = panels * 16;
-    // As few tiles as possible, and their heights as even as possible.
+    // As few tiles as possible, and their heights as alike as possible; tokens of matrices
+    // come in pairs.
+    constexpr uint32_t kAlike = UsesMatrices(kKind) ? 2 : 1;
     const uint32_t tiles = (tokens - 1) / static_cast<uint32_t>(kShape.tokens) + 1;
     for (uint32_t block = 0; block < blocks; block += kChunkBlocks) {
       const uint32_t count = Min(kChunkBlocks, blocks - block);
@@ -303,7 +305,8 @@ struct QuantizedPanels {
       }
       const TileArgs whole = tile;
       for (uint32_t t = 0, done = 0; t < tiles; ++t) {
-        const uint32_t height = (tokens - done) / (tiles - t);
+        const uint32_t height =
+            Min(tokens - done, ((tokens - done + kAlike - 1) / kAlike) / (tiles - t) * kAlike);
         const Functions& choice = kFunctions.of[height - 1];
         const TileFunction function = panels == 1 ? choice.one : choice.many;
         tile.x = x.codes(token + done) + block * format::kBlock;
@@ -320,24 +323,29 @@ struct QuantizedPanels {
       }
     }
     if (args.activation == Activation::kNone) {
-      return FinishTile(token, tokens, panel, panels, sums);
+      return FinishTile<false>(token, tokens, panel, panels, sums);
     }
     // Activations want rows that are long.
+    FinishTile<true>(token, tokens, panel, panels, sums);
+    float* const values = reinterpret_cast<float*>(sums);
+    ActivateValues(values, values, size_t{tokens} * width, args.activation);
+    const uint32_t columns = Min(width, args.n - panel * 16);
     for (uint32_t t = 0; t < tokens; ++t) {
-      alignas(64) float values[kWidest];
-      if constexpr (kScales == Scales::kF16Group) {
-        __builtin_memcpy(values, sums + t * width, width * sizeof(float));
+      const size_t at = size_t{token + t} * args.n + size_t{panel} * 16;
+      if (width == 16 && columns == 16 && args.residual == nullptr) {
+        Store(args.y + at, Load(values + t * 16));
       } else {
-        AddPart(token + t, 0, blocks, sums + t * width, width, values);
+        FinishRow(values + t * width, args.residual != nullptr ? args.residual + at : nullptr,
+                  args.y + at, columns, Activation::kNone);
       }
-      Finish(token + t, panel, panels, values);
     }
   }
 
   // y of a panel's sums: AddPart and Finish in one, with what all tokens share in
-  // registers.
+  // registers. With kInPlace the sums become what the activation is of.
+  template <bool kInPlace>
   void FinishTile(uint32_t token, uint32_t tokens, uint32_t panel, uint32_t panels,
-                  const int32_t* sums) const {
+                  int32_t* sums) const {
     const uint32_t width = panels * 16;
     for (uint32_t p = 0; p < panels; ++p) {
       const size_t column = size_t{panel + p} * 16;
@@ -348,7 +356,7 @@ struct QuantizedPanels {
                             ? Load(reinterpret_cast<const float*>(Panel(panel + p)))
                             : Splat(1.0f);
       for (uint32_t t = 0; t < tokens; ++t) {
-        const int32_t* const exact = sums + t * width + p * 16;
+        int32_t* const exact = sums + t * width + p * 16;
         V16 value;
         if constexpr (kScales == Scales::kF16Group) {
           value = Fma(Load(reinterpret_cast<const float*>(exact)), Splat(x.scale(token + t)), bias);
@@ -359,14 +367,16 @@ struct QuantizedPanels {
           value = Fma(value, scale * Splat(x.scale(token + t)), bias);
         }
         const size_t at = size_t{token + t} * args.n + column;
-        if (columns == 16) {
+        if constexpr (kInPlace) {
+          Store(reinterpret_cast<float*>(exact), value);
+        } else if (columns == 16) {
           if (args.residual != nullptr) value = value + Load(args.residual + at);
           Store(args.y + at, value);
         } else {
           alignas(64) float row[16];
           Store(row, value);
           FinishRow(row, args.residual != nullptr ? args.residual + at : nullptr, args.y + at,
-                    columns, args.activation);
+                    columns, Activation::kNone);
         }
       }
     }

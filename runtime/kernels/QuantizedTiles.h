@@ -45,9 +45,22 @@ GEM_INLINE void Prefetch(const uint8_t* p) {
   Unroll<kBytes / 64>([&](auto i) GEM_LAMBDA { __builtin_prefetch(p + kAhead + i * 64); });
 }
 
-GEM_INLINE void StoreSum(const TileArgs& args, int32_t* at, I sum) {
-  if (!args.first) sum += LoadAs<I>(at);
-  __builtin_memcpy(at, &sum, sizeof sum);
+// Stores what value(t, v) gives: the sums of token t in vector v.
+template <int kTokens, int kVectors, class Value>
+GEM_INLINE void StoreSums(const TileArgs& args, Value&& value) {
+  int32_t* const sums = args.sums;
+  const size_t stride = args.sums_stride;
+  const auto store = [&](auto adds) GEM_LAMBDA {
+    Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+      int32_t* const row = sums + t * stride;
+      Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+        I sum = value(t, v);
+        if constexpr (adds != 0) sum += LoadAs<I>(row + v * kLanes);
+        __builtin_memcpy(row + v * kLanes, &sum, sizeof sum);
+      });
+    });
+  };
+  args.first ? store(Index<0>{}) : store(Index<1>{});
 }
 
 // Where vector v of the tile lies: in panel v / kParts at the rows of v % kParts.
@@ -68,7 +81,7 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
   const uint8_t* w = args.w;
   const int8_t* x = args.x;
   const size_t panel_bytes = args.panel_bytes, token_bytes = args.token_bytes;
-  for (uint32_t block = 0; block < args.blocks; ++block) {
+  for (uint32_t left = args.blocks; left != 0; --left) {
     if constexpr (kStream) Prefetch<BlockBytes(kSource)>(w);
     Unroll<2>([&](auto half) GEM_LAMBDA {
       Tokens16 tokens[kTokens];
@@ -86,6 +99,28 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
           Unroll<kVectors>([&](auto v) GEM_LAMBDA {
             Wide& to = sum[kQuad % kChains][t][v];
             to = AddProducts(to, weights[v], quad);
+          });
+        });
+      });
+#elif defined(GEM_ISA_DOTPROD)
+      Unroll<4>([&](auto q) GEM_LAMBDA {
+        constexpr int kQuad = half * 4 + q;
+        Unroll<kVectors / 2>([&](auto two) GEM_LAMBDA {
+          constexpr int kFirst = 2 * two;
+          B weights[2];
+          if constexpr (kSource == Source::kBytes && kVectors <= kParts) {
+            LoadTwo<kQuad * 64 + kFirst * kVectorBytes>(w, weights[0], weights[1]);
+          } else {
+            Unroll<2>([&](auto i) GEM_LAMBDA {
+              weights[i] =
+                  LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, kFirst + i, kVectorBytes));
+            });
+          }
+          Unroll<2>([&](auto i) GEM_LAMBDA {
+            Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+              Wide& to = sum[kQuad % kChains][t][kFirst + i];
+              to = AddQuad<q>(to, weights[i], tokens[t]);
+            });
           });
         });
       });
@@ -107,12 +142,10 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
     w += BlockBytes(kSource);
     x += format::kBlock;
   }
-  Unroll<kTokens>([&](auto t) GEM_LAMBDA {
-    Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-      I total = Sum(sum[0][t][v]);
-      Unroll<kChains - 1>([&](auto c) GEM_LAMBDA { total += Sum(sum[c + 1][t][v]); });
-      StoreSum(args, args.sums + t * args.sums_stride + v * kLanes, total);
-    });
+  StoreSums<kTokens, kVectors>(args, [&](auto t, auto v) GEM_LAMBDA {
+    I total = Sum(sum[0][t][v]);
+    Unroll<kChains - 1>([&](auto c) GEM_LAMBDA { total += Sum(sum[c + 1][t][v]); });
+    return total;
   });
 }
 
@@ -216,16 +249,15 @@ GEM_NOINLINE void NarrowTile(const TileArgs& args) {
       }
     }
   }
-  Unroll<kTokens>([&](auto t) GEM_LAMBDA {
-    Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-      int32_t* const at = args.sums + t * args.sums_stride + v * kLanes;
-      if constexpr (kKind == Kind::kF16Group) {
-        __builtin_memcpy(at, &scaled[t][v], sizeof(F));
-      } else {
-        StoreSum(args, at, total[t][v]);
-      }
+  if constexpr (kKind == Kind::kF16Group) {
+    Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+      Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+        __builtin_memcpy(args.sums + t * args.sums_stride + v * kLanes, &scaled[t][v], sizeof(F));
+      });
     });
-  });
+  } else {
+    StoreSums<kTokens, kVectors>(args, [&](auto t, auto v) GEM_LAMBDA { return total[t][v]; });
+  }
 }
 
 #if defined(GEM_ISA_I8MM)
@@ -267,10 +299,15 @@ GEM_NOINLINE void MatrixTile(const TileArgs& args) {
         tokens[1][t] = (int8x16_t)vzip2q_s64(first, second);
       });
       Unroll<2>([&](auto step) GEM_LAMBDA {
-        Unroll<kPairs>([&](auto v) GEM_LAMBDA {
-          const int8x16_t rows = LoadAs<int8x16_t>(w + (half * 2 + step) * 128 + v * 16);
-          Unroll<kTokenPairs>(
-              [&](auto t) GEM_LAMBDA { sum[t][v] = vmmlaq_s32(sum[t][v], tokens[step][t], rows); });
+        Unroll<kPairs / 2>([&](auto two) GEM_LAMBDA {
+          B rows[2];
+          LoadTwo<(half * 2 + step) * 128 + two * 32>(w, rows[0], rows[1]);
+          Unroll<2>([&](auto i) GEM_LAMBDA {
+            Unroll<kTokenPairs>([&](auto t) GEM_LAMBDA {
+              int32x4_t& to = sum[t][2 * two + i];
+              to = vmmlaq_s32(to, tokens[step][t], (int8x16_t)rows[i]);
+            });
+          });
         });
       });
     });
@@ -294,16 +331,10 @@ GEM_NOINLINE void MatrixTile(const TileArgs& args) {
       }
     }
   }
-  Unroll<kTokenPairs>([&](auto t) GEM_LAMBDA {
-    Unroll<kPairs / 2>([&](auto v) GEM_LAMBDA {
-      const auto& from = kKind == Kind::kTwoLevel ? total : sum;
-      const int64x2_t low = (int64x2_t)from[t][2 * v], high = (int64x2_t)from[t][2 * v + 1];
-      int32_t* const at = args.sums + 2 * t * args.sums_stride + v * 4;
-      StoreSum(args, at, (I)vzip1q_s64(low, high));
-      if constexpr (2 * t + 1 < kTokens) {
-        StoreSum(args, at + args.sums_stride, (I)vzip2q_s64(low, high));
-      }
-    });
+  StoreSums<kTokens, kPairs / 2>(args, [&](auto t, auto v) GEM_LAMBDA {
+    const auto& from = kKind == Kind::kTwoLevel ? total : sum;
+    const int64x2_t low = (int64x2_t)from[t / 2][2 * v], high = (int64x2_t)from[t / 2][2 * v + 1];
+    return (I)(t % 2 == 0 ? vzip1q_s64(low, high) : vzip2q_s64(low, high));
   });
 }
 #endif
@@ -350,7 +381,7 @@ constexpr TileShape ShapeOf(Kind kind) {
   if (kind == Kind::kTwoLevel) return {6, 1, 2};
   return {5, 1, 2};
 #elif defined(GEM_ISA_DOTPROD)
-  if (kind == Kind::kWide) return {5, 1, 1};
+  if (kind == Kind::kWide) return {6, 1, 1};
   return {5, 1, 2};
 #elif defined(GEM_ISA_NEON)
   if (kind == Kind::kF16Group) return {2, 1, 2};

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "compiler/Allocation/Allocator.h"
 #include "compiler/Allocation/Recipe.h"
+#include "compiler/Quantization/ChannelEqualization.h"
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
 #include "compiler/Quantization/TableMetric.h"
@@ -473,7 +474,31 @@ private:
   // Quantization
   //===--------------------------------------------------------------------===//
 
+  /// Scales channels before codes are chosen; later steps see the scaled inputs.
+  absl::Status equalize() {
+    if (!options.equalize)
+      return absl::OkStatus();
+    if (!statistics)
+      return absl::InvalidArgumentError("--equalize needs to know the layers' inputs: give texts "
+                                        "with --calibrate, or --statistics");
+    llvm::StringMap<quant::Format> matrices;
+    for (auto [unit, format] : llvm::zip(units, formats))
+      if (unit.kind == QuantizationUnit::Kind::Matrix)
+        matrices[unit.weight] = format;
+    auto changed = equalizeChannels(module, matrices, *statistics, options.threads);
+    if (!changed.ok())
+      return changed.status();
+    if (!source)
+      source = std::make_unique<StatisticsWithTables>(
+          statistics.get(), std::map<std::string, quant::InputStatistics>());
+    for (auto &[weight, known] : *changed)
+      source->replace(weight, std::move(known));
+    return absl::OkStatus();
+  }
+
   absl::Status apply() {
+    if (absl::Status status = equalize(); !status.ok())
+      return status;
     QuantizeStep step;
     step.plan = makePlan(units, formats);
     step.biasCorrection = options.biasCorrection && statistics;

@@ -31,6 +31,7 @@ struct QuantizerOptions {
   std::optional<double> maxSeconds;    ///< Modelled, on the device.
   std::optional<double> maxRouteFlips; ///< Share of tokens.
   bool measureEveryFormat = false; ///< Not SensitivityOptions::scaleByOutputError.
+  bool equalize = false; ///< ChannelEqualization.h
   bool refitRouter = true, biasCorrection = true;
   int64_t parameters = 0; ///< Of the source, for maxBits.
   unsigned threads = 1;

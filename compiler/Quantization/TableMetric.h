@@ -31,6 +31,10 @@ public:
   std::vector<std::string> weights() const override;
   /// The part "table.0" of a table that was split has the statistics of "table".
   absl::StatusOr<quant::InputStatistics> load(const std::string &weight) const override;
+  /// Puts statistics in the place of those there are.
+  void replace(const std::string &weight, quant::InputStatistics statistics) {
+    tables[weight] = std::move(statistics);
+  }
   bool hasTable(const std::string &weight) const { return tables.count(weight) != 0; }
 
 private:

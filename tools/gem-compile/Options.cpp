@@ -185,6 +185,10 @@ static void addQuantizationOptions(CLI::App &app, Options &options) {
                  "write the formats that were chosen, to be read, edited and repeated")
       ->type_name("FILE")
       ->group(group);
+  app.add_flag("--equalize", quantizer.equalize,
+               "scale the channels of attention's values so that they quantize alike; the factors "
+               "are folded into the weights around")
+      ->group(group);
   app.add_flag("!--no-router-fit", quantizer.refitRouter,
                "do not fit the router again to the quantized encoder")
       ->group(group);

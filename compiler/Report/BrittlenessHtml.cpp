@@ -4,13 +4,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Report/BrittlenessHtml.h"
-#include "compiler/Report/BrittlenessText.h"
+#include "compiler/Report/BrittlenessWords.h"
 #include "compiler/Report/Figures.h"
 #include "compiler/Report/HtmlParts.h"
 #include "compiler/Report/HtmlStyle.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 
 #include <algorithm>
 #include <cmath>
@@ -63,7 +64,8 @@ public:
                             : "What compression cost, by domain";
     put(headOfPage(title, lead, kEvaluationStyle));
     if (std::string headline = headlineOf(report); !headline.empty())
-      put("<p class=\"headline\">", escapeHtml(headline), "</p>\n");
+      put("<p class=\"headline\">", absl::StrReplaceAll(escapeHtml(headline), {{" %", "&nbsp;%"}}),
+          "</p>\n");
     if (report.models.size() == 1)
       cards(report.models[0]);
     else
@@ -94,33 +96,37 @@ private:
   }
 
   std::string summaryOf(const TransferSummary &summary) const {
-    return absl::StrCat("lowest ", number(summary.minimum), " (", range(summary.minimumInterval),
-                        ") in ", nameOfDomain(summary.minimumDomain));
+    std::string text = absl::StrCat("lowest ", number(summary.minimum));
+    if (has(summary.minimumInterval))
+      absl::StrAppend(&text, " (", range(summary.minimumInterval), ")");
+    return absl::StrCat(text, " in ", nameOfDomain(summary.minimumDomain));
   }
 
   void cards(const ModelScores &model) {
     const DomainScores &all = model.overall, &before = report.baseline.overall;
     auto was = [](const std::string &value) { return value.empty() ? "" : "before: " + value; };
+    auto bounds = [](const std::optional<Interval> &interval) {
+      return has(interval) ? "95 %: " + range(interval) : "";
+    };
+    auto joined = [](const std::string &first, const std::string &second) {
+      return first.empty() || second.empty() ? first + second : first + ", " + second;
+    };
     put("<dl class=\"cards\">\n");
     std::string score = nameOf(report.score);
     score[0] = static_cast<char>(std::toupper(score[0]));
     put(cardOf(score, number(all.score), was(number(before.score))));
     if (const auto &summary = model.transfer) {
-      put(cardOf("CDTR, mean", number(summary->mean), "95 %: " + range(summary->meanInterval)));
+      put(cardOf("CDTR, mean", number(summary->mean), bounds(summary->meanInterval)));
       put(cardOf("CDTR, lowest", number(summary->minimum),
-                 absl::StrCat(nameOfDomain(summary->minimumDomain),
-                              ", 95 %: ", range(summary->minimumInterval))));
+                 joined(nameOfDomain(summary->minimumDomain), bounds(summary->minimumInterval))));
     }
     if (const auto &summary = model.transferUnseen)
       put(cardOf("CDTR, unseen", number(summary->mean), summaryOf(*summary)));
     put(cardOf("DSI, largest", number(model.specializationIndex),
-               absl::StrCat(nameOfDomain(model.specializationDomain),
-                            has(report.baseline.specializationIndex)
-                                ? ", before: " + number(report.baseline.specializationIndex)
-                                : "")));
+               joined(nameOfDomain(model.specializationDomain),
+                      was(number(report.baseline.specializationIndex)))));
     put(cardOf("GG", number(model.generalizationGap),
-               has(model.gapInterval) ? "95 %: " + range(model.gapInterval)
-                                      : was(number(report.baseline.generalizationGap))));
+               joined(bounds(model.gapInterval), was(number(report.baseline.generalizationGap)))));
     put(cardOf("Agreement", percent(all.agreement), "of texts with the same answer"));
     put(cardOf("KL divergence", nats(all.divergence), "nats from the baseline"));
     if (const auto &flips = all.flips)

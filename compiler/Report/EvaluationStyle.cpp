@@ -16,16 +16,16 @@ const char kEvaluationStyle[] = R"css(
 .grid-table { border-collapse: separate; border-spacing: 0; font-size: 0.9rem; }
 .grid-table th, .grid-table td { padding: 0.4rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: baseline; font-variant-numeric: tabular-nums; }
 .grid-table thead th { color: var(--soft); font-weight: 600; }
-.grid-table tbody th, .grid-table thead th:first-child { text-align: left; font-weight: 400; position: sticky; left: 0; background: var(--bg); padding-left: 0; min-width: 6rem; max-width: 14rem; white-space: normal; overflow-wrap: anywhere; }
+.grid-table tbody th, .grid-table thead th:first-child { text-align: left; font-weight: 400; position: sticky; left: 0; background: var(--bg); padding-left: 0; min-width: 9rem; max-width: 14rem; white-space: normal; overflow-wrap: anywhere; }
 .grid-table tr.all th, .grid-table tr.all td { font-weight: 650; }
 .grid-table small { display: block; font-weight: 400; font-size: 0.78rem; }
 .tag { display: inline-block; padding: 0 0.4rem; border: 1px solid var(--line); border-radius: 0.6rem; color: var(--soft); font-size: 0.75rem; white-space: nowrap; }
-.marks th[scope=row] { max-width: 13rem; min-width: 5rem; white-space: normal; overflow-wrap: anywhere; vertical-align: middle; line-height: 1.25; }
+.marks th[scope=row] { max-width: 13rem; min-width: 8.5rem; white-space: normal; overflow-wrap: anywhere; vertical-align: middle; line-height: 1.25; }
 .marks td { vertical-align: middle; }
 .marks tbody tr:nth-child(odd) { background: var(--card); }
 .marks .num { line-height: 16px; font-size: 0.85rem; }
 .marks .num span { display: block; }
-.marks .num b, .numbered b { display: inline-block; min-width: 1.1rem; font-weight: 650; }
+.marks .num b, .numbered b { margin-right: 0.5rem; font-weight: 650; }
 .marks svg { margin: 0; }
 .marks .grid { stroke: var(--line); stroke-width: 1px; }
 .marks .band { fill: var(--fg); opacity: 0.09; }
@@ -52,8 +52,8 @@ const char kEvaluationStyle[] = R"css(
 .marks.routes th[scope=row] { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 0.84rem; }
 @media (max-width: 40rem) {
   .headline { font-size: 1.1rem; }
-  .marks.bars th[scope=row] { min-width: 5rem; max-width: 7.5rem; font-size: 0.85rem; padding-right: 0.8rem; }
-  .grid-table tbody th, .grid-table thead th:first-child { max-width: 8.5rem; padding-right: 0.4rem; }
+  .marks.bars th[scope=row] { min-width: 6.2rem; max-width: 7.5rem; font-size: 0.85rem; padding-right: 0.8rem; }
+  .grid-table tbody th, .grid-table thead th:first-child { min-width: 6.2rem; max-width: 8.5rem; padding-right: 0.4rem; }
   .heat tbody th { max-width: 6rem; }
 }
 @media print {

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Report/BrittlenessHtml.h"
-#include "compiler/Report/BrittlenessText.h"
+#include "compiler/Report/BrittlenessWords.h"
 #include "compiler/Report/HtmlParts.h"
 #include "test/compiler/report/HtmlChecks.h"
 #include "test/compiler/report/SampleBrittleness.h"

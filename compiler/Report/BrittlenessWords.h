@@ -3,8 +3,8 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef GEM_COMPILER_REPORT_BRITTLENESSTEXT_H
-#define GEM_COMPILER_REPORT_BRITTLENESSTEXT_H
+#ifndef GEM_COMPILER_REPORT_BRITTLENESSWORDS_H
+#define GEM_COMPILER_REPORT_BRITTLENESSWORDS_H
 
 #include "compiler/Report/BrittlenessReport.h"
 
@@ -44,4 +44,4 @@ std::string htmlOfDefinitions(ScoreKind score, int64_t resamples, uint64_t seed)
 
 } // namespace gem::report
 
-#endif // GEM_COMPILER_REPORT_BRITTLENESSTEXT_H
+#endif // GEM_COMPILER_REPORT_BRITTLENESSWORDS_H

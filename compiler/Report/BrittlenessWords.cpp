@@ -3,7 +3,7 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/Report/BrittlenessText.h"
+#include "compiler/Report/BrittlenessWords.h"
 #include "compiler/Report/Figures.h"
 
 #include "absl/strings/str_cat.h"

@@ -1,0 +1,82 @@
+// What of a model can be removed as a whole, and removing it: shapes shrink, nothing is masked.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GEM_PASSES_PRUNING_STRUCTURES_H
+#define GEM_PASSES_PRUNING_STRUCTURES_H
+
+#include "absl/status/status.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/ArrayRef.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gem::prune {
+
+/// Channels between linear layers that nothing else reads: the rows of the layers that make
+/// them and the columns of the one that reads them can go together. The inner channels of a
+/// feed-forward network, and the heads of an attention.
+///
+/// Spaces are found in a module in the gem dialect as imported, before its graph is fused and
+/// sliced; they name weights, so they stay good while other spaces are pruned.
+struct ChannelSpace {
+  enum class Kind { Channels, Heads, ScarHeads };
+  Kind kind = Kind::Channels;
+  std::string name;  ///< Of the layer that reads them: "encoder.layer.0.output.dense".
+  int64_t count = 0; ///< Entries: channels or heads.
+  int64_t width = 1; ///< Channels of an entry: 1, or head_dim.
+  std::vector<std::string> producers; ///< Weights whose rows go; of heads q, k and v, in order.
+  std::vector<std::string> producerBiases; ///< Beside `producers`; empty where one has none.
+  std::string consumer;                    ///< The weight whose columns go.
+  /// Multiply-accumulates for a text of `tokens` that one entry costs.
+  int64_t macsOfEntry(int64_t tokens) const;
+  int64_t inputWidth = 0, outputWidth = 0; ///< Of the producers' input; of the consumer's output.
+};
+
+/// The spaces of every entry point, in program order.
+std::vector<ChannelSpace> findChannelSpaces(mlir::ModuleOp module);
+
+/// Keeps the entries `kept` (ascending, at least one) of `space`. Weights get new data of the
+/// smaller shape, types and attributes follow.
+absl::Status keepEntries(mlir::ModuleOp module, const ChannelSpace &space,
+                         llvm::ArrayRef<int64_t> kept);
+
+/// Keeps the first `headDim` channels of every head of `space` (Heads, ScarHeads). What a head
+/// computes is the same when its queries and keys, or its values, are first rotated so that
+/// the channels that matter least come last; the scale of the scores stays.
+absl::Status keepHeadChannels(mlir::ModuleOp module, const ChannelSpace &space, int64_t headDim);
+
+/// A part of the residual stream that can be skipped: its output is replaced by its input.
+struct ResidualBlock {
+  std::string name; ///< Of its last linear layer: "encoder.layer.0.attention.output.dense".
+  std::vector<std::string> weights; ///< That go with it.
+  int64_t macs(int64_t tokens) const;
+  int64_t macsPerToken = 0, macsPerPair = 0; ///< N and N^2 terms.
+};
+
+/// The blocks whose removal leaves every type as it is, in program order.
+std::vector<ResidualBlock> findResidualBlocks(mlir::ModuleOp module);
+absl::Status removeBlock(mlir::ModuleOp module, const ResidualBlock &block);
+
+/// Multiply-accumulates of encoder, router and SCAR (not of the head) for a text of `tokens`,
+/// unsliced, every pair of tokens counted.
+int64_t countPrunableMacs(mlir::ModuleOp module, int64_t tokens);
+
+/// Keeps the rows `kept` (ascending) of the word embeddings and makes the tokenizer give the
+/// new ids; a word whose pieces went is split into others. The unknown, padding, [CLS] and
+/// [SEP] pieces must stay, and all single characters that `kept` holds.
+absl::Status keepVocabulary(mlir::ModuleOp module, llvm::ArrayRef<int64_t> kept);
+/// Drops the position embeddings that no text of the model's maximum length reaches.
+absl::Status dropUnusedPositions(mlir::ModuleOp module);
+/// Merges router clusters: cluster k becomes `clusterOf[k]` (0 to the new number, exclusive);
+/// centroids are means weighted by `tokens` (by old cluster). Merging permits more pairs.
+absl::Status mergeClusters(mlir::ModuleOp module, llvm::ArrayRef<int64_t> clusterOf,
+                           llvm::ArrayRef<double> tokens);
+/// Keeps the classes `kept` (ascending) of the classifier, and their labels.
+absl::Status keepClasses(mlir::ModuleOp module, llvm::ArrayRef<int64_t> kept);
+
+} // namespace gem::prune
+
+#endif // GEM_PASSES_PRUNING_STRUCTURES_H

@@ -6,7 +6,7 @@
 #ifndef GEM_COMPILER_REPORT_BRITTLENESSREPORT_H
 #define GEM_COMPILER_REPORT_BRITTLENESSREPORT_H
 
-#include "compiler/Report/CompileReport.h"
+#include "compiler/Report/SharedFigures.h"
 
 #include <cstdint>
 #include <map>
@@ -22,11 +22,6 @@ enum class ScoreKind {
   Accuracy,
   MacroF1,    ///< Over the classes that the domain's labels have.
   Likelihood, ///< exp(-mean loss)
-};
-
-/// 95 % of a paired bootstrap over the texts (Efron and Tibshirani, 1993, percentiles).
-struct Interval {
-  double low = 0, high = 0;
 };
 
 /// A model on the texts of one domain, or on all. What needs labels is not set without them.

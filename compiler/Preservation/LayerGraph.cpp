@@ -270,11 +270,11 @@ void gem::preserve::replaceWeight(WeightOp weight, std::vector<float> values) {
                                       std::move(values)));
   if (type.getElementType().isF32())
     return;
-  if (!type.getElementType().isBF16()) {
+  if (!type.getElementType().isBF16() && type.getRank() > 1) {
     weight.setStored(type);
     return;
   }
-  // A bundle holds no bf16: where one is the source's, it would be widened anyway.
+  // A bundle holds neither bf16 nor vectors of f16: those of a source would be widened anyway.
   weight.removeStoredAttr();
   auto module = weight->getParentOfType<ModuleOp>();
   std::optional<SymbolTable::UseRange> uses = SymbolTable::getSymbolUses(weight, module);

@@ -19,6 +19,7 @@
 #include "dialects/Gem/Gem.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/Quantization/ExactMath.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -28,10 +29,11 @@ using namespace gem;
 
 namespace {
 
-/// Multiply-accumulates that measuring what units cost may take, about; fewer texts are run
-/// where a model is large, though never fewer than this many of a domain.
-constexpr double kMeasuringMacs = 1e13;
+/// Multiply-accumulates that measuring what units cost may take, about: where a model is large,
+/// fewer texts are run, though never fewer than this many of a domain, and then fewer sizes.
+constexpr double kMeasuringMacs = 3e12;
 constexpr int64_t kLeastTexts = 8;
+constexpr size_t kLeastSizes = 3; ///< Of a unit, beside the whole and the last.
 /// How closely bisection finds the share of work that floors permit.
 constexpr double kStep = 0.01;
 
@@ -268,8 +270,9 @@ private:
   // What each size costs
   //===--------------------------------------------------------------------===//
 
-  /// The texts that units are run on: of each domain the first ones, as many as are worth it.
-  absl::StatusOr<std::vector<CalibrationText>> sampleTexts() const {
+  /// The texts that units are run on: of each domain the first ones, as many as are worth it;
+  /// and how many sizes of a unit there is work for.
+  absl::StatusOr<std::vector<CalibrationText>> sampleTexts() {
     absl::StatusOr<std::vector<CalibrationText>> all = readTextFile(texts.getFit());
     if (!all.ok())
       return all.status();
@@ -279,15 +282,52 @@ private:
     size_t sizes = 0;
     for (const PruningUnit &unit : units)
       sizes += unit.sizes.size() - 1;
-    double affordable = kMeasuringMacs / (static_cast<double>(macsBefore) *
-                                          static_cast<double>(sizes * counts.size()));
-    int64_t most = std::max(kLeastTexts, static_cast<int64_t>(std::min(affordable, 1e6)));
+    double affordable =
+        kMeasuringMacs / (static_cast<double>(macsBefore) * static_cast<double>(counts.size()));
+    int64_t most = std::max(
+        kLeastTexts, static_cast<int64_t>(std::min(affordable / static_cast<double>(sizes), 1e6)));
+    double perUnit =
+        affordable / static_cast<double>(kLeastTexts) / static_cast<double>(units.size());
+    measuredSizes = std::max<size_t>(kLeastSizes, static_cast<size_t>(perUnit));
     std::map<std::string, int64_t> taken;
     std::vector<CalibrationText> some;
     for (CalibrationText &text : *all)
       if (taken[text.domain]++ < most)
         some.push_back(std::move(text));
     return some;
+  }
+
+  /// Whether size `index` of `count` is run; the others follow from their neighbours. The whole
+  /// costs nothing, and the last may be another kind: a removed block.
+  bool isMeasured(size_t index, size_t count) const {
+    if (index == 0 || count <= measuredSizes + 2)
+      return index > 0;
+    size_t stride = (count - 2 + measuredSizes - 1) / measuredSizes;
+    return index + 1 == count || (count - 2 - index) % stride == 0;
+  }
+
+  /// Losses between those that were measured: exponential in the work; from the whole on,
+  /// quadratic.
+  void interpolate(AllocationItem &item) const {
+    std::vector<AllocationCandidate> &all = item.candidates;
+    size_t last = 0;
+    for (size_t next = 1; next < all.size(); ++next) {
+      if (all[next].losses.empty())
+        continue;
+      for (size_t between = last + 1; between < next; ++between) {
+        double step = static_cast<double>(all[last].bytes - all[between].bytes) /
+                      std::max(1.0, static_cast<double>(all[last].bytes - all[next].bytes));
+        for (size_t d = 0; d < problem.domains.size(); ++d) {
+          double low = all[last].losses[d], high = all[next].losses[d];
+          bool isExponential = low > 0 && high > 0;
+          all[between].losses.push_back(isExponential
+                                            ? quant::exactExp(quant::exactLog(low) * (1 - step) +
+                                                              quant::exactLog(high) * step)
+                                            : low + (high - low) * step * step);
+        }
+      }
+      last = next;
+    }
   }
 
   absl::Status measureUnits() {
@@ -312,7 +352,8 @@ private:
 
     size_t total = 0, done = 0;
     for (const PruningUnit &unit : units)
-      total += unit.sizes.size();
+      for (size_t size = 0; size < unit.sizes.size(); ++size)
+        total += isMeasured(size, unit.sizes.size());
     problem.domains = wanted.domainAware ? sampled.domains : std::vector<std::string>{"all"};
     int64_t fixed = macsBefore;
     for (auto [index, unit] : llvm::enumerate(units)) {
@@ -320,7 +361,6 @@ private:
       item.name = unit.space.name;
       fixed -= unit.sizes.front().macs;
       for (const UnitSize &size : unit.sizes) {
-        progress("measuring what each part is worth", done++, total);
         AllocationCandidate &candidate = item.candidates.emplace_back();
         candidate.format = size.name;
         candidate.bytes = size.macs;
@@ -328,6 +368,9 @@ private:
           candidate.losses.assign(problem.domains.size(), 0);
           continue;
         }
+        if (!isMeasured(item.candidates.size() - 1, unit.sizes.size()))
+          continue;
+        progress("measuring what each part is worth", done++, total);
         OwningOpRef<ModuleOp> copy = original->clone();
         if (absl::Status status = preparedUnits[index].apply(*copy, size, wanted.preserve);
             !status.ok())
@@ -337,6 +380,7 @@ private:
           return losses.status();
         candidate.losses = *std::move(losses);
       }
+      interpolate(item);
     }
     problem.fixedBytes = fixed;
     progress("measuring what each part is worth", total, total);
@@ -570,6 +614,7 @@ private:
   std::vector<PreparedUnit> preparedUnits;
   TokenizedTexts sampled;
   Baseline baseline;
+  size_t measuredSizes = 0;
   AllocationProblem problem; ///< Its bytes are multiply-accumulates.
   std::shared_ptr<Attempt> best;
 };

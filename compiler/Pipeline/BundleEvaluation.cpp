@@ -63,6 +63,7 @@ absl::Status BundleEvaluation::start() {
   if (!domains.ok())
     return domains.status();
   BrittlenessOptions brittleness;
+  brittleness.minimumTexts = options.minimumTexts;
   brittleness.calibrationDomains = *std::move(domains);
   std::vector<std::string> dataDomains = domainsOf(*texts);
   auto created = BrittlenessEvaluator::create({options.texts, info->hash, *std::move(texts)},

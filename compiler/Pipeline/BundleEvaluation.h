@@ -27,6 +27,7 @@ struct BundleEvaluationOptions {
   std::vector<std::pair<std::string, std::string>> seen;
   std::string calibration; ///< That of `seen` whose domains the model is for; empty: none.
   std::string statistics;  ///< Of an earlier calibration (StatisticsFile.h); empty: none.
+  int64_t minimumTexts = kMinimumTexts; ///< Of every domain (BrittlenessMeasures.h).
   unsigned threads = 1;
   std::function<void(const std::string &stage, uint64_t done, uint64_t total)> progress;
 };

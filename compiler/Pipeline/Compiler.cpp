@@ -12,11 +12,13 @@
 #include "compiler/Pipeline/BundleEvaluation.h"
 #include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
+#include "compiler/Pruning/ModelPruner.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
+#include "passes/Pruning/ModelParts.h"
 #include "passes/Quantization/EncodedWeight.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "targets/Cpu/LatencyModel.h"
@@ -258,7 +260,25 @@ absl::Status Compiler::fitCentroids() {
 absl::Status Compiler::prune() {
   if (!options.pruning.isWanted())
     return absl::OkStatus();
-  return absl::UnimplementedError("this version does not prune");
+  StageTimer timer(report, "prune");
+  PrunerOptions pruner;
+  pruner.wanted = options.pruning;
+  pruner.calibration = options.calibration;
+  pruner.threads = options.threads;
+  pruner.progress = options.progress;
+  absl::StatusOr<PruningSummary> summary = pruneModel(*module, pruner);
+  if (!summary.ok())
+    return summary.status();
+  for (const auto &[key, value] : summary->provenance)
+    setProvenance(key, value);
+  for (const std::string &file : summary->inputFiles)
+    if (!llvm::is_contained(inputFiles, file))
+      inputFiles.push_back(file);
+  report.pruning = std::move(summary->report);
+  report.macs = {};
+  reportModel();
+  report.notes.insert(report.notes.end(), summary->notes.begin(), summary->notes.end());
+  return absl::OkStatus();
 }
 
 //===----------------------------------------------------------------------===//
@@ -393,6 +413,7 @@ absl::Status Compiler::prepareEvaluation() {
                             {"--vocabulary-corpus", options.pruning.vocabularyCorpus}};
   evaluationOptions.calibration = options.calibration;
   evaluationOptions.statistics = quantizer.statistics;
+  evaluationOptions.minimumTexts = options.minimumTexts;
   evaluationOptions.threads = options.threads;
   evaluationOptions.progress = options.progress;
   auto created = BundleEvaluation::create(std::move(evaluationOptions));
@@ -518,19 +539,23 @@ void Compiler::reportModel() {
           role && role.getValue() == Role::TokenIds)
         report.sequence =
             std::max(report.sequence, getExtent(cast<RankedTensorType>(type), 0, sizes));
+  llvm::DenseMap<Operation *, ModelPart> parts = partitionModel(*module);
   module->walk([&](CostOpInterface op) {
     int64_t macs = op.getMacs(sizes);
-    StringRef name;
-    if (auto loc = op->getLoc()->findInstanceOf<NameLoc>())
-      name = loc.getName();
-    if (isa<RouterOpInterface>(op.getOperation()) && !name.starts_with("scar"))
-      report.macs.router += macs;
-    else if (name.starts_with("scar"))
-      report.macs.scar += macs;
-    else if (name.starts_with("classifier") || name.starts_with("pooler"))
-      report.macs.head += macs;
-    else
+    switch (parts.lookup(op)) {
+    case ModelPart::Encoder:
       report.macs.encoder += macs;
+      break;
+    case ModelPart::Router:
+      report.macs.router += macs;
+      break;
+    case ModelPart::Scar:
+      report.macs.scar += macs;
+      break;
+    case ModelPart::Head:
+      report.macs.head += macs;
+      break;
+    }
   });
 }
 

@@ -7,6 +7,7 @@
 #define GEM_COMPILER_PIPELINE_COMPILER_H
 
 #include "absl/status/status.h"
+#include "compiler/Evaluation/BrittlenessMeasures.h"
 #include "compiler/Evaluation/Condition.h"
 #include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Quantization/ModelQuantizer.h"
@@ -40,6 +41,7 @@ struct CompileOptions {
   PruningOptions pruning;                       ///< Texts are those of `calibration`.
   std::string calibration;                      ///< File of texts; empty: none.
   std::vector<Condition> failIf;                ///< Of what quantization.evaluation gives.
+  int64_t minimumTexts = kMinimumTexts;         ///< Of every domain there.
   std::map<std::string, std::string> overrides; ///< Hyper-parameters (ModelSource.h).
   int64_t sequence = 0;                         ///< Tokens at most; 0: the model's positions.
   bool pad = false;                             ///< Run at exactly `sequence` tokens.

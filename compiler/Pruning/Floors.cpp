@@ -6,6 +6,7 @@
 #include "compiler/Pruning/Floors.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/Calibration/TextFile.h"
+#include "compiler/Evaluation/Bootstrap.h"
 #include "passes/Quantization/ExactMath.h"
 #include <algorithm>
 #include <cmath>
@@ -15,13 +16,6 @@ using namespace gem;
 namespace {
 
 constexpr int kResamples = 1000;
-
-uint64_t mix(uint64_t value) {
-  value += 0x9e3779b97f4a7c15;
-  value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
-  value = (value ^ value >> 27) * 0x94d049bb133111eb;
-  return value ^ value >> 31;
-}
 
 /// -log p(label) of every text.
 absl::StatusOr<std::vector<double>> lossesOf(BundleRunner &runner, const TokenizedTexts &texts) {
@@ -97,21 +91,20 @@ absl::StatusOr<std::vector<PrunedDomain>> Floors::judge(BundleRunner &pruned) co
     for (double rise : rises)
       sum += rise;
     std::vector<double> ratios;
-    uint64_t state = mix(seed ^ mix(d));
+    RandomGenerator random(seed, texts.domains[d]);
+    std::vector<uint32_t> indices(rises.size());
     for (int resample = 0; resample < kResamples; ++resample) {
+      drawResample(random, indices);
       double drawn = 0;
-      for (size_t i = 0; i < rises.size(); ++i) {
-        state += 0x9e3779b97f4a7c15;
-        drawn += rises[mix(state) % rises.size()];
-      }
+      for (uint32_t index : indices)
+        drawn += rises[index];
       ratios.push_back(ratioOf(drawn, rises.size()));
     }
-    std::sort(ratios.begin(), ratios.end());
     PrunedDomain &domain = domains.emplace_back();
     domain.domain = texts.domains[d];
     domain.texts = static_cast<int64_t>(rises.size());
     domain.ratio = ratioOf(sum, rises.size());
-    domain.interval = {ratios[kResamples * 25 / 1000], ratios[kResamples * 975 / 1000 - 1]};
+    domain.interval = *percentileInterval(ratios); // ratios are defined, so it is
   }
   return domains;
 }

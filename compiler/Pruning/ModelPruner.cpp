@@ -76,9 +76,13 @@ private:
     macsBefore = prune::countPrunableMacs(module, tokens);
     if (absl::Status status = checkTarget(); !status.ok())
       return status;
-    if (options.calibration.empty())
-      return absl::InvalidArgumentError("pruning measures what each part is worth on texts: give "
-                                        "them with --calibrate FILE.jsonl");
+    original = module.clone();
+    if (options.calibration.empty()) {
+      if (wanted.importance != "magnitude" || wanted.preserve || wanted.keepDomain)
+        return absl::InvalidArgumentError("pruning measures what each part is worth on texts: "
+                                          "give them with --calibrate FILE.jsonl");
+      return prepareByMagnitude();
+    }
     if (!wanted.validation.empty()) {
       texts = TextSplit::ofFiles(options.calibration, wanted.validation);
       summary.inputFiles.push_back(wanted.validation);
@@ -91,7 +95,6 @@ private:
       texts = TextSplit::ofFiles(options.calibration, "");
     }
     summary.inputFiles.push_back(options.calibration);
-    original = module.clone();
     if (absl::Status status = prepareFloors(); !status.ok())
       return status;
     return prepareUnits();
@@ -183,6 +186,42 @@ private:
     return absl::OkStatus();
   }
 
+  /// Without texts: weights alone tell what goes, and heads stay whole or go.
+  absl::Status prepareByMagnitude() {
+    ImportanceOptions measure;
+    measure.kind = ImportanceKind::Magnitude;
+    std::vector<prune::ChannelSpace> spaces;
+    for (PruningUnit &unit : units) {
+      llvm::erase_if(unit.sizes, [&](const UnitSize &size) {
+        return unit.isAttention() && size.headDim != unit.space.width;
+      });
+      spaces.push_back(unit.space);
+    }
+    auto measured = measureImportance(*original, spaces, measure);
+    if (!measured.ok())
+      return measured.status();
+    problem.domains = {"all"};
+    int64_t fixed = macsBefore;
+    for (auto [unit, importance] : llvm::zip(units, *measured)) {
+      std::vector<int64_t> order = orderBy(importance);
+      std::vector<double> lost = {0};
+      std::vector<double> share = sharesOf(importance).front();
+      for (int64_t entry : order)
+        lost.push_back(lost.back() + share[entry]);
+      AllocationItem &item = problem.items.emplace_back();
+      item.name = unit.space.name;
+      fixed -= unit.sizes.front().macs;
+      for (const UnitSize &size : unit.sizes)
+        item.candidates.push_back({size.name,
+                                   static_cast<uint64_t>(size.macs),
+                                   0,
+                                   {lost[unit.space.count - size.entries]}});
+      preparedUnits.push_back(PreparedUnit::ordered(unit, std::move(order)));
+    }
+    problem.fixedBytes = fixed;
+    return absl::OkStatus();
+  }
+
   /// By entry, its share of its unit's importance in each domain, domains in order of names.
   static std::vector<std::vector<double>> sharesOf(const SpaceImportance &importance) {
     std::vector<std::vector<double>> shares;
@@ -252,6 +291,8 @@ private:
   }
 
   absl::Status measureUnits() {
+    if (texts.getFit().empty()) // by magnitude
+      return absl::OkStatus();
     absl::StatusOr<std::vector<CalibrationText>> sample = sampleTexts();
     if (!sample.ok())
       return sample.status();

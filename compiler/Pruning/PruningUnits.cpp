@@ -230,6 +230,13 @@ absl::StatusOr<PreparedUnit> PreparedUnit::prepare(ModuleOp module, const Prunin
   return prepared;
 }
 
+PreparedUnit PreparedUnit::ordered(const PruningUnit &unit, std::vector<int64_t> order) {
+  PreparedUnit prepared;
+  prepared.unit = unit;
+  prepared.elimination.order = std::move(order);
+  return prepared;
+}
+
 absl::Status PreparedUnit::apply(ModuleOp module, const UnitSize &size, bool fit) const {
   const prune::ChannelSpace &space = unit.space;
   if (size.entries == 0)

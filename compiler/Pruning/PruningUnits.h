@@ -50,6 +50,11 @@ public:
                                               const std::vector<double> &importance,
                                               const std::vector<int64_t> &order);
 
+  /// Without statistics: entries go in `order`, and heads cannot be cut.
+  static PreparedUnit ordered(const PruningUnit &unit, std::vector<int64_t> order);
+
+  const Elimination &getElimination() const { return elimination; }
+
   /// Gives the unit of `module` the size `size`. With `fit`, the layer behind is fitted to what
   /// it gave before (fitColumns), as far as its inputs stay what they were.
   absl::Status apply(mlir::ModuleOp module, const UnitSize &size, bool fit) const;

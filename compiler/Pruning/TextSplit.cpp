@@ -6,6 +6,7 @@
 #include "compiler/Pruning/TextSplit.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/Calibration/TextFile.h"
+#include "compiler/Evaluation/Bootstrap.h"
 #include "llvm/Support/FileSystem.h"
 #include <algorithm>
 #include <fstream>
@@ -14,18 +15,6 @@
 #include <vector>
 
 using namespace gem;
-
-namespace {
-
-/// A generator of 64 bits from a counter (Steele et al., SplitMix, OOPSLA 2014).
-uint64_t mix(uint64_t value) {
-  value += 0x9e3779b97f4a7c15;
-  value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
-  value = (value ^ value >> 27) * 0x94d049bb133111eb;
-  return value ^ value >> 31;
-}
-
-} // namespace
 
 struct TextSplit::Files {
   std::string fit, judge;
@@ -45,10 +34,10 @@ TextSplit TextSplit::ofFiles(std::string fit, std::string judge) {
 
 absl::StatusOr<TextSplit> TextSplit::splitFile(const std::string &path, uint64_t seed) {
   std::map<std::string, std::vector<std::pair<uint64_t, size_t>>> textsOfDomain;
+  RandomGenerator random(seed);
   size_t count = 0;
   absl::Status status = forEachTextOf(path, [&](const CalibrationText &text) {
-    textsOfDomain[text.domain].push_back({mix(seed ^ mix(count)), count});
-    ++count;
+    textsOfDomain[text.domain].push_back({random.next(), count++});
     return absl::OkStatus();
   });
   if (!status.ok())

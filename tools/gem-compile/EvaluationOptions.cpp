@@ -27,6 +27,15 @@ void gem::compile::addEvaluationOptions(CLI::App &app, Options &options) {
       ->group(group);
 }
 
+void gem::compile::addAdvancedEvaluationOptions(CLI::App &app, Options &options) {
+  app.add_option("--min-texts", options.minimumTexts,
+                 "refuse to conclude from fewer texts of a domain (default " +
+                     std::to_string(kMinimumTexts) + ")")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 31))
+      ->type_name("N")
+      ->group("Advanced: evaluation");
+}
+
 bool gem::compile::checkEvaluation(Options &options) {
   auto refuse = [](const std::string &message) {
     tools::Error(kTool, message);

@@ -158,6 +158,7 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
       ->type_name("N")
       ->group("Advanced");
   addAdvancedPruningOptions(app, options);
+  addAdvancedEvaluationOptions(app, options);
   app.add_option("--mlir-...", "MLIR's own options, e.g. --mlir-print-ir-after-all, --mlir-timing")
       ->group("Advanced: debugging");
 

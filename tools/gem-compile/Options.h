@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/Evaluation/BrittlenessMeasures.h"
 #include "compiler/Evaluation/Condition.h"
 #include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Quantization/ModelQuantizer.h"
@@ -28,6 +29,7 @@ struct Options {
   std::string model, output, device = "host", calibration, report, depfile, name;
   QuantizerOptions quantization;
   PruningOptions pruning;
+  int64_t minimumTexts = kMinimumTexts;
   std::vector<std::string> conditions; ///< Of --fail-if, as written.
   std::vector<Condition> failIf;       ///< The same, parsed.
   std::string maxSize, maxLatency; ///< "6MB", "50ms"

@@ -254,6 +254,7 @@ int run(const Options &options) {
   compileOptions.quantization = options.quantization;
   compileOptions.pruning = options.pruning;
   compileOptions.failIf = options.failIf;
+  compileOptions.minimumTexts = options.minimumTexts;
   compileOptions.calibration = options.calibration;
   compileOptions.overrides = options.overrides;
   compileOptions.sequence = options.sequence;

@@ -88,7 +88,7 @@ TEST(CompressionTextTest, HasItsTables) {
   EXPECT_THAT(text, Not(HasSubstr("\nAgainst f32\n")));
   EXPECT_THAT(
       renderReport(compressedSample(), ReportKind::Text),
-      HasSubstr("encoder.layer.0.output.dense                              0.12       0.034"));
+      HasSubstr("encoder.layer.0.output.dense                              0.1200      0.0340"));
 }
 
 TEST(CompressionTextTest, WithoutLabelsThereAreNoScores) {

@@ -36,7 +36,7 @@ absl::StatusOr<ModelScores> describeBundle(const std::string &path, const Bundle
 /// need: about 100 bytes a text. The baseline's distributions are kept too (Baseline).
 ///
 ///   auto evaluator = BrittlenessEvaluator::create(data, options);
-///   evaluator->setBaseline(*f32, facts);     // may be left out
+///   evaluator->setBaseline(*f32, facts); // may be left out
 ///   evaluator->addModel(*int8, facts);
 ///   BrittlenessReport report = evaluator->getReport();
 ///

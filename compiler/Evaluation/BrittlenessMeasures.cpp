@@ -240,8 +240,6 @@ private:
       }
     }
     generalizationGap(model, scores);
-    if (from.isTimed)
-      scores.seconds = medianSeconds(from);
     return scores;
   }
 
@@ -301,15 +299,6 @@ private:
     for (size_t domain : domains)
       sum += score(domain);
     return sum / static_cast<double>(domains.size());
-  }
-
-  static double medianSeconds(const ModelOutcomes &model) {
-    std::vector<double> seconds;
-    for (const TextOutcome &outcome : model.texts)
-      seconds.push_back(outcome.seconds);
-    auto middle = seconds.begin() + seconds.size() / 2;
-    std::nth_element(seconds.begin(), middle, seconds.end());
-    return *middle;
   }
 
   void compareWithBaseline(size_t model, const ModelScores &baseline, ModelScores &scores) const {

@@ -45,12 +45,11 @@ struct TextGroups {
 };
 
 struct ModelOutcomes {
-  /// What is known of the model beside its answers: name, path, sizes. Taken over.
+  /// What is known of the model beside its answers: name, sizes, latency. Taken over.
   ModelScores facts;
   std::vector<TextOutcome> texts;
   std::vector<int64_t> tokens; ///< Of each text, as the model reads it.
   size_t numClasses = 0;       ///< More than any label and any best class.
-  bool isTimed = false;        ///< Outcomes have seconds of one thread.
   bool hasRouting = false;     ///< Outcomes have flips.
   std::vector<RouteChange> routeChanges;
 };

@@ -57,7 +57,6 @@ bool hasRoutingOf(const TextResult &result) {
 TextOutcome outcomeOf(const TextResult &result, const std::vector<double> &logProbs,
                       const std::optional<int32_t> &label) {
   TextOutcome outcome;
-  outcome.seconds = result.seconds;
   if (logProbs.empty())
     return outcome;
   outcome.best = static_cast<int32_t>(argMax(result.logits));

@@ -84,7 +84,6 @@ struct TextOutcome {
   double confidence = 0; ///< Its probability.
   /// -log p(label), nats; 0 without a label. Infinite for a label that is no class.
   double loss = 0;
-  double seconds = 0;    ///< That the run took.
 
   // Zero of the baseline itself.
   bool agrees = false;   ///< The baseline has the same most likely class.

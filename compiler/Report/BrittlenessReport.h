@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -97,12 +98,45 @@ struct BrittlenessReport {
   std::vector<std::vector<std::vector<int64_t>>> confusion;
 };
 
+/// "accuracy", "macro_f1", "likelihood": for machines and command lines.
+const char *keyOf(ScoreKind kind);
+/// "accuracy", "macro-F1", "likelihood": for people.
+const char *nameOf(ScoreKind kind);
+
+/// The domain for people: "no domain" when it is empty.
+std::string nameOfDomain(const std::string &domain);
+
+/// What a measure is, in one sentence; every report prints them.
+struct MeasureDefinition {
+  const char *key, *name, *definition;
+};
+std::span<const MeasureDefinition> measureDefinitions();
+
 /// Every figure of a model under its name for --fail-if and for machines: "cdtr.mean",
-/// "cdtr.min", "cdtr.unseen.min", "cdtr.DOMAIN", "dsi.max", "dsi.DOMAIN", "gg", "accuracy",
-/// "accuracy.DOMAIN", "macro_f1", "loss", "calibration_error", "agreement", "kl", "kl.DOMAIN",
-/// "kl.max", "flips.routed", "flips.cluster", "flips.mask", "bytes", "bits_per_weight",
-/// "macs_kept", "memory_bytes", "seconds". What is not known is absent.
+/// "cdtr.min", "cdtr.unseen.mean", "cdtr.unseen.min", "cdtr.DOMAIN", "dsi.max", "dsi.DOMAIN",
+/// "gg", "score", "accuracy", "macro_f1", "loss", "calibration_error", "agreement", "kl" (these
+/// seven from "score" on are of all texts, and with ".DOMAIN" of a domain),
+/// "kl.max", "flips.routed", "flips.cluster",
+/// "flips.mask", "bytes", "bits_per_weight", "macs_kept", "memory_bytes", "seconds". The ends of
+/// an interval are behind its figure: "cdtr.min.low", "cdtr.min.high", of "cdtr...", "score..."
+/// and "gg". What is not known is absent. A domain whose name is one of a summary ("mean",
+/// "min", "max", "unseen", "low", "high"), or starts with one and a dot, has no figures of its
+/// own; texts without a domain are "no_domain".
 std::map<std::string, double> figuresOf(const ModelScores &model);
+
+/// The report for machines ("schema_version": 1, docs/evaluation.md).
+std::string renderBrittlenessJson(const BrittlenessReport &report);
+
+struct BrittlenessTextOptions {
+  size_t width = 80; ///< Columns that lines keep to; at least 80.
+  bool color = false;
+  bool isVerbose = false; ///< Also what is not in the tables, and the definitions.
+  bool isBrief = false;   ///< One row a model alone.
+};
+
+/// The report for a terminal.
+std::string renderBrittlenessText(const BrittlenessReport &report,
+                                  const BrittlenessTextOptions &options);
 
 } // namespace gem
 

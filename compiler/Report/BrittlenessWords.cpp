@@ -36,10 +36,6 @@ std::string range(const std::optional<Interval> &interval) {
   return has(interval) ? absl::StrCat(number(interval->low), " to ", number(interval->high)) : "";
 }
 
-std::string nameOfDomain(const std::string &domain) {
-  return domain.empty() ? "no domain" : domain;
-}
-
 const DomainScores *find(const ModelScores &model, const std::string &domain) {
   for (const DomainScores &scores : model.domains)
     if (scores.domain == domain)
@@ -79,18 +75,6 @@ Loss largestDivergence(const BrittlenessReport &report) {
 }
 
 } // namespace
-
-const char *nameOf(ScoreKind score) {
-  switch (score) {
-  case ScoreKind::Accuracy:
-    return "accuracy";
-  case ScoreKind::MacroF1:
-    return "macro-F1";
-  case ScoreKind::Likelihood:
-    return "likelihood";
-  }
-  return "score";
-}
 
 std::string headlineOf(const BrittlenessReport &report) {
   if (report.models.empty())

@@ -25,14 +25,8 @@ std::string percent(const Figure &figure);                    ///< formatPercent
 std::string nats(const Figure &figure);                       ///< formatNats()
 std::string range(const std::optional<Interval> &interval);   ///< "0.780 to 0.844"
 
-/// "no domain" of texts without one.
-std::string nameOfDomain(const std::string &domain);
-
 /// A model's figures of a domain, or null.
 const DomainScores *find(const ModelScores &model, const std::string &domain);
-
-/// "accuracy", "macro-F1", "likelihood"
-const char *nameOf(ScoreKind score);
 
 /// What to read first, as plain text: which model lost most in which domain, with its
 /// interval, and whether that may be chance. Of domains whose ratio has an interval, where

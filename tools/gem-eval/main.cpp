@@ -1,0 +1,80 @@
+// gem-eval: scores compiled models in every domain, and what compression cost each.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/common/ExitCodes.h"
+#include "tools/common/Messages.h"
+#include "tools/common/Output.h"
+#include "tools/common/Signals.h"
+#include "tools/common/Terminal.h"
+#include "tools/gem-eval/Evaluate.h"
+#include "tools/gem-eval/Options.h"
+#include <new>
+#include <unistd.h>
+
+using namespace gem;
+using namespace gem::eval;
+
+namespace {
+
+int fail(const std::string &message, int code = tools::kExitFailed) {
+  tools::Error(kTool, message);
+  return code;
+}
+
+int end(const absl::Status &status) {
+  switch (status.code()) {
+  case absl::StatusCode::kInvalidArgument:
+  case absl::StatusCode::kNotFound:
+  case absl::StatusCode::kDataLoss:
+  case absl::StatusCode::kFailedPrecondition:
+  case absl::StatusCode::kUnimplemented:
+  case absl::StatusCode::kPermissionDenied:
+    return fail(std::string(status.message()), tools::kExitRefused);
+  default:
+    return fail(std::string(status.message()));
+  }
+}
+
+int run(const Options &options) {
+  // Known before the work: a place that cannot be written to.
+  std::string error;
+  tools::OutputFile json;
+  if (!options.json.empty() && !json.Open(options.json, &error))
+    return fail(error);
+  absl::StatusOr<BrittlenessReport> report = evaluate(options);
+  if (!report.ok())
+    return end(report.status());
+  if (json.is_open() && !json.Write(renderBrittlenessJson(*report), &error))
+    return fail(error);
+  if (json.is_open() && !json.Commit(&error))
+    return fail(error);
+  // What goes to standard output goes alone.
+  if (options.json == "-")
+    return tools::kExitOk;
+  BrittlenessTextOptions style;
+  style.width = tools::IsTerminal(STDOUT_FILENO) ? tools::TerminalWidth(STDOUT_FILENO) : 80;
+  style.color = tools::UseColor(STDOUT_FILENO, options.common.color);
+  style.isVerbose = options.common.verbose;
+  style.isBrief = options.common.quiet;
+  if (!tools::WriteToStdout(renderBrittlenessText(*report, style), &error))
+    return fail(error);
+  return tools::kExitOk;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  tools::InstallSignalHandlers();
+  try {
+    Options options;
+    if (std::optional<int> code = readOptions(argc, argv, options))
+      return *code;
+    return run(options);
+  } catch (const std::bad_alloc &) {
+    return fail("out of memory");
+  } catch (const std::exception &exception) {
+    return fail(exception.what());
+  }
+}

@@ -7,6 +7,7 @@
 #define GEM_PASSES_PRUNING_STRUCTURES_H
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
@@ -50,6 +51,9 @@ struct ChannelSpace {
 /// The spaces of every entry point, in program order.
 std::vector<ChannelSpace> findChannelSpaces(mlir::ModuleOp module);
 
+/// The space of this name. InvalidArgument, with the names there are, when there is none.
+absl::StatusOr<ChannelSpace> findChannelSpace(mlir::ModuleOp module, llvm::StringRef name);
+
 /// Keeps the entries `kept` (ascending, at least one) of `space`. Weights get new data of the
 /// smaller shape and the same element type, types and attributes follow.
 ///
@@ -77,6 +81,9 @@ struct ResidualBlock {
 
 /// The blocks whose removal leaves every type as it is, in program order.
 std::vector<ResidualBlock> findResidualBlocks(mlir::ModuleOp module);
+/// The block of this name. InvalidArgument, with the names there are, when there is none.
+absl::StatusOr<ResidualBlock> findResidualBlock(mlir::ModuleOp module, llvm::StringRef name);
+/// Removes a block and the weights that only it reads.
 absl::Status removeBlock(mlir::ModuleOp module, const ResidualBlock &block);
 
 /// Multiply-accumulates of encoder, router and SCAR (not of the head: ModelParts.h) for a text

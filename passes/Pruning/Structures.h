@@ -90,17 +90,18 @@ absl::Status removeBlock(mlir::ModuleOp module, const ResidualBlock &block);
 /// of `tokens`, unsliced, every pair of tokens counted.
 int64_t countPrunableMacs(mlir::ModuleOp module, int64_t tokens);
 
-/// Keeps the rows `kept` (ascending) of the word embeddings and makes the tokenizer give the
-/// new ids; a word whose pieces went is split into others. The unknown, padding, [CLS] and
-/// [SEP] pieces must stay, and all single characters that `kept` holds.
-absl::Status keepVocabulary(mlir::ModuleOp module, llvm::ArrayRef<int64_t> kept);
-/// Drops the position embeddings that no text of the model's maximum length reaches.
+// Rows of the word embeddings: keepVocabulary of compiler/Pruning/Vocabulary.h.
+
+/// Drops the position embeddings that no text of the model's maximum length reaches. No result
+/// changes.
 absl::Status dropUnusedPositions(mlir::ModuleOp module);
 /// Merges router clusters: cluster k becomes `clusterOf[k]` (0 to the new number, exclusive);
-/// centroids are means weighted by `tokens` (by old cluster). Merging permits more pairs.
+/// centroids are means weighted by `tokens` (by old cluster; empty: all the same). Tokens go to
+/// the nearest new centroid. Merging permits more pairs.
 absl::Status mergeClusters(mlir::ModuleOp module, llvm::ArrayRef<int64_t> clusterOf,
                            llvm::ArrayRef<double> tokens);
-/// Keeps the classes `kept` (ascending) of the classifier, and their labels.
+/// Keeps the classes `kept` (ascending) of the classifier, and their labels. Those of the
+/// router, which decide its routes, stay.
 absl::Status keepClasses(mlir::ModuleOp module, llvm::ArrayRef<int64_t> kept);
 
 } // namespace gem::prune

@@ -16,6 +16,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
+#include "passes/Pruning/ModelParts.h"
 #include "passes/Quantization/EncodedWeight.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "targets/Cpu/LatencyModel.h"
@@ -418,19 +419,23 @@ void Compiler::reportModel() {
           role && role.getValue() == Role::TokenIds)
         report.sequence =
             std::max(report.sequence, getExtent(cast<RankedTensorType>(type), 0, sizes));
+  llvm::DenseMap<Operation *, ModelPart> parts = partitionModel(*module);
   module->walk([&](CostOpInterface op) {
     int64_t macs = op.getMacs(sizes);
-    StringRef name;
-    if (auto loc = op->getLoc()->findInstanceOf<NameLoc>())
-      name = loc.getName();
-    if (isa<RouterOpInterface>(op.getOperation()) && !name.starts_with("scar"))
-      report.macs.router += macs;
-    else if (name.starts_with("scar"))
-      report.macs.scar += macs;
-    else if (name.starts_with("classifier") || name.starts_with("pooler"))
-      report.macs.head += macs;
-    else
+    switch (parts.lookup(op)) {
+    case ModelPart::Encoder:
       report.macs.encoder += macs;
+      break;
+    case ModelPart::Router:
+      report.macs.router += macs;
+      break;
+    case ModelPart::Scar:
+      report.macs.scar += macs;
+      break;
+    case ModelPart::Head:
+      report.macs.head += macs;
+      break;
+    }
   });
 }
 

@@ -15,3 +15,10 @@ int64_t gem::getExtent(RankedTensorType type, unsigned dim, const SymbolSizes &s
   auto dims = cast<DimsAttr>(type.getEncoding());
   return sizes.lookup(dims.getSymbols()[type.getDynamicDimIndex(dim)].getValue());
 }
+
+void gem::setNumChannels(Value value, int64_t channels) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() = channels;
+  value.setType(RankedTensorType::get(shape, type.getElementType(), type.getEncoding()));
+}

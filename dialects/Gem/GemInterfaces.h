@@ -41,6 +41,23 @@ struct RouterAxis {
   RouterAxisKind kind;
 };
 
+/// How an operand relates to the channels of the result.
+enum class ChannelRelation {
+  Same,       ///< Channel c of the result comes from channel c of the operand.
+  Group,      ///< A group's channels come from all channels of the operand's same group.
+  Row,        ///< A weight: its row (or element) c makes channel c of the result.
+  Contracted, ///< Its channel k meets column k of a weight, for every channel of the result.
+};
+
+struct ChannelUse {
+  unsigned operandIndex;
+  ChannelRelation relation;
+  unsigned weightIndex = 0; ///< Contracted: the operand whose columns it meets.
+};
+
+/// Gives a matrix of tokens another number of columns.
+void setNumChannels(mlir::Value value, int64_t channels);
+
 } // namespace gem
 
 #include "dialects/Gem/GemInterfaces.h.inc"

@@ -67,4 +67,35 @@ def Gem_RouterOpInterface : OpInterface<"RouterOpInterface"> {
   ];
 }
 
+def Gem_ChannelOpInterface : OpInterface<"ChannelOpInterface"> {
+  let description = [{
+    How the channels (the columns) of the single result come from the operands, for an
+    operation that keeps channels, or groups of them, apart. Channels can be removed from
+    its result by removing them from the operands.
+
+    An operation whose every result channel depends on all channels of an operand and on no
+    axis of a weight, such as a layer norm, does not implement this: nothing can be removed
+    from what it reads or gives.
+  }];
+  let cppNamespace = "::gem";
+  let methods = [
+    InterfaceMethod<[{
+      How each operand relates to the result's channels, in operand order. An operand that
+      is not listed has no channels: a number of tokens, a routing decision.
+    }], "::llvm::SmallVector<::gem::ChannelUse>", "getChannelUses", (ins)>,
+    InterfaceMethod<[{
+      Groups of neighbouring channels that stay apart as wholes: the heads of an attention.
+      0 where every channel does by itself.
+    }], "int64_t", "getNumChannelGroups", (ins), /*methodBody=*/"",
+    /*defaultImplementation=*/"return 0;">,
+    InterfaceMethod<[{
+      Adjusts attributes and the result's type once the operands have `groups` times
+      `width` channels; without groups, as many channels as the product.
+    }], "void", "setChannelGroups", (ins "int64_t":$groups, "int64_t":$width),
+    /*methodBody=*/"", /*defaultImplementation=*/[{
+      ::gem::setNumChannels($_op->getResult(0), groups * width);
+    }]>,
+  ];
+}
+
 #endif // GEM_DIALECTS_GEM_GEMINTERFACES_TD

@@ -115,6 +115,11 @@ int64_t attentionMacs(Value q, Value k, int64_t width, const SymbolSizes &sizes)
   return 2 * getExtent(typeOf(q), 0, sizes) * getExtent(typeOf(k), 0, sizes) * width;
 }
 
+/// A head of the result comes from the same head of q, k and v.
+SmallVector<ChannelUse> attentionChannelUses() {
+  return {{0, ChannelRelation::Group}, {1, ChannelRelation::Group}, {2, ChannelRelation::Group}};
+}
+
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -283,6 +288,9 @@ SmallVector<unsigned> AddRowOp::getTokenwiseOperands() { return {0}; }
 
 int64_t AddOp::getMacs(const SymbolSizes &) { return 0; }
 SmallVector<unsigned> AddOp::getTokenwiseOperands() { return {0, 1}; }
+SmallVector<ChannelUse> AddOp::getChannelUses() {
+  return {{0, ChannelRelation::Same}, {1, ChannelRelation::Same}};
+}
 
 LogicalResult LinearOp::verify() {
   // linear_c1
@@ -320,6 +328,14 @@ SmallVector<unsigned> LinearOp::getTokenwiseOperands() {
     operands.push_back(getBias() ? 3 : 2);
   return operands;
 }
+SmallVector<ChannelUse> LinearOp::getChannelUses() {
+  SmallVector<ChannelUse> uses{{0, ChannelRelation::Contracted, 1}, {1, ChannelRelation::Row}};
+  if (getBias())
+    uses.push_back({2, ChannelRelation::Row});
+  if (getResidual())
+    uses.push_back({getBias() ? 3u : 2u, ChannelRelation::Same});
+  return uses;
+}
 
 LogicalResult LayerNormOp::verify() {
   // layer_norm_c1
@@ -341,8 +357,10 @@ SmallVector<unsigned> LayerNormOp::getTokenwiseOperands() { return {0}; }
 
 int64_t GeluOp::getMacs(const SymbolSizes &) { return 0; }
 SmallVector<unsigned> GeluOp::getTokenwiseOperands() { return {0}; }
+SmallVector<ChannelUse> GeluOp::getChannelUses() { return {{0, ChannelRelation::Same}}; }
 int64_t TanhOp::getMacs(const SymbolSizes &) { return 0; }
 SmallVector<unsigned> TanhOp::getTokenwiseOperands() { return {0}; }
+SmallVector<ChannelUse> TanhOp::getChannelUses() { return {{0, ChannelRelation::Same}}; }
 
 //===----------------------------------------------------------------------===//
 // Attention and routing
@@ -363,6 +381,13 @@ int64_t AttentionOp::getMacs(const SymbolSizes &sizes) {
 SmallVector<unsigned> AttentionOp::getTokenwiseOperands() { return {0}; }
 void AttentionOp::setSlicedRow(Operation *sliced, int64_t row) {
   cast<AttentionOp>(sliced).setFirstQuery(getFirstQuery() + row);
+}
+SmallVector<ChannelUse> AttentionOp::getChannelUses() { return attentionChannelUses(); }
+int64_t AttentionOp::getNumChannelGroups() { return getNumHeads(); }
+void AttentionOp::setChannelGroups(int64_t groups, int64_t width) {
+  setNumHeads(groups);
+  setHeadDim(width);
+  setNumChannels(getResult(), groups * width);
 }
 
 LogicalResult RouteTokensOp::verify() {
@@ -435,6 +460,13 @@ SmallVector<unsigned> ScarAttentionOp::getTokenwiseOperands() { return {0}; }
 void ScarAttentionOp::setSlicedRow(Operation *sliced, int64_t row) {
   cast<ScarAttentionOp>(sliced).setFirstQuery(getFirstQuery() + row);
 }
+SmallVector<ChannelUse> ScarAttentionOp::getChannelUses() { return attentionChannelUses(); }
+int64_t ScarAttentionOp::getNumChannelGroups() { return getNumHeads(); }
+void ScarAttentionOp::setChannelGroups(int64_t groups, int64_t width) {
+  setNumHeads(groups);
+  setHeadDim(width);
+  setNumChannels(getResult(), groups * width);
+}
 SmallVector<RouterAxis> ScarAttentionOp::getRouterAxes() {
   return {{0, 1, RouterAxisKind::Head}, {1, 1, RouterAxisKind::Head}, {2, 1, RouterAxisKind::Head}};
 }
@@ -454,6 +486,8 @@ LogicalResult SelectOp::verify() {
     return emitOpError("expected a row of x's ") << extentName(x, 0) << ", but got row " << row;
   return success();
 }
+
+SmallVector<ChannelUse> SelectOp::getChannelUses() { return {{0, ChannelRelation::Same}}; }
 
 OpFoldResult SelectOp::fold(FoldAdaptor) {
   if (getX().getType() == getType())

@@ -244,7 +244,8 @@ def Gem_AddRowOp : Gem_PureOp<"add_row",
 def Gem_AddOp : Gem_Op<"add",
     [Pure, Commutative, SameOperandsAndResultType,
      DeclareOpInterfaceMethods<Gem_CostOpInterface>,
-     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface>]> {
+     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface>,
+     DeclareOpInterfaceMethods<Gem_ChannelOpInterface>]> {
   let summary = "elementwise sum, a residual connection";
   let description = [{
     `y = a + b`
@@ -262,7 +263,8 @@ def Gem_LinearOp : Gem_PureOp<"linear",
     [AttrSizedOperandSegments,
      DeclareOpInterfaceMethods<Gem_CostOpInterface>,
      DeclareOpInterfaceMethods<Gem_WeightUserOpInterface>,
-     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface>]> {
+     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface>,
+     DeclareOpInterfaceMethods<Gem_ChannelOpInterface>]> {
   let summary = "a linear layer, with what may be fused behind it";
   let description = [{
     `y[i, n] = activation(sum_k x[i, k] * w[n, k] + bias[n]) + residual[i, n]`
@@ -330,7 +332,8 @@ def Gem_LayerNormOp : Gem_PureOp<"layer_norm",
 class Gem_UnaryOp<string mnemonic> : Gem_Op<mnemonic,
     [Pure, SameOperandsAndResultType,
      DeclareOpInterfaceMethods<Gem_CostOpInterface>,
-     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface>]> {
+     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface>,
+     DeclareOpInterfaceMethods<Gem_ChannelOpInterface>]> {
   let arguments = (ins Gem_TokenMatrix:$x);
   let results = (outs Gem_TokenMatrix:$result);
   let assemblyFormat = "$x attr-dict `:` type($result)";
@@ -365,7 +368,9 @@ def Gem_TanhOp : Gem_UnaryOp<"tanh"> {
 
 def Gem_AttentionOp : Gem_PureOp<"attention",
     [DeclareOpInterfaceMethods<Gem_CostOpInterface>,
-     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface, ["setSlicedRow"]>]> {
+     DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface, ["setSlicedRow"]>,
+     DeclareOpInterfaceMethods<Gem_ChannelOpInterface,
+                               ["getNumChannelGroups", "setChannelGroups"]>]> {
   let summary = "multi-head softmax attention";
   let description = [{
     For each head h, with its `head_dim` columns of q, k and v:
@@ -453,7 +458,9 @@ def Gem_RouteTokensOp : Gem_PureOp<"route_tokens",
 def Gem_ScarAttentionOp : Gem_PureOp<"scar_attention",
     [DeclareOpInterfaceMethods<Gem_CostOpInterface>,
      DeclareOpInterfaceMethods<Gem_TokenwiseOpInterface, ["setSlicedRow"]>,
-     DeclareOpInterfaceMethods<Gem_RouterOpInterface>]> {
+     DeclareOpInterfaceMethods<Gem_RouterOpInterface>,
+     DeclareOpInterfaceMethods<Gem_ChannelOpInterface,
+                               ["getNumChannelGroups", "setChannelGroups"]>]> {
   let summary = "SCAR: attention over the pairs the router permits";
   let description = [{
     As `gem.attention`, but token i attends to token j only where the predicate holds:
@@ -496,7 +503,7 @@ def Gem_ScarAttentionOp : Gem_PureOp<"scar_attention",
 // Heads
 //===----------------------------------------------------------------------===//
 
-def Gem_SelectOp : Gem_PureOp<"select", []> {
+def Gem_SelectOp : Gem_PureOp<"select", [DeclareOpInterfaceMethods<Gem_ChannelOpInterface>]> {
   let summary = "one token's row";
   let description = [{
     `y[0, :] = x[row, :]`

@@ -7,6 +7,7 @@
 #define GEM_PASSES_PRUNING_STRUCTURES_H
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
@@ -15,9 +16,20 @@
 
 namespace gem::prune {
 
+/// Multiply-accumulates for a text of n tokens: perText + perToken n + perPair n^2. Of a model
+/// that pads (`gem.padded`) all is in `perText`, for its runs are all as long.
+struct MacCount {
+  int64_t perText = 0, perToken = 0, perPair = 0;
+  int64_t at(int64_t tokens) const { return perText + tokens * (perToken + tokens * perPair); }
+};
+
 /// Channels between linear layers that nothing else reads: the rows of the layers that make
 /// them and the columns of the one that reads them can go together. The inner channels of a
 /// feed-forward network, and the heads of an attention.
+///
+/// Found by ChannelOpInterface, from an operand that a weight's columns contract back over
+/// operations that keep channels or groups of them apart to the weights whose rows make
+/// them. Every value on the way has one reader, and every weight one use.
 ///
 /// Spaces are found in a module in the gem dialect as imported, before its graph is fused and
 /// sliced; they name weights, so they stay good while other spaces are pruned.
@@ -31,15 +43,24 @@ struct ChannelSpace {
   std::vector<std::string> producerBiases; ///< Beside `producers`; empty where one has none.
   std::string consumer;                    ///< The weight whose columns go.
   /// Multiply-accumulates for a text of `tokens` that one entry costs.
-  int64_t macsOfEntry(int64_t tokens) const;
+  int64_t macsOfEntry(int64_t tokens) const { return entryMacs.at(tokens); }
+  MacCount entryMacs;
   int64_t inputWidth = 0, outputWidth = 0; ///< Of the producers' input; of the consumer's output.
 };
 
 /// The spaces of every entry point, in program order.
 std::vector<ChannelSpace> findChannelSpaces(mlir::ModuleOp module);
 
+/// The space of this name. InvalidArgument, with the names there are, when there is none.
+absl::StatusOr<ChannelSpace> findChannelSpace(mlir::ModuleOp module, llvm::StringRef name);
+
 /// Keeps the entries `kept` (ascending, at least one) of `space`. Weights get new data of the
-/// smaller shape, types and attributes follow.
+/// smaller shape and the same element type, types and attributes follow.
+///
+/// Errors, of all functions that remove: InvalidArgument for entries that are not there and a
+/// `space` or `block` that is not the module's (one whose entries were removed since is to be
+/// found again); FailedPrecondition for weights that have a `stored` type already or no data.
+/// The module is then as it was.
 absl::Status keepEntries(mlir::ModuleOp module, const ChannelSpace &space,
                          llvm::ArrayRef<int64_t> kept);
 
@@ -48,20 +69,25 @@ absl::Status keepEntries(mlir::ModuleOp module, const ChannelSpace &space,
 /// the channels that matter least come last; the scale of the scores stays.
 absl::Status keepHeadChannels(mlir::ModuleOp module, const ChannelSpace &space, int64_t headDim);
 
-/// A part of the residual stream that can be skipped: its output is replaced by its input.
+/// A part of the residual stream that can be skipped, `layer_norm(add(f(x), x))`: its output
+/// is replaced by its input x. Of what f computes nothing else is read, and f reads of the
+/// stream nothing but x.
 struct ResidualBlock {
   std::string name; ///< Of its last linear layer: "encoder.layer.0.attention.output.dense".
   std::vector<std::string> weights; ///< That go with it.
-  int64_t macs(int64_t tokens) const;
-  int64_t macsPerToken = 0, macsPerPair = 0; ///< N and N^2 terms.
+  int64_t macs(int64_t tokens) const { return blockMacs.at(tokens); }
+  MacCount blockMacs;
 };
 
 /// The blocks whose removal leaves every type as it is, in program order.
 std::vector<ResidualBlock> findResidualBlocks(mlir::ModuleOp module);
+/// The block of this name. InvalidArgument, with the names there are, when there is none.
+absl::StatusOr<ResidualBlock> findResidualBlock(mlir::ModuleOp module, llvm::StringRef name);
+/// Removes a block and the weights that only it reads.
 absl::Status removeBlock(mlir::ModuleOp module, const ResidualBlock &block);
 
-/// Multiply-accumulates of encoder, router and SCAR (not of the head) for a text of `tokens`,
-/// unsliced, every pair of tokens counted.
+/// Multiply-accumulates of encoder, router and SCAR (not of the head: ModelParts.h) for a text
+/// of `tokens`, unsliced, every pair of tokens counted.
 int64_t countPrunableMacs(mlir::ModuleOp module, int64_t tokens);
 
 /// Keeps the rows `kept` (ascending) of the word embeddings and makes the tokenizer give the

@@ -1,0 +1,325 @@
+// Tests what is found to be removable in the example model, and that removing it is what
+// zeroing it would be.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/Pruning/Structures.h"
+#include "compiler/Pipeline/Compiler.h"
+#include "compiler/Quantization/Candidate.h"
+#include "dialects/Gem/Gem.h"
+#include "dialects/Gem/WeightData.h"
+#include "mlir/IR/Verifier.h"
+#include "passes/Pruning/ModelParts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+using namespace mlir;
+
+namespace gem {
+namespace {
+
+using prune::ChannelSpace;
+using prune::ResidualBlock;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+namespace fs = std::filesystem;
+
+fs::path exampleModel() { return fs::path(std::getenv("GEM_SOURCE_DIR")) / "examples/gem-tiny"; }
+
+/// The model in `folder`, imported.
+std::unique_ptr<Compiler> import(const fs::path &folder) {
+  CompileOptions options;
+  options.model = folder;
+  options.sequence = 64;
+  auto compiler = std::make_unique<Compiler>(options);
+  absl::Status status = compiler->import();
+  EXPECT_TRUE(status.ok()) << status;
+  return compiler;
+}
+
+/// Texts as token ids of the example's vocabulary, of 1 to 64 tokens.
+std::vector<std::vector<int32_t>> sampleTexts() {
+  std::vector<std::vector<int32_t>> texts;
+  for (int length : {1, 2, 7, 19, 40, 64}) {
+    std::vector<int32_t> ids{2}; // [CLS]
+    for (int i = 1; i < length; ++i)
+      ids.push_back(5 + (i * 7919 + length * 131) % 8187);
+    texts.push_back(ids);
+  }
+  return texts;
+}
+
+/// Logits of all texts and routing decisions, one after the other.
+std::vector<float> run(ModuleOp module, const std::string &format = "f32") {
+  QuantizeStep step;
+  step.plan.format = *quant::Format::parse(format);
+  auto candidate = Candidate::build(module, step, nullptr);
+  EXPECT_TRUE(candidate.ok()) << candidate.status();
+  std::vector<float> results;
+  if (!candidate.ok())
+    return results;
+  for (const std::vector<int32_t> &text : sampleTexts()) {
+    absl::StatusOr<TextResult> result = (*candidate)->getRunner().run(text);
+    EXPECT_TRUE(result.ok()) << result.status();
+    results.insert(results.end(), result->logits.begin(), result->logits.end());
+    results.insert(results.end(), result->routed.begin(), result->routed.end());
+    results.insert(results.end(), result->cluster.begin(), result->cluster.end());
+  }
+  return results;
+}
+
+double largestDifference(const std::vector<float> &a, const std::vector<float> &b) {
+  EXPECT_EQ(a.size(), b.size());
+  double largest = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+    largest = std::max(largest, std::abs(double(a[i]) - b[i]));
+  return largest;
+}
+
+/// Sets columns of a weight to 0, so that what they read has no effect.
+void zeroColumns(ModuleOp module, const std::string &name, ArrayRef<int64_t> columns) {
+  auto weight = module.lookupSymbol<WeightOp>(name);
+  RankedTensorType type = weight.getWeightType();
+  std::vector<float> values(type.getNumElements());
+  readAsF32(weight.getValue(), 0, values.size(), values.data());
+  for (int64_t row = 0; row < type.getDimSize(0); ++row)
+    for (int64_t column : columns)
+      values[row * type.getDimSize(1) + column] = 0;
+  weight.setValueAttr(
+      makeF32Resource(module.getContext(), type.getShape(), name, std::move(values)));
+}
+
+/// The entries of `space` that are not in `kept`, as channels.
+std::vector<int64_t> removedChannels(const ChannelSpace &space, ArrayRef<int64_t> kept) {
+  std::vector<int64_t> channels;
+  for (int64_t channel = 0; channel < space.count * space.width; ++channel)
+    if (!llvm::is_contained(kept, channel / space.width))
+      channels.push_back(channel);
+  return channels;
+}
+
+class StructuresTest : public ::testing::Test {
+protected:
+  void SetUp() override { compiler = import(exampleModel()); }
+  ModuleOp module() { return compiler->getModule(); }
+  ChannelSpace space(const std::string &name, ModuleOp of) {
+    for (ChannelSpace &space : prune::findChannelSpaces(of))
+      if (space.name == name)
+        return space;
+    ADD_FAILURE() << "no space " << name;
+    return {};
+  }
+
+  std::unique_ptr<Compiler> compiler;
+};
+
+TEST_F(StructuresTest, FindsTheSpacesOfTheExample) {
+  std::vector<ChannelSpace> spaces = prune::findChannelSpaces(module());
+  ASSERT_THAT(spaces, SizeIs(5));
+  for (int layer : {0, 1}) {
+    std::string prefix = "encoder.layer." + std::to_string(layer) + ".";
+    const ChannelSpace &heads = spaces[2 * layer], &channels = spaces[2 * layer + 1];
+    EXPECT_EQ(heads.kind, ChannelSpace::Kind::Heads);
+    EXPECT_EQ(heads.name, prefix + "attention.output.dense");
+    EXPECT_EQ(heads.consumer, heads.name + ".weight");
+    EXPECT_THAT(heads.producers, ElementsAre(prefix + "attention.self.query.weight",
+                                             prefix + "attention.self.key.weight",
+                                             prefix + "attention.self.value.weight"));
+    EXPECT_THAT(heads.producerBiases, ElementsAre(prefix + "attention.self.query.bias",
+                                                  prefix + "attention.self.key.bias",
+                                                  prefix + "attention.self.value.bias"));
+    EXPECT_EQ(heads.count, 2);
+    EXPECT_EQ(heads.width, 64);
+    EXPECT_EQ(heads.inputWidth, 128);
+    EXPECT_EQ(heads.outputWidth, 128);
+    // Rows of q, k and v, columns of the output; two products of all pairs.
+    EXPECT_EQ(heads.macsOfEntry(10), 10 * 64 * (3 * 128 + 128) + 100 * 2 * 64);
+
+    EXPECT_EQ(channels.kind, ChannelSpace::Kind::Channels);
+    EXPECT_EQ(channels.name, prefix + "output.dense");
+    EXPECT_THAT(channels.producers, ElementsAre(prefix + "intermediate.dense.weight"));
+    EXPECT_THAT(channels.producerBiases, ElementsAre(prefix + "intermediate.dense.bias"));
+    EXPECT_EQ(channels.count, 512);
+    EXPECT_EQ(channels.width, 1);
+    EXPECT_EQ(channels.macsOfEntry(10), 10 * (128 + 128));
+  }
+  EXPECT_EQ(spaces[4].kind, ChannelSpace::Kind::ScarHeads);
+  EXPECT_EQ(spaces[4].name, "scar.out");
+  EXPECT_THAT(spaces[4].producers,
+              ElementsAre("scar.query.weight", "scar.key.weight", "scar.value.weight"));
+  EXPECT_EQ(spaces[4].macsOfEntry(64), 64 * 64 * 4 * 128 + 64 * 64 * 2 * 64);
+}
+
+TEST_F(StructuresTest, CountsWhatCanBePruned) {
+  // A layer: 4 x 128^2 + 2 x 128 x 512 and 2 x 64 x 128 of attention; two of them. Router:
+  // (39 + 32) x 128. SCAR: 4 x 128^2 and 2 x 64 x 128.
+  EXPECT_EQ(prune::countPrunableMacs(module(), 64), 516992 * 64);
+  EXPECT_EQ(prune::countPrunableMacs(module(), 1), 393216 + 9088 + 65536 + 3 * 256);
+}
+
+TEST_F(StructuresTest, TellsThePartsOfAModel) {
+  std::map<ModelPart, int64_t> macs;
+  for (auto [op, part] : partitionModel(module()))
+    if (auto cost = dyn_cast<CostOpInterface>(op))
+      macs[part] += cost.getMacs({{"n", 64}});
+  EXPECT_EQ(macs[ModelPart::Encoder], 64 * (393216 + 32768));
+  EXPECT_EQ(macs[ModelPart::Router], 64 * 9088);
+  EXPECT_EQ(macs[ModelPart::Scar], 64 * (65536 + 16384));
+  EXPECT_EQ(macs[ModelPart::Head], 39 * 128);
+}
+
+TEST_F(StructuresTest, KeepingChannelsIsZeroingTheOthers) {
+  // 37 is no multiple of what any kernel takes at once.
+  ChannelSpace space = this->space("encoder.layer.0.output.dense", module());
+  std::vector<int64_t> kept;
+  for (int64_t i = 0; i < 37; ++i)
+    kept.push_back(3 + i * 13);
+  OwningOpRef<ModuleOp> zeroed = module().clone();
+  zeroColumns(*zeroed, space.consumer, removedChannels(space, kept));
+  ASSERT_TRUE(prune::keepEntries(module(), space, kept).ok());
+  EXPECT_TRUE(succeeded(verify(module())));
+  EXPECT_EQ(module().lookupSymbol<WeightOp>(space.consumer).getWeightType().getShape(),
+            (ArrayRef<int64_t>{128, 37}));
+  EXPECT_LT(largestDifference(run(module()), run(*zeroed)), 1e-5);
+  EXPECT_EQ(prune::countPrunableMacs(module(), 64),
+            516992 * 64 - (512 - 37) * space.macsOfEntry(64));
+  // The space is another now.
+  EXPECT_THAT(prune::keepEntries(module(), space, kept).message(),
+              HasSubstr("find the spaces again"));
+  EXPECT_EQ(this->space(space.name, module()).count, 37);
+}
+
+TEST_F(StructuresTest, KeepingHeadsIsZeroingTheOthers) {
+  for (const char *name : {"encoder.layer.1.attention.output.dense", "scar.out"}) {
+    ChannelSpace space = this->space(name, module());
+    OwningOpRef<ModuleOp> zeroed = module().clone(), pruned = module().clone();
+    zeroColumns(*zeroed, space.consumer, removedChannels(space, {1}));
+    ASSERT_TRUE(prune::keepEntries(*pruned, space, {1}).ok());
+    EXPECT_TRUE(succeeded(verify(*pruned)));
+    EXPECT_LT(largestDifference(run(*pruned), run(*zeroed)), 1e-5);
+    EXPECT_EQ(prune::countPrunableMacs(*pruned, 64), 516992 * 64 - space.macsOfEntry(64));
+    EXPECT_EQ(this->space(name, *pruned).count, 1);
+  }
+}
+
+TEST_F(StructuresTest, KeepingHeadChannelsIsZeroingTheOthers) {
+  for (int64_t headDim : {40, 7, 1}) {
+    ChannelSpace space = this->space("encoder.layer.0.attention.output.dense", module());
+    OwningOpRef<ModuleOp> zeroed = module().clone(), pruned = module().clone();
+    std::vector<int64_t> removed;
+    for (int64_t channel = 0; channel < 128; ++channel)
+      if (channel % 64 >= headDim)
+        removed.push_back(channel);
+    zeroColumns(*zeroed, space.consumer, removed);
+    // Queries and keys have no part in the scores there either: rows of q are the columns of
+    // the transposed.
+    for (const std::string &name : {space.producers[0], space.producerBiases[0]}) {
+      auto weight = zeroed->lookupSymbol<WeightOp>(name);
+      RankedTensorType type = weight.getWeightType();
+      std::vector<float> values(type.getNumElements());
+      readAsF32(weight.getValue(), 0, values.size(), values.data());
+      int64_t row = type.getNumElements() / type.getDimSize(0);
+      for (int64_t channel : removed)
+        std::fill_n(values.begin() + channel * row, row, 0.0f);
+      weight.setValueAttr(
+          makeF32Resource(module().getContext(), type.getShape(), name, std::move(values)));
+    }
+    ASSERT_TRUE(prune::keepHeadChannels(*pruned, space, headDim).ok());
+    EXPECT_TRUE(succeeded(verify(*pruned)));
+    ChannelSpace smaller = this->space(space.name, *pruned);
+    EXPECT_EQ(smaller.count, 2);
+    EXPECT_EQ(smaller.width, headDim);
+    EXPECT_LT(largestDifference(run(*pruned), run(*zeroed)), 1e-5) << headDim;
+  }
+}
+
+TEST_F(StructuresTest, FindsTheBlocksOfTheExample) {
+  std::vector<ResidualBlock> blocks = prune::findResidualBlocks(module());
+  std::vector<std::string> names;
+  for (const ResidualBlock &block : blocks)
+    names.push_back(block.name);
+  EXPECT_THAT(
+      names, ElementsAre("encoder.layer.0.attention.output.dense", "encoder.layer.0.output.dense",
+                         "encoder.layer.1.attention.output.dense", "encoder.layer.1.output.dense"));
+  EXPECT_THAT(blocks[0].weights, SizeIs(10)); // four linears and the norm
+  EXPECT_THAT(blocks[1].weights, ElementsAre("encoder.layer.0.intermediate.dense.weight",
+                                             "encoder.layer.0.intermediate.dense.bias",
+                                             "encoder.layer.0.output.dense.weight",
+                                             "encoder.layer.0.output.dense.bias",
+                                             "encoder.layer.0.output.LayerNorm.weight",
+                                             "encoder.layer.0.output.LayerNorm.bias"));
+  EXPECT_EQ(blocks[0].macs(10), 10 * 4 * 128 * 128 + 100 * 2 * 128);
+  EXPECT_EQ(blocks[1].macs(10), 10 * 2 * 128 * 512);
+}
+
+/// A copy of the example without the second layer of its encoder.
+fs::path oneLayerModel() {
+  fs::path folder = fs::path(::testing::TempDir()) / "one-layer";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  fs::copy(exampleModel() / "vocab.txt", folder);
+  nlohmann::ordered_json config =
+      nlohmann::ordered_json::parse(std::ifstream(exampleModel() / "config.json"));
+  config["num_hidden_layers"] = 1;
+  std::ofstream(folder / "config.json") << config;
+  std::ifstream in(exampleModel() / "model.safetensors", std::ios::binary);
+  uint64_t size = 0;
+  in.read(reinterpret_cast<char *>(&size), 8);
+  std::string header(size, 0), data;
+  in.read(header.data(), size);
+  nlohmann::ordered_json tensors = nlohmann::ordered_json::parse(header), kept;
+  for (auto &[name, tensor] : tensors.items()) {
+    if (name.find("encoder.layer.1.") != name.npos)
+      continue;
+    kept[name] = tensor;
+    if (!tensor.contains("data_offsets"))
+      continue;
+    int64_t begin = tensor["data_offsets"][0], end = tensor["data_offsets"][1];
+    std::string bytes(end - begin, 0);
+    in.seekg(8 + size + begin);
+    in.read(bytes.data(), bytes.size());
+    kept[name]["data_offsets"] = {data.size(), data.size() + bytes.size()};
+    data += bytes;
+  }
+  header = kept.dump();
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  size = header.size();
+  std::ofstream out(folder / "model.safetensors", std::ios::binary);
+  out.write(reinterpret_cast<const char *>(&size), 8);
+  out << header << data;
+  return folder;
+}
+
+TEST_F(StructuresTest, RemovingBothBlocksOfALayerGivesAModelWithoutIt) {
+  for (int block : {3, 2})
+    ASSERT_TRUE(prune::removeBlock(module(), prune::findResidualBlocks(module())[block]).ok());
+  EXPECT_TRUE(succeeded(verify(module())));
+  std::unique_ptr<Compiler> smaller = import(oneLayerModel());
+  EXPECT_EQ(run(module()), run(smaller->getModule()));
+  EXPECT_EQ(prune::countPrunableMacs(module(), 64),
+            prune::countPrunableMacs(smaller->getModule(), 64));
+  EXPECT_EQ(llvm::range_size(module().getOps<WeightOp>()),
+            llvm::range_size(smaller->getModule().getOps<WeightOp>()));
+}
+
+TEST_F(StructuresTest, RemovingEveryBlockLeavesAModel) {
+  while (!prune::findResidualBlocks(module()).empty())
+    ASSERT_TRUE(prune::removeBlock(module(), prune::findResidualBlocks(module()).front()).ok());
+  EXPECT_TRUE(succeeded(verify(module())));
+  EXPECT_EQ(prune::countPrunableMacs(module(), 64), 64 * (9088 + 81920));
+  EXPECT_THAT(run(module()), Not(IsEmpty()));
+}
+
+} // namespace
+} // namespace gem

@@ -7,26 +7,34 @@
 #include "absl/strings/str_cat.h"
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <limits>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
 using namespace gem;
 
 namespace {
 
-/// log softmax, computed in f64.
-void logSoftmax(std::span<const float> logits, std::vector<double> &out) {
-  double largest = *std::max_element(logits.begin(), logits.end());
+/// log(sum of exp), computed in f64.
+template <typename Range> double logSumExp(const Range &values) {
+  double largest = *std::max_element(values.begin(), values.end());
   double sum = 0;
-  for (float logit : logits)
-    sum += std::exp(logit - largest);
-  double offset = largest + std::log(sum);
+  for (double value : values)
+    sum += std::exp(value - largest);
+  return largest + std::log(sum);
+}
+
+void logSoftmax(std::span<const float> logits, std::vector<double> &out) {
+  double offset = logSumExp(logits);
   out.resize(logits.size());
   for (size_t i = 0; i < logits.size(); ++i)
     out[i] = logits[i] - offset;
 }
 
+/// The first of the largest.
 template <typename Range> size_t argMax(const Range &values) {
   return std::max_element(values.begin(), values.end()) - values.begin();
 }
@@ -41,12 +49,87 @@ bool mayAttend(uint32_t a, uint32_t b) {
   return different <= 1 || (different & 1) == 0;
 }
 
-/// What one text adds to the figures.
-struct TextFigures {
+bool hasRoutingOf(const TextResult &result) {
+  return !result.routed.empty() && !result.cluster.empty();
+}
+
+/// What of an outcome needs no baseline.
+TextOutcome outcomeOf(const TextResult &result, const std::vector<double> &logProbs,
+                      const std::optional<int32_t> &label) {
+  TextOutcome outcome;
+  outcome.seconds = result.seconds;
+  if (logProbs.empty())
+    return outcome;
+  outcome.best = static_cast<int32_t>(argMax(result.logits));
+  outcome.confidence = std::exp(logProbs[outcome.best]);
+  if (label)
+    outcome.loss = static_cast<size_t>(*label) < logProbs.size()
+                       ? -logProbs[*label]
+                       : std::numeric_limits<double>::infinity();
+  return outcome;
+}
+
+/// Keeps the distribution of text `text`.
+void keep(Baseline &baseline, size_t text, const std::vector<double> &logProbs) {
+  size_t numKept = baseline.numKept();
+  auto to = baseline.logProbs.begin() + text * numKept;
+  if (baseline.keepsAll()) {
+    std::copy(logProbs.begin(), logProbs.end(), to);
+    return;
+  }
+  std::vector<int32_t> order(logProbs.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::partial_sort(order.begin(), order.begin() + numKept, order.end(), [&](int32_t a, int32_t b) {
+    return logProbs[a] != logProbs[b] ? logProbs[a] > logProbs[b] : a < b;
+  });
+  // In the order of classes: partial_sort leaves the others in any.
+  std::sort(order.begin() + numKept, order.end());
+  std::vector<double> rest;
+  for (size_t i = numKept; i < order.size(); ++i)
+    rest.push_back(logProbs[order[i]]);
+  for (size_t i = 0; i < numKept; ++i) {
+    to[i] = static_cast<float>(logProbs[order[i]]);
+    baseline.keptClasses[text * numKept + i] = order[i];
+  }
+  baseline.logRest[text] = static_cast<float>(logSumExp(rest));
+}
+
+/// KL(baseline || candidate) of a text.
+double divergenceOf(const Baseline &baseline, size_t text, const std::vector<double> &logProbs) {
+  size_t numKept = baseline.numKept();
+  std::span<const float> expected = std::span(baseline.logProbs).subspan(text * numKept, numKept);
   double divergence = 0;
-  bool agrees = false, correct = false, baselineCorrect = false;
-  int64_t routedFlips = 0, clusterFlips = 0, maskFlips = 0;
-};
+  auto add = [&](double p, double q) {
+    double mass = std::exp(p);
+    if (mass > 0) // 0 log 0 = 0
+      divergence += mass * (p - q);
+  };
+  if (baseline.keepsAll()) {
+    for (size_t i = 0; i < numKept; ++i)
+      add(expected[i], logProbs[i]);
+  } else {
+    std::vector<bool> isKept(logProbs.size());
+    for (size_t i = 0; i < numKept; ++i) {
+      int32_t kept = baseline.keptClasses[text * numKept + i];
+      add(expected[i], logProbs[kept]);
+      isKept[kept] = true;
+    }
+    std::vector<double> rest;
+    for (size_t i = 0; i < logProbs.size(); ++i)
+      if (!isKept[i])
+        rest.push_back(logProbs[i]);
+    add(baseline.logRest[text], logSumExp(rest));
+  }
+  // Rounding of the baseline to f32 could take it below.
+  return std::max(divergence, 0.0);
+}
+
+int32_t bestOf(const Baseline &baseline, size_t text) {
+  size_t numKept = baseline.numKept();
+  return baseline.keepsAll() ? static_cast<int32_t>(argMax(
+                                   std::span(baseline.logProbs).subspan(text * numKept, numKept)))
+                             : baseline.keptClasses[text * numKept];
+}
 
 } // namespace
 
@@ -102,10 +185,7 @@ absl::Status BundleRunner::start(const Options &options) {
   };
   if (absl::Status status = create(1); !status.ok())
     return status;
-  gem_session_info_t info{};
-  info.struct_size = sizeof(info);
-  gem_session_info(sessions.front().get(), &info);
-  if (info.session_bytes > options.smallSessionBytes && threads > 1) {
+  if (getSessionInfo().session_bytes > options.smallSessionBytes && threads > 1) {
     sessions.clear();
     return create(threads);
   }
@@ -113,6 +193,13 @@ absl::Status BundleRunner::start(const Options &options) {
     if (absl::Status status = create(1); !status.ok())
       return status;
   return absl::OkStatus();
+}
+
+gem_session_info_t BundleRunner::getSessionInfo() const {
+  gem_session_info_t info{};
+  info.struct_size = sizeof(info);
+  gem_session_info(sessions.front().get(), &info);
+  return info;
 }
 
 absl::StatusOr<TokenizedTexts>
@@ -130,10 +217,13 @@ absl::StatusOr<TextResult> BundleRunner::run(std::span<const int32_t> ids) {
 absl::StatusOr<TextResult> BundleRunner::runIn(gem_session_t *session,
                                                std::span<const int32_t> ids) const {
   gem_error_t error;
+  auto start = std::chrono::steady_clock::now();
   gem_status_t status = gem_session_run_tokens(session, ids.data(), ids.size(), &error);
+  std::chrono::duration<double> duration = std::chrono::steady_clock::now() - start;
   if (status != GEM_STATUS_OK)
     return toStatus(status, error);
   TextResult result;
+  result.seconds = duration.count();
   gem_tensor_t tensor;
   auto has = [&](gem_role_t role, gem_element_type_t type) {
     return gem_session_output_by_role(session, role, &tensor, &error) == GEM_STATUS_OK &&
@@ -194,22 +284,26 @@ absl::StatusOr<Baseline> Baseline::compute(BundleRunner &runner, const Tokenized
   if (!first.ok())
     return first.status();
   baseline.numClasses = first->logits.size();
-  baseline.hasRouting = !first->routed.empty() && !first->cluster.empty();
+  baseline.hasRouting = hasRoutingOf(*first);
   if (!baseline.numClasses && !baseline.hasRouting)
     return absl::InvalidArgumentError(
         "the model has neither logits nor routing to compare: expected an output of role logits, "
         "or of roles routed and cluster");
-  baseline.logProbs.resize(texts.size() * baseline.numClasses);
+  size_t numKept = baseline.numKept(), numListed = baseline.keepsAll() ? 0 : texts.size();
+  baseline.logProbs.resize(texts.size() * numKept);
+  baseline.keptClasses.resize(numListed * numKept);
+  baseline.logRest.resize(numListed);
   baseline.decisions.resize(baseline.hasRouting ? texts.ids.size() : 0);
+  baseline.texts.resize(texts.size());
   absl::Status status = runner.runAll(
       texts,
       [&](size_t text, const TextResult &result) {
+        std::vector<double> logProbs;
         if (baseline.numClasses) {
-          std::vector<double> logProbs;
           logSoftmax(result.logits, logProbs);
-          std::copy(logProbs.begin(), logProbs.end(),
-                    baseline.logProbs.begin() + text * baseline.numClasses);
+          keep(baseline, text, logProbs);
         }
+        baseline.texts[text] = outcomeOf(result, logProbs, texts.labels[text]);
         if (baseline.hasRouting) {
           size_t begin = texts.ends[text] - result.routed.size();
           for (size_t token = 0; token < result.routed.size(); ++token)
@@ -233,85 +327,85 @@ const ComparisonFigures &Comparison::worst() const {
 absl::StatusOr<Comparison> gem::compare(BundleRunner &candidate, const Baseline &baseline,
                                         const TokenizedTexts &texts,
                                         const EvaluationProgress &progress) {
+  return compare(candidate, baseline, texts, texts, std::vector<bool>(texts.size(), true),
+                 progress);
+}
+
+absl::StatusOr<Comparison> gem::compare(BundleRunner &candidate, const Baseline &baseline,
+                                        const TokenizedTexts &texts, const TokenizedTexts &own,
+                                        const std::vector<bool> &sameTokens,
+                                        const EvaluationProgress &progress) {
   size_t numClasses = baseline.numClasses;
-  if (baseline.logProbs.size() != texts.size() * numClasses ||
-      (baseline.hasRouting && baseline.decisions.size() != texts.ids.size()))
+  if (baseline.logProbs.size() != texts.size() * baseline.numKept() ||
+      (baseline.hasRouting && baseline.decisions.size() != texts.ids.size()) ||
+      own.size() != texts.size() || sameTokens.size() != texts.size())
     return absl::InvalidArgumentError("expected the texts of the baseline, but got others");
-  std::vector<TextFigures> figures(texts.size());
-  auto compareLogits = [&](size_t text, const TextResult &result) {
-    std::span<const float> expected =
-        std::span(baseline.logProbs).subspan(text * numClasses, numClasses);
-    std::vector<double> logProbs;
-    logSoftmax(result.logits, logProbs);
-    TextFigures &out = figures[text];
-    for (size_t i = 0; i < numClasses; ++i)
-      out.divergence += std::exp(static_cast<double>(expected[i])) * (expected[i] - logProbs[i]);
-    // Rounding of the baseline to f32 could take it below.
-    out.divergence = std::max(out.divergence, 0.0);
-    size_t best = argMax(result.logits), expectedBest = argMax(expected);
-    out.agrees = best == expectedBest;
-    if (texts.labels[text]) {
-      out.correct = best == static_cast<size_t>(*texts.labels[text]);
-      out.baselineCorrect = expectedBest == static_cast<size_t>(*texts.labels[text]);
-    }
-  };
-  auto compareRouting = [&](size_t text, const TextResult &result) {
-    size_t count = result.routed.size();
-    std::span<const uint32_t> expected =
-        std::span(baseline.decisions).subspan(texts.ends[text] - count, count);
+  Comparison comparison;
+  comparison.hasLogits = numClasses != 0;
+  comparison.hasRouting = baseline.hasRouting;
+  comparison.texts.resize(texts.size());
+  comparison.changes.resize(baseline.hasRouting ? texts.ids.size() : 0);
+  auto compareRouting = [&](size_t text, const TextResult &result, TextOutcome &out) {
+    size_t count = result.routed.size(), begin = texts.ends[text] - count;
+    std::span<const uint32_t> expected = std::span(baseline.decisions).subspan(begin, count);
     std::vector<uint32_t> decisions(count);
-    TextFigures &out = figures[text];
+    out.tokens = static_cast<int64_t>(count);
     for (size_t i = 0; i < count; ++i) {
       decisions[i] = decision(result, i);
       uint32_t different = decisions[i] ^ expected[i];
       out.routedFlips += different & 1;
       out.clusterFlips += different > 1;
+      comparison.changes[begin + i] =
+          (different & 1 ? kRoutedChanged : 0) | (different > 1 ? kClusterChanged : 0);
       for (size_t j = 0; j < i; ++j)
         out.maskFlips +=
             2 * (mayAttend(decisions[i], decisions[j]) != mayAttend(expected[i], expected[j]));
     }
   };
   absl::Status status = candidate.runAll(
-      texts,
+      own,
       [&](size_t text, const TextResult &result) -> absl::Status {
         if (result.logits.size() != numClasses)
           return absl::InvalidArgumentError(absl::StrCat("expected ", numClasses,
                                                          " logits as the baseline has, but got ",
                                                          result.logits.size()));
-        bool hasRouting = !result.routed.empty() && !result.cluster.empty();
-        if (baseline.hasRouting && !hasRouting)
+        if (baseline.hasRouting && !hasRoutingOf(result))
           return absl::InvalidArgumentError(
               "expected outputs of roles routed and cluster as the baseline has, but got none");
+        std::vector<double> logProbs;
         if (numClasses)
-          compareLogits(text, result);
-        if (baseline.hasRouting)
-          compareRouting(text, result);
+          logSoftmax(result.logits, logProbs);
+        TextOutcome &out = comparison.texts[text];
+        out = outcomeOf(result, logProbs, texts.labels[text]);
+        if (numClasses) {
+          out.divergence = divergenceOf(baseline, text, logProbs);
+          out.agrees = out.best == bestOf(baseline, text);
+        }
+        if (baseline.hasRouting && sameTokens[text])
+          compareRouting(text, result, out);
         return absl::OkStatus();
       },
       progress);
   if (!status.ok())
     return status;
 
-  Comparison comparison;
-  comparison.hasLogits = numClasses != 0;
-  comparison.hasRouting = baseline.hasRouting;
   for (const std::string &domain : texts.domains)
     comparison.domains.emplace_back().domain = domain;
   for (size_t text = 0; text < texts.size(); ++text) {
-    const TextFigures &from = figures[text];
-    int64_t tokens = static_cast<int64_t>(texts.text(text).size());
+    const TextOutcome &from = comparison.texts[text];
+    const std::optional<int32_t> &label = texts.labels[text];
     comparison.divergenceOfText.push_back(from.divergence);
     for (ComparisonFigures *to : {&comparison.domains[texts.domainOfText[text]], &comparison.all}) {
       ++to->texts;
-      to->tokens += tokens;
+      to->tokens += from.tokens;
       to->agreeing += from.agrees;
       to->divergence += from.divergence;
-      to->labelled += texts.labels[text].has_value();
-      to->correct += from.correct;
-      to->baselineCorrect += from.baselineCorrect;
+      to->labelled += label.has_value();
+      to->correct += label && numClasses && from.best == *label;
+      to->baselineCorrect += label && numClasses && bestOf(baseline, text) == *label;
       to->routedFlips += from.routedFlips;
       to->clusterFlips += from.clusterFlips;
-      to->maskEntries += tokens * tokens;
+      to->maskEntries += from.tokens * from.tokens;
       to->maskFlips += from.maskFlips;
     }
   }

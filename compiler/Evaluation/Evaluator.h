@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "compiler/Evaluation/RuntimeHandles.h"
 #include "compiler/Evaluation/TokenizedTexts.h"
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
@@ -24,6 +25,7 @@ struct TextResult {
   std::span<const float> logits;    ///< [classes]
   std::span<const uint8_t> routed;  ///< [tokens], 0 or 1
   std::span<const int32_t> cluster; ///< [tokens]
+  double seconds = 0;               ///< That the run took.
 };
 
 /// Called now and then, by one thread at a time.
@@ -49,6 +51,8 @@ public:
 
   const gem_bundle_t *getBundle() const { return bundle.get(); }
   size_t getNumSessions() const { return sessions.size(); }
+  /// Of one of the sessions: threads, and the bytes that it allocated.
+  gem_session_info_t getSessionInfo() const;
 
   /// With the bundle's tokenizer.
   absl::StatusOr<TokenizedTexts> tokenize(const std::vector<CalibrationText> &texts) const;
@@ -71,23 +75,58 @@ private:
   std::vector<SessionPtr> sessions;
 };
 
-/// What the uncompressed model gives for a list of texts, kept to compare candidates with:
-/// 4 bytes a class and text, and 4 a token.
+/// Of more classes than this, a baseline keeps the most likely.
+inline constexpr size_t kMostKeptClasses = 64;
+
+/// What a model answered for a text, and how that differs from the baseline.
+struct TextOutcome {
+  int32_t best = -1;     ///< The most likely class (ties: the lowest); -1 without logits.
+  double confidence = 0; ///< Its probability.
+  /// -log p(label), nats; 0 without a label. Infinite for a label that is no class.
+  double loss = 0;
+  double seconds = 0;    ///< That the run took.
+
+  // Zero of the baseline itself.
+  bool agrees = false;   ///< The baseline has the same most likely class.
+  double divergence = 0; ///< KL(baseline || model), nats (Baseline).
+  /// Tokens whose routing was compared: none where the tokens are not the baseline's.
+  int64_t tokens = 0;
+  int64_t routedFlips = 0, clusterFlips = 0; ///< Of them.
+  /// Of the tokens squared pairs.
+  int64_t maskFlips = 0;
+};
+
+/// What the uncompressed model gives for a list of texts, kept to compare candidates with: up
+/// to 64 log-probabilities a text, and 4 bytes a token.
+///
+/// KL(baseline || candidate) is exact for models of at most kMostKeptClasses classes. Of
+/// models of more classes the others are one bucket of both distributions, which gives a
+/// lower bound (the log sum inequality; Cover and Thomas 2006, theorem 2.7.1). Its error is
+/// at most the part of the divergence inside the bucket, whose mass is exp(logRest).
 class Baseline {
 public:
   static absl::StatusOr<Baseline> compute(BundleRunner &runner, const TokenizedTexts &texts,
                                           const EvaluationProgress &progress = nullptr);
 
+  size_t numKept() const { return std::min(numClasses, kMostKeptClasses); }
+  bool keepsAll() const { return numClasses <= kMostKeptClasses; }
+
   size_t numClasses = 0;           ///< 0: the model has no logits.
-  std::vector<float> logProbs;     ///< [texts, classes], natural logarithms.
+  /// [texts, numKept()], natural logarithms; in the order of classes, or of keptClasses.
+  std::vector<float> logProbs;
+  /// [texts, numKept()], the most likely first (ties: the lowest); empty when all are kept.
+  std::vector<int32_t> keptClasses;
+  std::vector<float> logRest;      ///< [texts], log of the others' mass; empty when all are kept.
   bool hasRouting = false;
   std::vector<uint32_t> decisions; ///< By token (TokenizedTexts::ids): 2 * cluster + routed.
+  std::vector<TextOutcome> texts;  ///< What the model itself answered.
 };
 
 /// How a candidate's results differ from the baseline's, over the texts of a domain or all.
 struct ComparisonFigures {
   std::string domain; ///< Empty for texts without one, and for all.
-  int64_t texts = 0, tokens = 0;
+  int64_t texts = 0;
+  int64_t tokens = 0;     ///< Whose routing was compared.
 
   int64_t agreeing = 0;   ///< Texts with the same most likely class (ties: the lowest).
   double divergence = 0;  ///< Sum of KL(baseline || candidate), in nats.
@@ -113,20 +152,34 @@ private:
   }
 };
 
+/// A token's bits in Comparison::changes.
+inline constexpr uint8_t kRoutedChanged = 1, kClusterChanged = 2;
+
 struct Comparison {
   bool hasLogits = false, hasRouting = false;
   std::vector<ComparisonFigures> domains; ///< By name.
   ComparisonFigures all;
   std::vector<double> divergenceOfText;   ///< In nats.
+  std::vector<TextOutcome> texts;
+  /// By token of the baseline's texts; empty without routing.
+  std::vector<uint8_t> changes;
 
   /// The domain with the largest mean divergence; the first of equals.
   const ComparisonFigures &worst() const;
 };
 
-/// Runs `candidate` on the texts of the baseline. The figures are the same for any number of
-/// threads. InvalidArgument when their outputs do not match.
+/// Runs `candidate` on the texts of the baseline. The figures, but for times, are the same for
+/// any number of threads. InvalidArgument when their outputs do not match.
 absl::StatusOr<Comparison> compare(BundleRunner &candidate, const Baseline &baseline,
                                    const TokenizedTexts &texts,
+                                   const EvaluationProgress &progress = nullptr);
+
+/// The same of a candidate that has a tokenizer of its own, as one whose vocabulary was pruned
+/// has: `own` are the texts as it reads them. Routing is compared in the texts for which
+/// `sameTokens`, of one flag a text, says that both read the same tokens.
+absl::StatusOr<Comparison> compare(BundleRunner &candidate, const Baseline &baseline,
+                                   const TokenizedTexts &texts, const TokenizedTexts &own,
+                                   const std::vector<bool> &sameTokens,
                                    const EvaluationProgress &progress = nullptr);
 
 } // namespace gem

@@ -50,6 +50,12 @@ absl::StatusOr<std::span<const int32_t>> TextTokenizer::encode(const std::string
   return std::span<const int32_t>(ids.data(), encoding.count);
 }
 
+std::string_view TextTokenizer::piece(int32_t id) const {
+  size_t size = 0;
+  const char *piece = gem_tokenizer_piece(tokenizer.get(), id, &size);
+  return piece ? std::string_view(piece, size) : std::string_view();
+}
+
 absl::StatusOr<TokenizedTexts> gem::tokenizeTexts(TextTokenizer &tokenizer,
                                                   const std::vector<CalibrationText> &texts) {
   TokenizedTexts result;

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gem {
@@ -30,6 +31,8 @@ public:
 
   uint32_t vocabularySize() const { return gem_tokenizer_vocabulary_size(tokenizer.get()); }
   uint32_t getMaximumTokens() const { return maximumTokens; }
+  /// The piece of an id, "##ing"; empty when there is no such id.
+  std::string_view piece(int32_t id) const;
 
   /// [CLS] pieces [SEP], cut to the maximum; good until the next call.
   absl::StatusOr<std::span<const int32_t>> encode(const std::string &text);

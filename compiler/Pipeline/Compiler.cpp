@@ -11,6 +11,7 @@
 #include "compiler/Import/ImportModel.h"
 #include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
+#include "compiler/Pruning/ModelPruner.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/Parser/Parser.h"
@@ -244,6 +245,32 @@ absl::Status Compiler::fitCentroids() {
   setProvenance("calibration.seed", absl::StrCat(options.seed));
   report.calibrationTexts = texts->numTexts;
   report.calibrationTokens = source.getNumTokens();
+  return absl::OkStatus();
+}
+
+//===----------------------------------------------------------------------===//
+// Prune
+//===----------------------------------------------------------------------===//
+
+absl::Status Compiler::prune() {
+  if (!options.pruning.isWanted())
+    return absl::OkStatus();
+  StageTimer timer(report, "prune");
+  PrunerOptions pruner;
+  pruner.wanted = options.pruning;
+  pruner.calibration = options.calibration;
+  pruner.threads = options.threads;
+  pruner.progress = options.progress;
+  absl::StatusOr<PruningSummary> summary = pruneModel(*module, pruner);
+  if (!summary.ok())
+    return summary.status();
+  for (const auto &[key, value] : summary->provenance)
+    setProvenance(key, value);
+  for (const std::string &file : summary->inputFiles)
+    if (!llvm::is_contained(inputFiles, file))
+      inputFiles.push_back(file);
+  report.pruning = std::move(summary->report);
+  report.notes.insert(report.notes.end(), summary->notes.begin(), summary->notes.end());
   return absl::OkStatus();
 }
 

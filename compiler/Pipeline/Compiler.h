@@ -7,6 +7,7 @@
 #define GEM_COMPILER_PIPELINE_COMPILER_H
 
 #include "absl/status/status.h"
+#include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Quantization/ModelQuantizer.h"
 #include "compiler/Report/CompileReport.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -31,6 +32,7 @@ struct CompileOptions {
   std::string name;                             ///< Of the model; empty: from the path.
   std::string device = "host";                  ///< See DeviceProfile.h.
   QuantizerOptions quantization;                ///< Texts, threads, progress: set from here.
+  PruningOptions pruning;                       ///< Texts are those of `calibration`.
   std::string calibration;                      ///< File of texts; empty: none.
   std::map<std::string, std::string> overrides; ///< Hyper-parameters (ModelSource.h).
   int64_t sequence = 0;                         ///< Tokens at most; 0: the model's positions.
@@ -55,6 +57,8 @@ public:
 
   /// Reads the model into the gem dialect, verifies it and fits missing centroids.
   absl::Status import();
+  /// Removes from it what options.pruning asks for.
+  absl::Status prune();
   /// Takes it to a planned program in the gemrt dialect.
   absl::Status lower();
   /// Writes the program. Refuses one that the device's memory cannot hold.

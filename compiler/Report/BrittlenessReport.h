@@ -6,7 +6,7 @@
 #ifndef GEM_COMPILER_REPORT_BRITTLENESSREPORT_H
 #define GEM_COMPILER_REPORT_BRITTLENESSREPORT_H
 
-#include "compiler/Report/CompileReport.h"
+#include "compiler/Report/SharedFigures.h"
 
 #include <cstdint>
 #include <map>
@@ -21,11 +21,6 @@ enum class ScoreKind {
   Accuracy,
   MacroF1,    ///< Over the classes that the domain's labels have.
   Likelihood, ///< exp(-mean loss)
-};
-
-/// 95 % of a paired bootstrap over the texts (Efron and Tibshirani, 1993, percentiles).
-struct Interval {
-  double low = 0, high = 0;
 };
 
 /// A model on the texts of one domain, or on all. What needs labels is not set without them.
@@ -54,7 +49,9 @@ struct DomainScores {
 /// Mean and minimum of CDTR over some domains.
 struct TransferSummary {
   double mean = 0, minimum = 0;
-  Interval meanInterval, minimumInterval;
+  /// Of the minimum over the domains of a resample, so it lies rather below `minimum`. Not set
+  /// without resamples, or where a domain's ratio was undefined in too many.
+  std::optional<Interval> meanInterval, minimumInterval;
   std::string minimumDomain;
 };
 
@@ -75,10 +72,11 @@ struct ModelScores {
   std::optional<TransferSummary> transferUnseen; ///< Over the domains absent from calibration.
 };
 
-/// A token of a text that changed its route.
+/// A token of the texts that changed its route.
 struct RouteChange {
-  std::string token, domain;
-  int64_t occurrences = 0, changed = 0; ///< In the texts; `changed` by `routed` or cluster.
+  std::string token;
+  std::string domain; ///< Where it changed most often.
+  int64_t occurrences = 0, changed = 0; ///< In all texts; `changed` by `routed` or cluster.
 };
 
 struct BrittlenessReport {
@@ -89,11 +87,13 @@ struct BrittlenessReport {
   uint64_t seed = 0;    ///< Of the bootstrap.
   int64_t resamples = 0;
   std::vector<std::string> labels;     ///< Of the classes, where the bundle names them.
-  ModelScores baseline;
+  bool hasBaseline() const { return !baseline.domains.empty(); }
+  ModelScores baseline;                ///< Without domains when there is none.
   std::vector<ModelScores> models;     ///< The compressed ones.
   /// Of each model, the tokens that changed most often, the most frequent first; may be empty.
   std::vector<std::vector<RouteChange>> routeChanges;
-  /// Of each model (the baseline first), [label][best class] counts; empty unless asked for.
+  /// Of each model (the baseline first, where there is one), [label][best class] counts; empty
+  /// unless asked for.
   std::vector<std::vector<std::vector<int64_t>>> confusion;
 };
 

@@ -7,6 +7,8 @@
 #define GEM_COMPILER_REPORT_COMPILEREPORT_H
 
 #include "absl/status/statusor.h"
+#include "compiler/Report/BrittlenessReport.h"
+#include "compiler/Report/SharedFigures.h"
 
 #include <cstdint>
 #include <optional>
@@ -115,13 +117,6 @@ struct AllocationReport {
   std::string worstDomain;
 };
 
-/// Shares, of 1, of decisions of the router that differ from those of the f32 model.
-struct FlipsReport {
-  double routed = 0; ///< Of tokens, whether they are routed.
-  double cluster = 0; ///< Of tokens, to which cluster.
-  double mask = 0; ///< Of pairs of tokens, whether SCAR permits them.
-};
-
 /// The compressed model beside the f32 model on texts of one domain.
 struct DomainReport {
   std::string domain;
@@ -135,8 +130,77 @@ struct DomainReport {
 
 struct EvaluationReport {
   std::string source; ///< The file of texts.
+  /// Whether the model was calibrated on them too, so that the figures are a little too good.
+  bool isCalibration = false;
   DomainReport overall; ///< Every text.
   std::vector<DomainReport> domains; ///< By name.
+};
+
+/// What was removed from one structure of the model.
+struct PrunedSpace {
+  std::string name; ///< "encoder.layer.0.output.dense", "embeddings.word_embeddings"
+  /// "channels", "heads", "head_channels", "scar_heads", "block" (1 entry before, 0 after),
+  /// "vocabulary", "positions", "clusters" or "classes".
+  std::string kind;
+  int64_t entriesBefore = 0, entriesAfter = 0;
+  int64_t macsBefore = 0, macsAfter = 0; ///< Of a text of PruningReport::tokens.
+};
+
+/// What pruning cost a domain, on texts that neither importance nor refit saw.
+struct PrunedDomain {
+  std::string domain;
+  int64_t texts = 0;
+  /// Mean likelihood exp(-loss) of the pruned model's over the uncompressed model's, as pruned
+  /// and once the remaining layers were fitted again; the former is not known without refit.
+  std::optional<double> ratioBefore;
+  double ratio = 1;
+  Interval interval; ///< Of `ratio`.
+};
+
+/// A layer that was fitted to the uncompressed one's output: mean squared error relative to
+/// that output's variance.
+struct PreservedLayer {
+  std::string name;
+  double errorBefore = 0, errorAfter = 0;
+};
+
+/// Rows of a table that no longer exist.
+struct VocabularyReport {
+  std::string corpus; ///< The file of texts.
+  int64_t texts = 0;
+  int64_t piecesBefore = 0, piecesAfter = 0;
+  double resplit = 0; ///< Share of the texts with a word that is now split otherwise.
+  double unknown = 0; ///< Share of the texts with a word that is [UNK] only now.
+};
+
+/// What pruning removed, and what it cost.
+struct PruningReport {
+  int64_t tokens = 0; ///< Of a text that work is counted for.
+  int64_t macsBefore = 0, macsAfter = 0; ///< Of encoder, router and SCAR, unsliced.
+  std::optional<double> target; ///< Share of macsBefore that was asked for.
+  double reached() const {
+    return macsBefore ? static_cast<double>(macsAfter) / static_cast<double>(macsBefore) : 1.0;
+  }
+  std::string importance; ///< "hessian"
+  bool routerAware = true, domainAware = true;
+  std::string validation; ///< The file of texts to judge on, or that they were split from.
+  std::optional<double> floor; ///< --keep-domain
+  /// The domain whose floor ended the search before its target, with the ratio and the
+  /// interval that removing more would have had; empty when none did.
+  std::string stoppedBy;
+  double stoppedRatio = 0;
+  Interval stoppedInterval;
+  std::vector<PrunedSpace> spaces; ///< In program order.
+  std::vector<PrunedDomain> domains; ///< By name.
+  std::vector<PreservedLayer> layers; ///< In program order; empty without refit.
+  std::optional<VocabularyReport> vocabulary;
+};
+
+/// A condition that would have failed the build.
+struct GateReport {
+  std::string condition;
+  bool failed = false;
+  std::string message; ///< Why, with the figures and the worst domain; empty when passed.
 };
 
 struct CompileReport {
@@ -165,6 +229,10 @@ struct CompileReport {
   int64_t calibrationTexts = 0, calibrationTokens = 0;
   std::optional<AllocationReport> allocation;
   std::optional<EvaluationReport> evaluation;
+  std::optional<PruningReport> pruning;
+  /// The bundle against the uncompressed model, on texts that the compression did not see.
+  std::optional<BrittlenessReport> brittleness;
+  std::vector<GateReport> gates;
   std::optional<LatencyReport> latency;
   std::vector<StageReport> stages;
 };

@@ -6,7 +6,6 @@
 
 #include "compiler/Report/Figures.h"
 #include "compiler/Report/HtmlSections.h"
-#include "compiler/Report/HtmlStyle.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -44,7 +43,7 @@ public:
     dropped();
     notes();
     stages();
-    absl::StrAppend(&out, "<footer>", escapeHtml(report.producer), "</footer>\n</body>\n</html>\n");
+    put(footOfPage(report.producer));
     return std::move(out);
   }
 
@@ -52,20 +51,14 @@ private:
   template <typename... T> void put(const T &...pieces) { absl::StrAppend(&out, pieces...); }
 
   void head() {
-    std::string title =
-        absl::StrCat(escapeHtml(report.modelName), " for ", escapeHtml(report.device));
-    put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
-        "<meta name=\"color-scheme\" content=\"light dark\">\n<title>", title, "</title>\n<style>",
-        kHtmlStyle, "</style>\n</head>\n<body>\n<header>\n<h1>", title, "</h1>\n",
-        "<div class=\"lead\">", escapeHtml(report.architecture), " &middot; ",
-        escapeHtml(report.quantize), " &middot; ", report.padded ? "padded to " : "at most ",
-        formatPlural(report.sequence, "token"), "</div>\n</header>\n");
+    std::string lead = absl::StrCat(
+        escapeHtml(report.architecture), " &middot; ", escapeHtml(report.quantize), " &middot; ",
+        report.padded ? "padded to " : "at most ", formatPlural(report.sequence, "token"));
+    put(headOfPage(absl::StrCat(report.modelName, " for ", report.device), lead));
   }
 
   void card(const char *name, const std::string &value, const std::string &explanation) {
-    put("<div class=\"card\"><dt>", name, "</dt><dd>", escapeHtml(value), "</dd><dd>",
-        escapeHtml(explanation), "</dd></div>\n");
+    put(cardOf(name, value, explanation));
   }
 
   void cards() {

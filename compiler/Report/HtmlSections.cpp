@@ -1,5 +1,4 @@
-// Sections of the report's page about formats, quality and time. Charts are SVG without a
-// view box: lengths in percent stretch with the page, those in pixels do not.
+// Sections of the report's page about formats, quality and time.
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,92 +8,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace gem::report {
 
-std::string escapeHtml(std::string_view text) {
-  std::string out;
-  for (char c : printable(text)) {
-    switch (c) {
-    case '&':
-      out += "&amp;";
-      break;
-    case '<':
-      out += "&lt;";
-      break;
-    case '>':
-      out += "&gt;";
-      break;
-    case '"':
-      out += "&quot;";
-      break;
-    case '\'':
-      out += "&#39;";
-      break;
-    default:
-      out += c;
-    }
-  }
-  return out;
-}
-
-std::string percentOf(double share) {
-  // A NaN too becomes a bound.
-  return absl::StrFormat("%.3f%%", 100 * (share > 0 ? std::min(share, 1.0) : 0.0));
-}
-
-std::string breakable(const std::string &name) {
-  return absl::StrReplaceAll(escapeHtml(name), {{".", ".<wbr>"}, {"_", "_<wbr>"}});
-}
-
 namespace {
 
-/// A bar from the left, as long as `share` of the cell.
-std::string barOf(double share, std::string_view color, const std::string &title) {
-  return absl::StrCat("<svg class=\"chart\" width=\"100%\" height=\"12\" role=\"img\"><rect "
-                      "class=\"track\" width=\"100%\" height=\"12\" rx=\"3\"/><rect width=\"",
-                      percentOf(share), "\" height=\"12\" rx=\"3\" style=\"fill:var(--",
-                      absl::string_view(color.data(), color.size()), ")\"/><title>",
-                      escapeHtml(title), "</title></svg>");
-}
-
-std::string dotted(std::string_view color, const std::string &html) {
-  return absl::StrCat("<div class=\"key\"><span class=\"dot\" style=\"background:var(--",
-                      absl::string_view(color.data(), color.size()), ")\"></span><span>", html,
-                      "</span></div>");
-}
-
 std::string colorOfFormat(const std::string &format) { return absl::StrCat("f", colorOf(format)); }
-
-/// One bar of several parts.
-class Stack {
-public:
-  explicit Stack(const std::string &label)
-      : out(absl::StrCat("<svg class=\"chart whole\" width=\"100%\" height=\"28\" role=\"img\" "
-                         "aria-label=\"",
-                         escapeHtml(label), "\">")) {}
-  void add(double share, const std::string &color, const std::string &title) {
-    absl::StrAppend(&out, "<rect x=\"", percentOf(at), "\" width=\"", percentOf(share),
-                    "\" height=\"28\" style=\"fill:var(--", color, ")\"><title>", escapeHtml(title),
-                    "</title></rect>");
-    at += share;
-  }
-  std::string finish() const { return out + "</svg>\n"; }
-
-private:
-  std::string out;
-  double at = 0;
-};
-
-constexpr char kHeadOfTable[] = "<table class=\"bars\">\n<thead><tr>";
-
-std::string column(const char *name, const char *kind) {
-  return absl::StrCat("<th scope=\"col\" class=\"", kind, "\">", name, "</th>");
-}
 
 } // namespace
 

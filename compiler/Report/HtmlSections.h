@@ -1,4 +1,4 @@
-// Sections of the report's page, and what they are written with.
+// Sections of the report's page.
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,20 +7,11 @@
 #define GEM_COMPILER_REPORT_HTMLSECTIONS_H
 
 #include "compiler/Report/CompileReport.h"
+#include "compiler/Report/HtmlParts.h"
 
 #include <string>
-#include <string_view>
 
 namespace gem::report {
-
-/// Text between tags and in quoted attributes.
-std::string escapeHtml(std::string_view text);
-
-/// "12.34%", for positions and widths. Always finite.
-std::string percentOf(double share);
-
-/// A name, escaped, that a narrow column breaks where its parts end.
-std::string breakable(const std::string &name);
 
 // Each is empty when the report has no figures for it.
 std::string htmlOfFormats(const CompileReport &report);

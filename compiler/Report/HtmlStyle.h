@@ -1,4 +1,4 @@
-// How the report's page looks.
+// How the pages look.
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,8 +8,11 @@
 
 namespace gem::report {
 
-/// The page's style sheet. It refers to nothing outside the page.
+/// The style sheet of every page. It refers to nothing outside the page.
 extern const char kHtmlStyle[];
+
+/// What pages of evaluations have beside it: plots, tables that scroll, heat maps.
+extern const char kEvaluationStyle[];
 
 } // namespace gem::report
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Quantization/ModelQuantizer.h"
 
 namespace gem::compile {
@@ -25,6 +26,8 @@ struct Options {
   tools::CommonOptions common;
   std::string model, output, device = "host", calibration, report, depfile, name;
   QuantizerOptions quantization;
+  PruningOptions pruning;
+  std::vector<std::string> failIf; ///< Conditions, as written.
   std::string maxSize, maxLatency; ///< "6MB", "50ms"
   bool dryRun = false;
   std::map<std::string, std::string> overrides;

@@ -234,6 +234,7 @@ int run(const Options &options) {
   compileOptions.name = options.name;
   compileOptions.device = options.device;
   compileOptions.quantization = options.quantization;
+  compileOptions.pruning = options.pruning;
   compileOptions.calibration = options.calibration;
   compileOptions.overrides = options.overrides;
   compileOptions.sequence = options.sequence;
@@ -251,6 +252,8 @@ int run(const Options &options) {
 
   Compiler compiler(std::move(compileOptions));
   absl::Status status = compiler.import();
+  if (status.ok())
+    status = compiler.prune();
   if (status.ok() && options.emit != Emit::Gem)
     status = compiler.lower();
   if (status.ok() && options.dryRun) {

@@ -5,6 +5,7 @@
 
 #include "compiler/Report/CompileReport.h"
 #include "compiler/Report/Figures.h"
+#include "test/compiler/report/HtmlChecks.h"
 #include "test/compiler/report/SampleReports.h"
 
 #include <gmock/gmock.h>
@@ -14,8 +15,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <regex>
-#include <set>
 #include <sstream>
 
 namespace gem {
@@ -322,35 +321,6 @@ TEST(JsonReportTest, WhatDoesNotApplyIsNull) {
 // HTML
 //===----------------------------------------------------------------------===//
 
-/// The first thing wrong with the nesting of tags, or "".
-std::string nestingProblem(const std::string &page) {
-  static const std::set<std::string> kVoid = {"meta", "wbr"};
-  std::vector<std::string> open;
-  for (size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
-    if (page.compare(at, 9, "<!DOCTYPE") == 0)
-      continue;
-    size_t end = page.find('>', at);
-    if (end == std::string::npos)
-      return "a tag without end";
-    std::string tag = page.substr(at + 1, end - at - 1);
-    // Quotes of attributes come in pairs, so no '>' was inside one.
-    if (std::count(tag.begin(), tag.end(), '"') % 2)
-      return "a quote is open in <" + tag + ">";
-    bool isEnd = tag[0] == '/';
-    std::string name = tag.substr(isEnd, tag.find_first_of(" ", isEnd) - isEnd);
-    if (isEnd) {
-      if (open.empty() || open.back() != name)
-        return "</" + name + "> closes <" + (open.empty() ? "" : open.back()) + ">";
-      open.pop_back();
-    } else if (!kVoid.count(name) && tag.back() != '/') {
-      open.push_back(name);
-      if (name == "style")
-        at = page.find("</style>", at) - 1;
-    }
-  }
-  return open.empty() ? "" : "<" + open.back() + "> is not closed";
-}
-
 TEST(HtmlReportTest, TagsNest) {
   EXPECT_EQ(nestingProblem("<p><b>x</p></b>"), "</p> closes <b>"); // the check works
   EXPECT_EQ(nestingProblem(render(ReportKind::Html)), "");
@@ -404,16 +374,6 @@ TEST(HtmlReportTest, EscapesEveryText) {
   EXPECT_THAT(page, Not(HasSubstr("alert('x')")));
   EXPECT_EQ(nestingProblem(page), "");
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\uFFFD"));
-}
-
-/// Every number of a pattern in the page.
-std::vector<double> numbers(const std::string &page, const std::string &pattern) {
-  std::vector<double> values;
-  std::regex expression(pattern);
-  for (std::sregex_iterator at(page.begin(), page.end(), expression), end; at != end; ++at)
-    for (size_t group = 1; group < at->size(); ++group)
-      values.push_back(std::stod((*at)[group]));
-  return values;
 }
 
 TEST(HtmlReportTest, TheMapShowsEveryBufferWhereItLies) {

@@ -1,0 +1,52 @@
+// A model is pruned: what costs least is removed, what remains is fitted again.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GEM_COMPILER_PRUNING_MODELPRUNER_H
+#define GEM_COMPILER_PRUNING_MODELPRUNER_H
+
+#include "absl/status/statusor.h"
+#include "compiler/Pruning/PruningOptions.h"
+#include "compiler/Report/CompileReport.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gem {
+
+struct PrunerOptions {
+  PruningOptions wanted;
+  std::string calibration; ///< File of texts; empty: none.
+  unsigned threads = 1;
+  /// Whether a pruned module, in the gem dialect as imported, keeps the budgets of the whole
+  /// compilation; needed where wanted has budgets instead of keptMacs.
+  std::function<absl::StatusOr<bool>(mlir::ModuleOp)> keepsBudgets;
+  std::function<void(const std::string &stage, uint64_t done, uint64_t total)> progress;
+};
+
+/// What pruning did, for the report.
+struct PruningSummary {
+  PruningReport report;
+  std::vector<std::string> inputFiles; ///< That were read.
+  std::vector<std::string> notes;
+  std::map<std::string, std::string> provenance;
+};
+
+/// Prunes `module`, in the gem dialect as imported, in place.
+///
+/// Every unit (PruningUnits.h) is run in some sizes, all others whole and the layer behind it
+/// fitted to what it lost; what that costs each domain, KL(whole || pruned), is taken to add up
+/// over units. For the work that may stay, the sizes are chosen that cost the worst domain
+/// least, then the mean (Allocator.h); then all layers are fitted again (LayerRefit.h). Where
+/// a domain's floor does not hold, more is kept, by bisection.
+///
+/// The result does not depend on the number of threads. FailedPrecondition when the target or
+/// a budget cannot be met at all, InvalidArgument when texts, labels or texts of a domain lack.
+absl::StatusOr<PruningSummary> pruneModel(mlir::ModuleOp module, const PrunerOptions &options);
+
+} // namespace gem
+
+#endif // GEM_COMPILER_PRUNING_MODELPRUNER_H

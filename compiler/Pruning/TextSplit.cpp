@@ -1,0 +1,77 @@
+// Texts to fit on, and texts to judge on that the fit does not see.
+//
+// Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pruning/TextSplit.h"
+#include "absl/strings/str_cat.h"
+#include "compiler/Calibration/TextFile.h"
+#include "compiler/Evaluation/Bootstrap.h"
+#include "llvm/Support/FileSystem.h"
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <utility>
+#include <vector>
+
+using namespace gem;
+
+struct TextSplit::Files {
+  std::string fit, judge;
+  ~Files() {
+    for (const std::string &path : {fit, judge})
+      if (!path.empty())
+        llvm::sys::fs::remove(path);
+  }
+};
+
+TextSplit TextSplit::ofFiles(std::string fit, std::string judge) {
+  TextSplit split;
+  split.fit = std::move(fit);
+  split.judge = std::move(judge);
+  return split;
+}
+
+absl::StatusOr<TextSplit> TextSplit::splitFile(const std::string &path, uint64_t seed) {
+  std::map<std::string, std::vector<std::pair<uint64_t, size_t>>> textsOfDomain;
+  RandomGenerator random(seed);
+  size_t count = 0;
+  absl::Status status = forEachTextOf(path, [&](const CalibrationText &text) {
+    textsOfDomain[text.domain].push_back({random.next(), count++});
+    return absl::OkStatus();
+  });
+  if (!status.ok())
+    return status;
+  std::vector<char> isForJudging(count);
+  for (auto &[domain, texts] : textsOfDomain) {
+    std::sort(texts.begin(), texts.end());
+    for (size_t i = 0; i < texts.size() / 4; ++i)
+      isForJudging[texts[i].second] = 1;
+  }
+
+  auto files = std::make_shared<Files>();
+  for (std::string *name : {&files->fit, &files->judge}) {
+    llvm::SmallString<128> temporary;
+    if (std::error_code error = llvm::sys::fs::createTemporaryFile("gem-texts", "jsonl", temporary))
+      return absl::UnavailableError(absl::StrCat("a temporary file for texts: ", error.message()));
+    *name = temporary.str().str();
+  }
+  std::ifstream in(path);
+  std::ofstream fit(files->fit), judge(files->judge);
+  size_t index = 0;
+  for (std::string line; std::getline(in, line);) {
+    // As forEachTextOf counts them.
+    if (line.find_first_not_of(" \t\r") == std::string::npos)
+      continue;
+    if (index < count)
+      (isForJudging[index] ? judge : fit) << line << "\n";
+    ++index;
+  }
+  if (!fit.flush() || !judge.flush() || index != count)
+    return absl::UnavailableError(absl::StrCat("splitting '", path, "' in two failed"));
+  TextSplit split;
+  split.fit = files->fit;
+  split.judge = files->judge;
+  split.files = std::move(files);
+  return split;
+}

@@ -13,9 +13,11 @@
 #include "compiler/Pruning/Floors.h"
 #include "compiler/Pruning/Importance.h"
 #include "compiler/Pruning/PruningUnits.h"
+#include "compiler/Pruning/RowPruning.h"
 #include "compiler/Pruning/TextSplit.h"
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Quantization/ModelStatistics.h"
+#include "compiler/Quantization/RouterFit.h"
 #include "dialects/Gem/Gem.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
@@ -46,9 +48,28 @@ public:
       : module(module), options(options), wanted(options.wanted) {}
 
   absl::StatusOr<PruningSummary> run() {
-    for (auto step : {&Pruner::prepare, &Pruner::measureUnits, &Pruner::search, &Pruner::report})
-      if (absl::Status status = (this->*step)(); !status.ok())
-        return status;
+    summary.report.importance = wanted.importance;
+    summary.report.routerAware = wanted.routerAware;
+    summary.report.domainAware = wanted.domainAware;
+    summary.report.target = wanted.keptMacs;
+    summary.report.floor = wanted.keepDomain;
+    findTokens();
+    macsBefore = prune::countPrunableMacs(module, tokens);
+    if (wanted.isSearchWanted())
+      for (auto step :
+           {&Pruner::prepare, &Pruner::measureUnits, &Pruner::search, &Pruner::reportSearch})
+        if (absl::Status status = (this->*step)(); !status.ok())
+          return status;
+    RowPruningOptions rows{wanted, options.calibration, options.threads, options.progress};
+    if (absl::Status status = pruneRows(module, rows, tokens, summary.report); !status.ok())
+      return status;
+    if (!wanted.vocabularyCorpus.empty())
+      summary.inputFiles.push_back(wanted.vocabularyCorpus);
+    summary.report.tokens = tokens;
+    summary.report.macsBefore = macsBefore;
+    summary.report.macsAfter = prune::countPrunableMacs(module, tokens);
+    summary.provenance["pruning.kept"] = absl::StrFormat("%.4f", summary.report.reached());
+    summary.provenance["pruning.importance"] = wanted.importance;
     return std::move(summary);
   }
 
@@ -62,7 +83,7 @@ private:
   // What there is
   //===--------------------------------------------------------------------===//
 
-  absl::Status prepare() {
+  void findTokens() {
     tokens = wanted.sequence;
     for (auto symbol : module.getOps<gem::SymbolOp>())
       if (tokens == 0 || tokens > static_cast<int64_t>(symbol.getMaximum()))
@@ -70,12 +91,14 @@ private:
     for (auto tokenizer : module.getOps<TokenizerOp>())
       if (tokens == 0)
         tokens = tokenizer.getMaximumTokens();
+  }
+
+  absl::Status prepare() {
     units = findPruningUnits(module, tokens);
     if (units.empty())
       return absl::FailedPreconditionError(
           "the model has nothing to prune: expected feed-forward networks or attention between "
           "linear layers");
-    macsBefore = prune::countPrunableMacs(module, tokens);
     if (absl::Status status = checkTarget(); !status.ok())
       return status;
     original = module.clone();
@@ -447,6 +470,9 @@ private:
           !status.ok())
         return status;
     }
+    if (wanted.preserve)
+      if (absl::Status status = fitRouter(*result->module); !status.ok())
+        return status;
     if (!floors)
       return result;
     absl::StatusOr<std::vector<PrunedDomain>> after = judge(*result->module);
@@ -458,6 +484,39 @@ private:
     result->domains = *std::move(after);
     result->broken = floors->findBroken(result->domains);
     return result;
+  }
+
+  /// Gives the router weights that repeat the whole model's decisions, if they do.
+  absl::Status fitRouter(ModuleOp pruned) const {
+    if (!baseline.hasRouting)
+      return absl::OkStatus();
+    RouterFitOptions fit;
+    fit.texts = texts.getFit();
+    fit.threads = options.threads;
+    fit.progress = options.progress;
+    OwningOpRef<ModuleOp> fitted = pruned.clone();
+    if (absl::Status status = fitRouterAgain(*original, *fitted, fit); !status.ok())
+      return status;
+    absl::StatusOr<int64_t> before = flipsOf(pruned), after = flipsOf(*fitted);
+    for (const absl::Status &status : {before.status(), after.status()})
+      if (!status.ok())
+        return status;
+    if (*after < *before)
+      pruned.getBodyRegion().takeBody(fitted->getBodyRegion());
+    return absl::OkStatus();
+  }
+
+  /// Tokens of the sample that are routed otherwise than by the whole model.
+  absl::StatusOr<int64_t> flipsOf(ModuleOp pruned) const {
+    QuantizeStep step;
+    step.threads = options.threads;
+    auto candidate = Candidate::build(pruned, step, nullptr);
+    if (!candidate.ok())
+      return candidate.status();
+    absl::StatusOr<Comparison> comparison = compare((*candidate)->getRunner(), baseline, sampled);
+    if (!comparison.ok())
+      return comparison.status();
+    return comparison->all.routedFlips + comparison->all.clusterFlips;
   }
 
   absl::StatusOr<std::vector<PrunedDomain>> judge(ModuleOp pruned) const {
@@ -562,19 +621,11 @@ private:
   // Report
   //===--------------------------------------------------------------------===//
 
-  absl::Status report() {
+  absl::Status reportSearch() {
     // The module takes the attempt's body: symbols, functions and weights.
     module.getBodyRegion().takeBody(best->module->getBodyRegion());
     PruningReport &out = summary.report;
-    out.tokens = tokens;
-    out.macsBefore = macsBefore;
-    out.macsAfter = prune::countPrunableMacs(module, tokens);
-    out.target = wanted.keptMacs;
-    out.importance = wanted.importance;
-    out.routerAware = wanted.routerAware;
-    out.domainAware = wanted.domainAware;
     out.validation = wanted.validation.empty() && floors ? options.calibration : wanted.validation;
-    out.floor = wanted.keepDomain;
     out.domains = best->domains;
     for (const RefittedLayer &layer : best->layers)
       out.layers.push_back({layer.weight, layer.errorBefore, layer.errorAfter});
@@ -597,8 +648,6 @@ private:
             {unit.space.name, "head_channels", before.headDim, after.headDim, 0, 0});
       }
     }
-    summary.provenance["pruning.kept"] = absl::StrFormat("%.4f", out.reached());
-    summary.provenance["pruning.importance"] = wanted.importance;
     return absl::OkStatus();
   }
 

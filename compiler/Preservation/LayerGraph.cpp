@@ -130,12 +130,17 @@ private:
         return;
       Layer layer;
       layer.weight = weight;
-      if (Operation *counterpart = originals.lookup(weight.getSymName()))
+      Operation *counterpart = originals.lookup(weight.getSymName());
+      if (counterpart)
         status = fill(layer, op, counterpart);
+      Value inputBefore = counterpart ? Linear(counterpart).x : Value();
       Stage &stage = found[linear.x];
       if (stage.layers.empty()) {
         stage.input = linear.x;
+        stage.originalInput = inputBefore;
         stage.norm = findNorm(linear.x, originals);
+      } else if (stage.originalInput != inputBefore) {
+        stage.originalInput = nullptr;
       }
       stage.layers.push_back(std::move(layer));
     });
@@ -234,6 +239,30 @@ private:
 };
 
 } // namespace
+
+std::vector<Layer *> Stage::getFitted() {
+  std::vector<Layer *> fitted;
+  for (Layer &layer : layers)
+    if (layer.fit != Layer::Fit::None)
+      fitted.push_back(&layer);
+  return fitted;
+}
+
+SmallVector<Value> Stage::getResults() {
+  SmallVector<Value> values;
+  for (Layer *layer : getFitted())
+    values.push_back(layer->result);
+  return values;
+}
+
+SmallVector<Value> Stage::getTargets() {
+  SmallVector<Value> values;
+  for (Layer *layer : getFitted())
+    values.push_back(layer->target);
+  if (norm)
+    values.push_back(norm->target);
+  return values;
+}
 
 std::string Stage::getName() const {
   StringRef name = WeightOp(layers.front().weight).getSymName();

@@ -111,6 +111,7 @@ absl::Status gem::forEachTextOf(const std::string &path,
     absl::StatusOr<bool> found = parseLine(line, absl::StrCat(path, ":", number), text);
     if (!found.ok() || !*found)
       return found.status();
+    text.line = number;
     return consume(text);
   });
 }

@@ -19,6 +19,7 @@ struct CalibrationText {
   std::string text;
   std::string domain;           ///< Empty when the object has none.
   std::optional<int32_t> label; ///< The right class, 0 or more.
+  int64_t line = 0;             ///< In the file, from 1.
 };
 
 /// What a file of texts holds.

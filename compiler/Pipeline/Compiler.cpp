@@ -9,6 +9,7 @@
 #include "compiler/Calibration/TextFile.h"
 #include "compiler/Checkpoint/ModelSource.h"
 #include "compiler/Import/ImportModel.h"
+#include "compiler/Pipeline/BundleEvaluation.h"
 #include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
 #include "compiler/Pruning/ModelPruner.h"
@@ -147,8 +148,12 @@ absl::Status Compiler::import() {
   passes.addPass(createVerifyModelPass());
   if (status = runPasses(passes); !status.ok())
     return status;
+  if (status = prepareEvaluation(); !status.ok())
+    return status;
   if (status = fitCentroids(); !status.ok())
     return status;
+  if (evaluation)
+    evaluation->setOriginal(*module);
   reportModel();
   return absl::OkStatus();
 }
@@ -270,6 +275,8 @@ absl::Status Compiler::prune() {
     if (!llvm::is_contained(inputFiles, file))
       inputFiles.push_back(file);
   report.pruning = std::move(summary->report);
+  report.macs = {};
+  reportModel();
   report.notes.insert(report.notes.end(), summary->notes.begin(), summary->notes.end());
   return absl::OkStatus();
 }
@@ -389,6 +396,90 @@ absl::Status Compiler::modelLatencyOfProgram() {
   return absl::OkStatus();
 }
 
+//===----------------------------------------------------------------------===//
+// Evaluate
+//===----------------------------------------------------------------------===//
+
+/// Refuses what can be refused before the work.
+absl::Status Compiler::prepareEvaluation() {
+  const QuantizerOptions &quantizer = options.quantization;
+  if (quantizer.evaluation.empty())
+    return absl::OkStatus();
+  BundleEvaluationOptions evaluationOptions;
+  evaluationOptions.texts = quantizer.evaluation;
+  evaluationOptions.failIf = options.failIf;
+  evaluationOptions.seen = {{"--calibrate", options.calibration},
+                            {"--validate", options.pruning.validation},
+                            {"--vocabulary-corpus", options.pruning.vocabularyCorpus}};
+  evaluationOptions.calibration = options.calibration;
+  evaluationOptions.statistics = quantizer.statistics;
+  evaluationOptions.minimumTexts = options.minimumTexts;
+  evaluationOptions.threads = options.threads;
+  evaluationOptions.progress = options.progress;
+  auto created = BundleEvaluation::create(std::move(evaluationOptions));
+  if (!created.ok())
+    return created.status();
+  evaluation = *std::move(created);
+  inputFiles.push_back(quantizer.evaluation);
+  return absl::OkStatus();
+}
+
+absl::Status Compiler::evaluate() {
+  if (!evaluation)
+    return absl::OkStatus();
+  StageTimer timer(report, "evaluate");
+  absl::StatusOr<BundleSummary> summary = writeProgram(evaluated);
+  if (!summary.ok())
+    return summary.status();
+  if (absl::Status status = evaluated.seal(); !status.ok())
+    return status;
+  bundleSummary = *std::move(summary);
+  ModelScores facts;
+  facts.name = report.modelName;
+  facts.bytes = bundleSummary->fileBytes;
+  facts.memoryBytes = bundleSummary->weightBytes; // the session comes on top
+  if (report.parameters)
+    facts.bitsPerWeight = 8.0 * static_cast<double>(bundleSummary->weightBytes) / report.parameters;
+  if (report.pruning)
+    facts.macsKept = report.pruning->reached();
+  auto result = evaluation->run(evaluated.data(), std::move(facts), report.parameters);
+  if (!result.ok())
+    return result.status();
+  noteBundle();
+  report.brittleness = *std::move(result);
+  report.gates = evaluation->judge(*report.brittleness);
+  std::string messages;
+  for (const GateReport &gate : report.gates)
+    if (gate.failed)
+      absl::StrAppend(&messages, messages.empty() ? "" : "\n", gate.message);
+  return messages.empty() ? absl::OkStatus() : absl::AbortedError(messages);
+}
+
+//===----------------------------------------------------------------------===//
+// Write
+//===----------------------------------------------------------------------===//
+
+absl::StatusOr<BundleSummary> Compiler::writeProgram(BundleSink &sink) {
+  BundleOptions bundleOptions;
+  bundleOptions.producer = options.producer;
+  bundleOptions.threads = options.threads;
+  auto progress = [this](uint64_t done, uint64_t total) {
+    if (options.progress)
+      options.progress("writing the bundle", done, total);
+  };
+  bundleOptions.progress = progress;
+  return writeBundle(*module, *findTarget("cpu"), bundleOptions, sink);
+}
+
+/// Writes what was evaluated, byte by byte.
+static absl::Status copyTo(ArrayRef<char> data, BundleSink &sink) {
+  constexpr size_t kPiece = 1 << 20;
+  for (size_t at = 0; at < data.size(); at += kPiece)
+    if (absl::Status status = sink.write(at, data.slice(at).take_front(kPiece)); !status.ok())
+      return status;
+  return absl::OkStatus();
+}
+
 absl::Status Compiler::write(BundleSink &sink) {
   StageTimer timer(report, "write");
   uint64_t weights = 0;
@@ -400,27 +491,29 @@ absl::Status Compiler::write(BundleSink &sink) {
         "the model does not fit ", device.name, ": its weights (", weights, " bytes) and arena (",
         report.memory.arenaBytes, " bytes) take ", needed, " bytes of the ", device.memoryLimit,
         " an application may use there; shorten --sequence, or choose another device"));
-  BundleOptions bundleOptions;
-  bundleOptions.producer = options.producer;
-  bundleOptions.threads = options.threads;
-  auto progress = [this](uint64_t done, uint64_t total) {
-    if (options.progress)
-      options.progress("writing the bundle", done, total);
-  };
-  bundleOptions.progress = progress;
-  absl::StatusOr<BundleSummary> summary =
-      writeBundle(*module, *findTarget("cpu"), bundleOptions, sink);
-  if (!summary.ok())
-    return summary.status();
+  if (!bundleSummary) {
+    absl::StatusOr<BundleSummary> written = writeProgram(sink);
+    if (!written.ok())
+      return written.status();
+    bundleSummary = *std::move(written);
+  } else if (absl::Status status = copyTo(evaluated.data(), sink); !status.ok()) {
+    return status;
+  }
+  noteBundle();
+  return absl::OkStatus();
+}
+
+/// What is known of the bundle once it was written.
+void Compiler::noteBundle() {
+  const BundleSummary &summary = *bundleSummary;
   for (TensorReport &tensor : report.tensors) {
-    auto packed = summary->packed.find(tensor.name);
-    if (packed != summary->packed.end() && packed->second.noise > 0)
+    auto packed = summary.packed.find(tensor.name);
+    if (packed != summary.packed.end() && packed->second.noise > 0)
       tensor.snr = 10 * std::log10(packed->second.signal / packed->second.noise);
   }
-  report.fileBytes = summary->fileBytes;
-  report.weightBytes = summary->weightBytes;
-  report.tokenizerBytes = summary->tokenizerBytes;
-  return absl::OkStatus();
+  report.fileBytes = summary.fileBytes;
+  report.weightBytes = summary.weightBytes;
+  report.tokenizerBytes = summary.tokenizerBytes;
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,15 +7,20 @@
 #define GEM_COMPILER_PIPELINE_COMPILER_H
 
 #include "absl/status/status.h"
+#include "compiler/Evaluation/BrittlenessMeasures.h"
+#include "compiler/Evaluation/Condition.h"
 #include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Quantization/ModelQuantizer.h"
 #include "compiler/Report/CompileReport.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "targets/Bundle/ScratchBundle.h"
 #include "targets/devices/DeviceProfile.h"
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +30,7 @@ class PassManager;
 
 namespace gem {
 
+class BundleEvaluation;
 class BundleSink;
 
 struct CompileOptions {
@@ -34,6 +40,8 @@ struct CompileOptions {
   QuantizerOptions quantization;                ///< Texts, threads, progress: set from here.
   PruningOptions pruning;                       ///< Texts are those of `calibration`.
   std::string calibration;                      ///< File of texts; empty: none.
+  std::vector<Condition> failIf;                ///< Of what quantization.evaluation gives.
+  int64_t minimumTexts = kMinimumTexts;         ///< Of every domain there.
   std::map<std::string, std::string> overrides; ///< Hyper-parameters (ModelSource.h).
   int64_t sequence = 0;                         ///< Tokens at most; 0: the model's positions.
   bool pad = false;                             ///< Run at exactly `sequence` tokens.
@@ -61,6 +69,9 @@ public:
   absl::Status prune();
   /// Takes it to a planned program in the gemrt dialect.
   absl::Status lower();
+  /// Runs the program and the uncompressed model on the texts of
+  /// options.quantization.evaluation. Aborted when a gate fails, a line for each.
+  absl::Status evaluate();
   /// Writes the program. Refuses one that the device's memory cannot hold.
   absl::Status write(BundleSink &sink);
 
@@ -75,12 +86,15 @@ private:
   absl::Status importCheckpoint();
   absl::Status parseModule();
   absl::Status fitCentroids();
+  absl::Status prepareEvaluation();
+  absl::StatusOr<BundleSummary> writeProgram(BundleSink &sink);
   absl::Status quantize();
   absl::Status modelLatencyOfProgram();
   absl::StatusOr<double> modelLatencyOf(mlir::ModuleOp copy);
   absl::Status runPasses(mlir::PassManager &passes);
   bool isF32() const;
   void addQuantization(TensorReport &tensor);
+  void noteBundle();
   void reportModel();
   void reportProgram();
   void setProvenance(const std::string &key, const std::string &value);
@@ -92,6 +106,9 @@ private:
   DeviceProfile device;
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::unique_ptr<BundleEvaluation> evaluation; ///< Null without texts to evaluate on.
+  ScratchBundle evaluated; ///< The bundle, which then is what is written.
+  std::optional<BundleSummary> bundleSummary; ///< Once it was written, there or elsewhere.
 };
 
 } // namespace gem

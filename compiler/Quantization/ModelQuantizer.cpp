@@ -595,6 +595,7 @@ private:
     auto &before = isHeldOut ? flipsBefore.heldOut : flipsBefore.calibration;
     summary.evaluation = makeEvaluationReport(isHeldOut ? options.evaluation : options.calibration,
                                               shown, before ? &*before : nullptr);
+    summary.evaluation->isCalibration = !isHeldOut;
     const ComparisonFigures &all = (after.calibration ? *after.calibration : shown).all;
     double flips = std::max(all.routedFlipShare(), all.clusterFlipShare());
     if (shown.hasRouting && options.maxRouteFlips && flips > *options.maxRouteFlips)

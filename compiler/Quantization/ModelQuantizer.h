@@ -21,7 +21,8 @@ struct QuantizerOptions {
   std::string quantize = "f32";
   std::string algorithm;      ///< Of matrices: "rtn", "gptq"; empty: gptq where there are texts.
   std::string calibration;    ///< File of texts; empty: none.
-  std::string evaluation;     ///< File of texts to compare with the f32 model on; empty: those.
+  /// File of texts to compare with the f32 model on, other ones; empty: those of `calibration`.
+  std::string evaluation;
   std::string statistics;     ///< A file that an earlier calibration saved; empty: none.
   std::string saveStatistics; ///< Where to keep the statistics; empty: nowhere.
   std::string recipe;         ///< A file that says the formats; empty: `quantize` does.
@@ -46,7 +47,7 @@ struct QuantizationSummary {
   std::map<std::string, std::string> sourceTypes;  ///< "f16", by weight.
   std::map<std::string, std::pair<double, std::string>> predicted; ///< Worst loss and domain.
   std::optional<AllocationReport> allocation;
-  std::optional<EvaluationReport> evaluation;      ///< On the calibration texts.
+  std::optional<EvaluationReport> evaluation; ///< On options.evaluation, or else the calibration.
   std::vector<std::string> inputFiles;             ///< That were read.
   std::map<std::string, std::string> provenance;
   std::vector<std::string> notes;

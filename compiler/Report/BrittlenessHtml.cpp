@@ -63,6 +63,23 @@ public:
                             ? absl::StrCat("What compression cost ", report.models[0].name)
                             : "What compression cost, by domain";
     put(headOfPage(title, lead, kEvaluationStyle));
+    sections();
+    std::string foot = "gem-eval";
+    if (!report.dataHash.empty())
+      absl::StrAppend(&foot, " on texts with the hash ", report.dataHash);
+    put(footOfPage(foot));
+    return std::move(out);
+  }
+
+  std::string writeSections() {
+    put("<section>\n<h2>What compression cost, on ", formatPlural(report.texts, "text"),
+        report.data.empty() ? "" : " of ", escapeHtml(report.data), "</h2>\n</section>\n");
+    sections();
+    return std::move(out);
+  }
+
+private:
+  void sections() {
     if (std::string headline = headlineOf(report); !headline.empty())
       put("<p class=\"headline\">", absl::StrReplaceAll(escapeHtml(headline), {{" %", "&nbsp;%"}}),
           "</p>\n");
@@ -79,14 +96,8 @@ public:
       routes(i);
     confusion();
     put(htmlOfDefinitions(report.score, report.resamples, report.seed));
-    std::string foot = "gem-eval";
-    if (!report.dataHash.empty())
-      absl::StrAppend(&foot, " on texts with the hash ", report.dataHash);
-    put(footOfPage(foot));
-    return std::move(out);
   }
 
-private:
   template <typename... T> void put(const T &...pieces) { absl::StrAppend(&out, pieces...); }
 
   /// "compressed", or "1 int8.gemb" of several.
@@ -740,6 +751,10 @@ private:
 
 std::string renderBrittlenessHtml(const BrittlenessReport &report) {
   return PageWriter(report).write();
+}
+
+std::string htmlOfBrittleness(const BrittlenessReport &report) {
+  return PageWriter(report).writeSections();
 }
 
 } // namespace gem

@@ -16,6 +16,9 @@ namespace gem {
 /// it is defined. What a report does not have, or has as no number, is not on the page.
 std::string renderBrittlenessHtml(const BrittlenessReport &report);
 
+/// The same without head and foot, for a page that has kEvaluationStyle (HtmlStyle.h).
+std::string htmlOfBrittleness(const BrittlenessReport &report);
+
 } // namespace gem
 
 #endif // GEM_COMPILER_REPORT_BRITTLENESSHTML_H

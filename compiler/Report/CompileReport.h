@@ -11,6 +11,7 @@
 #include "compiler/Report/SharedFigures.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -196,11 +197,12 @@ struct PruningReport {
   std::optional<VocabularyReport> vocabulary;
 };
 
-/// A condition that would have failed the build.
+/// A condition that fails the build where it holds, or cannot be judged.
 struct GateReport {
   std::string condition;
+  std::map<std::string, double> figures; ///< Those that it names and that are known.
   bool failed = false;
-  std::string message; ///< Why, with the figures and the worst domain; empty when passed.
+  std::string message; ///< Why it failed, with the figures and the worst domain.
 };
 
 struct CompileReport {

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Report/Figures.h"
+#include "compiler/Report/BrittlenessWords.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -337,6 +338,48 @@ std::array<MacsShare, 4> macsShares(const CompileReport &report) {
 // Facts
 //===----------------------------------------------------------------------===//
 
+std::string nameOfKind(const std::string &kind) {
+  static constexpr std::pair<const char *, const char *> kNames[] = {
+      {"channels", "FFN channels"}, {"heads", "heads"},       {"head_channels", "of each head"},
+      {"scar_heads", "SCAR heads"}, {"block", "layer"},       {"vocabulary", "word pieces"},
+      {"positions", "positions"},   {"clusters", "clusters"}, {"classes", "classes"}};
+  for (const auto &[key, name] : kNames)
+    if (kind == key)
+      return name;
+  return kind;
+}
+
+std::string keptWork(const PruningReport &pruning) {
+  std::string text =
+      absl::StrCat(formatPercent(pruning.reached()), " of ", formatMagnitude(pruning.macsBefore),
+                   " multiply-accumulates at ", formatPlural(pruning.tokens, "token"), " are left");
+  if (pruning.target)
+    absl::StrAppend(&text, ", ", formatPercent(*pruning.target), " were asked for");
+  return text;
+}
+
+std::string stoppingFloor(const PruningReport &pruning) {
+  if (pruning.stoppedBy.empty())
+    return "";
+  return absl::StrCat(
+      "The floor of ", pruning.stoppedBy, " ended it: with more removed, ",
+      formatRatio(pruning.stoppedRatio, pruning.stoppedInterval),
+      " of its likelihood would be left",
+      pruning.floor ? absl::StrCat(", ", formatFixed(*pruning.floor, 3), " is to be kept") : "",
+      ".");
+}
+
+std::string formatRatio(const std::optional<double> &ratio,
+                        const std::optional<Interval> &interval) {
+  if (!ratio || !std::isfinite(*ratio))
+    return "-";
+  std::string text = formatFixed(*ratio, 3);
+  if (interval && std::isfinite(interval->low) && std::isfinite(interval->high))
+    absl::StrAppend(&text, " (", formatFixed(interval->low, 3), "–", formatFixed(interval->high, 3),
+                    ")");
+  return text;
+}
+
 std::vector<Fact> factsOf(const CompileReport &report) {
   std::vector<Fact> facts;
   auto add = [&](const char *name, std::string value) { facts.push_back({name, value}); };
@@ -417,12 +460,33 @@ std::vector<Fact> factsOf(const CompileReport &report) {
                            ? absl::StrCat(", ", formatNats(allocation->meanLoss), " in the mean")
                            : ""));
   }
-  if (const auto &evaluation = report.evaluation) {
+  if (report.pruning) {
+    std::string pruned = keptWork(*report.pruning);
+    if (!report.pruning->stoppedBy.empty())
+      absl::StrAppend(&pruned, "; stopped by the floor of ", report.pruning->stoppedBy);
+    add("Pruned", pruned);
+  }
+  if (report.brittleness && !report.brittleness->models.empty()) {
+    const ModelScores &now = report.brittleness->models.front();
+    std::vector<std::string> figures;
+    if (now.overall.accuracy && report.brittleness->baseline.overall.accuracy)
+      figures.push_back(absl::StrCat("accuracy ",
+                                     formatPercent(report.brittleness->baseline.overall.accuracy),
+                                     " → ", formatPercent(now.overall.accuracy)));
+    if (now.transfer)
+      figures.push_back(absl::StrCat("CDTR ", formatFixed(now.transfer->mean, 3), ", lowest ",
+                                     formatFixed(now.transfer->minimum, 3), " in ",
+                                     nameOfDomain(now.transfer->minimumDomain)));
+    figures.push_back(absl::StrCat("KL ", formatNats(now.overall.divergence), ", ",
+                                   formatPlural(report.brittleness->texts, "text")));
+    add("Quality", absl::StrJoin(figures, ", "));
+  } else if (const auto &evaluation = report.evaluation) {
     const DomainReport &all = evaluation->overall;
     std::vector<std::string> figures;
     if (all.agreement)
-      figures.push_back(absl::StrCat(formatPercent(all.agreement), " of ",
-                                     formatPlural(all.texts, "text"), " answered as in f32"));
+      figures.push_back(absl::StrCat(
+          formatPercent(all.agreement), " of ", formatPlural(all.texts, "text"),
+          evaluation->isCalibration ? " of the calibration" : "", " answered as in f32"));
     if (all.divergence)
       figures.push_back(absl::StrCat("KL ", formatNats(all.divergence)));
     if (all.accuracyF32 && all.accuracy)
@@ -430,6 +494,12 @@ std::vector<Fact> factsOf(const CompileReport &report) {
                                      formatPercent(all.accuracy)));
     if (!figures.empty())
       add("Quality", absl::StrJoin(figures, ", "));
+  }
+  if (!report.gates.empty()) {
+    int64_t failed = std::count_if(report.gates.begin(), report.gates.end(),
+                                   [](const GateReport &gate) { return gate.failed; });
+    add("Gates", failed ? absl::StrCat(failed, " of ", report.gates.size(), " failed")
+                        : absl::StrCat(report.gates.size(), " passed"));
   }
   if (report.calibrationTexts)
     add("Centroids", absl::StrCat("fitted on ", formatPlural(report.calibrationTexts, "text"), ", ",

@@ -107,6 +107,16 @@ std::vector<const DomainReport *> rowsOf(const EvaluationReport &evaluation);
 /// "all texts", the domain, or "no domain".
 std::string nameOf(const EvaluationReport &evaluation, const DomainReport &row);
 
+/// "FFN channels", "heads", ...: what the entries of a pruned space are (PrunedSpace::kind).
+std::string nameOfKind(const std::string &kind);
+/// "49.8 % of 34.3 M multiply-accumulates at 64 tokens are left, 50 % were asked for"
+std::string keptWork(const PruningReport &pruning);
+/// Which floor ended the search, in a sentence; empty when none did.
+std::string stoppingFloor(const PruningReport &pruning);
+/// "0.973 (0.951–0.994)"; "-" when it is not known.
+std::string formatRatio(const std::optional<double> &ratio,
+                        const std::optional<Interval> &interval);
+
 /// What of the file is neither weights nor tokenizer: preamble, program and padding.
 int64_t otherBytes(const CompileReport &report);
 

@@ -4,8 +4,10 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "compiler/Report/BrittlenessHtml.h"
 #include "compiler/Report/Figures.h"
 #include "compiler/Report/HtmlSections.h"
+#include "compiler/Report/HtmlStyle.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -35,6 +37,9 @@ public:
     head();
     cards();
     facts();
+    put(htmlOfGates(report), htmlOfPruning(report));
+    if (report.brittleness)
+      put(htmlOfBrittleness(*report.brittleness));
     put(htmlOfFormats(report), htmlOfDomains(report), htmlOfFlips(report), htmlOfLatency(report));
     bytes();
     work();
@@ -54,7 +59,8 @@ private:
     std::string lead = absl::StrCat(
         escapeHtml(report.architecture), " &middot; ", escapeHtml(report.quantize), " &middot; ",
         report.padded ? "padded to " : "at most ", formatPlural(report.sequence, "token"));
-    put(headOfPage(absl::StrCat(report.modelName, " for ", report.device), lead));
+    put(headOfPage(absl::StrCat(report.modelName, " for ", report.device), lead,
+                   report.brittleness ? kEvaluationStyle : ""));
   }
 
   void card(const char *name, const std::string &value, const std::string &explanation) {
@@ -66,7 +72,7 @@ private:
     if (report.fileBytes)
       card("File", formatBytes(report.fileBytes),
            absl::StrCat(formatFixed(report.bitsPerWeight(), 2), " bits per parameter"));
-    if (const auto &evaluation = report.evaluation) {
+    if (const auto &evaluation = report.evaluation; evaluation && !report.brittleness) {
       const DomainReport &all = evaluation->overall;
       if (all.agreement)
         card(

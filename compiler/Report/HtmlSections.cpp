@@ -72,7 +72,8 @@ std::string htmlOfFormats(const CompileReport &report) {
 }
 
 std::string htmlOfDomains(const CompileReport &report) {
-  if (!report.evaluation)
+  // The same and more is known on texts that the compression did not see.
+  if (!report.evaluation || report.brittleness)
     return "";
   const EvaluationReport &evaluation = *report.evaluation;
   std::vector<const DomainReport *> rows = rowsOf(evaluation);
@@ -91,6 +92,8 @@ std::string htmlOfDomains(const CompileReport &report) {
       "compressed model beside the f32 model on ",
       formatPlural(evaluation.overall.texts, "text"),
       evaluation.source.empty() ? "" : absl::StrCat(" of ", escapeHtml(evaluation.source)),
+      evaluation.isCalibration ? ", which it was calibrated on, so that they are a little too good"
+                               : "",
       ". Shorter bars are better.</p>\n<table class=\"bars twin\">\n<thead><tr>",
       column("Domain", ""), column("Texts", "num share"), column("Other answers", "bar"),
       column("", "num"), column("KL divergence", "bar"), column("", "num"),

@@ -14,6 +14,8 @@
 namespace gem::report {
 
 // Each is empty when the report has no figures for it.
+std::string htmlOfGates(const CompileReport &report);
+std::string htmlOfPruning(const CompileReport &report);
 std::string htmlOfFormats(const CompileReport &report);
 std::string htmlOfDomains(const CompileReport &report);
 std::string htmlOfFlips(const CompileReport &report);

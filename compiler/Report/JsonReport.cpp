@@ -61,8 +61,68 @@ static Json toJson(const EvaluationReport &evaluation) {
   for (const DomainReport &domain : evaluation.domains)
     domains.push_back(toJson(domain));
   return {{"source", orNull(evaluation.source)},
+          {"is_calibration", evaluation.isCalibration},
           {"overall", toJson(evaluation.overall)},
           {"domains", std::move(domains)}};
+}
+
+static Json toJson(const Interval &interval) { return {interval.low, interval.high}; }
+
+static Json toJson(const PruningReport &pruning) {
+  Json spaces = Json::array(), domains = Json::array(), layers = Json::array();
+  for (const PrunedSpace &space : pruning.spaces)
+    spaces.push_back({{"name", space.name},
+                      {"kind", space.kind},
+                      {"entries_before", space.entriesBefore},
+                      {"entries", space.entriesAfter},
+                      {"macs_before", space.macsBefore},
+                      {"macs", space.macsAfter}});
+  for (const PrunedDomain &domain : pruning.domains)
+    domains.push_back({{"domain", orNull(domain.domain)},
+                       {"texts", domain.texts},
+                       {"ratio_before_refit", orNull(domain.ratioBefore)},
+                       {"ratio", domain.ratio},
+                       {"ratio_interval", toJson(domain.interval)}});
+  for (const PreservedLayer &layer : pruning.layers)
+    layers.push_back(
+        {{"name", layer.name}, {"error_before", layer.errorBefore}, {"error", layer.errorAfter}});
+  Json vocabulary, stopped;
+  if (const auto &rows = pruning.vocabulary)
+    vocabulary = {{"corpus", rows->corpus},
+                  {"texts", rows->texts},
+                  {"pieces_before", rows->piecesBefore},
+                  {"pieces", rows->piecesAfter},
+                  {"resplit", rows->resplit},
+                  {"unknown", rows->unknown}};
+  if (!pruning.stoppedBy.empty())
+    stopped = {{"domain", pruning.stoppedBy},
+               {"ratio", pruning.stoppedRatio},
+               {"ratio_interval", toJson(pruning.stoppedInterval)}};
+  return {{"tokens", pruning.tokens},
+          {"macs_before", pruning.macsBefore},
+          {"macs", pruning.macsAfter},
+          {"kept", pruning.reached()},
+          {"target", orNull(pruning.target)},
+          {"importance", orNull(pruning.importance)},
+          {"router_aware", pruning.routerAware},
+          {"domain_aware", pruning.domainAware},
+          {"validation", orNull(pruning.validation)},
+          {"floor", orNull(pruning.floor)},
+          {"stopped_by", std::move(stopped)},
+          {"spaces", std::move(spaces)},
+          {"domains", std::move(domains)},
+          {"layers", std::move(layers)},
+          {"vocabulary", std::move(vocabulary)}};
+}
+
+static Json toJson(const std::vector<GateReport> &gates) {
+  Json list = Json::array();
+  for (const GateReport &gate : gates)
+    list.push_back({{"condition", gate.condition},
+                    {"failed", gate.failed},
+                    {"figures", gate.figures},
+                    {"message", orNull(gate.message)}});
+  return list;
 }
 
 static Json toJson(const LatencyReport &latency) {
@@ -151,6 +211,11 @@ std::string renderJson(const CompileReport &report) {
 
   root["allocation"] = report.allocation ? toJson(*report.allocation) : Json();
   root["evaluation"] = report.evaluation ? toJson(*report.evaluation) : Json();
+  root["pruning"] = report.pruning ? toJson(*report.pruning) : Json();
+  // As gem-eval writes it.
+  root["brittleness"] =
+      report.brittleness ? Json::parse(renderBrittlenessJson(*report.brittleness)) : Json();
+  root["gates"] = toJson(report.gates);
   root["latency"] = report.latency ? toJson(*report.latency) : Json();
 
   Json &tensors = root["tensors"] = Json::array();

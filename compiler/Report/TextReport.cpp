@@ -3,10 +3,12 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "compiler/Report/BrittlenessWords.h"
 #include "compiler/Report/Figures.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
@@ -32,6 +34,9 @@ public:
     title();
     facts();
     formats();
+    pruning(verbose);
+    brittleness();
+    gates();
     domains();
     flips();
     if (verbose) {
@@ -130,11 +135,152 @@ private:
     }
   }
 
+  void pruning(bool verbose) {
+    if (!report.pruning)
+      return;
+    const PruningReport &pruning = *report.pruning;
+    heading("Pruning");
+    auto sentence = [&](const std::string &text) {
+      out += "  ";
+      wrapped(printable(text), 2);
+    };
+    sentence(keptWork(pruning) + ".");
+    if (std::string floor = stoppingFloor(pruning); !floor.empty())
+      sentence(floor);
+    if (const auto &rows = pruning.vocabulary)
+      sentence(absl::StrCat("Of ", formatPlural(rows->texts, "text"), " of ", rows->corpus, ", ",
+                            formatPercent(rows->resplit), " are split otherwise and ",
+                            formatPercent(rows->unknown), " have a new [UNK]."));
+    if (!pruning.spaces.empty()) {
+      out += "\n";
+      const std::vector<int> widths = {32, 13, -15, -12};
+      header({"removed from", "", "entries", "work kept"}, widths);
+      for (const PrunedSpace &space : pruning.spaces)
+        out += row(
+            {cut(space.name, 32), nameOfKind(space.kind),
+             absl::StrCat(formatCount(space.entriesBefore), " → ", formatCount(space.entriesAfter)),
+             space.macsBefore ? formatPercent(static_cast<double>(space.macsAfter) /
+                                              static_cast<double>(space.macsBefore))
+                              : "-"},
+            widths);
+    }
+    if (!pruning.domains.empty()) {
+      out += "\n";
+      const std::vector<int> widths = {24, -7, -18, -22};
+      header({"likelihood kept", "texts", "before the refit", "after (95 %)"}, widths);
+      for (const PrunedDomain &domain : pruning.domains)
+        out += row({cut(nameOfDomain(domain.domain), 24), formatCount(domain.texts),
+                    formatRatio(domain.ratioBefore, std::nullopt),
+                    formatRatio(domain.ratio, domain.interval)},
+                   widths);
+    }
+    if (verbose && !pruning.layers.empty()) {
+      out += "\n";
+      const std::vector<int> widths = {52, -10, -10};
+      header({"relative error of the layer's output", "before", "refitted"}, widths);
+      for (const PreservedLayer &layer : pruning.layers)
+        out +=
+            row({cut(layer.name, 52), formatNats(layer.errorBefore), formatNats(layer.errorAfter)},
+                widths);
+    }
+  }
+
+  /// Every domain of the bundle beside the uncompressed model's, and the measures.
+  void brittleness() {
+    if (!report.brittleness || report.brittleness->models.empty())
+      return;
+    const BrittlenessReport &figures = *report.brittleness;
+    const ModelScores &now = figures.models.front(), &before = figures.baseline;
+    heading(absl::StrCat("Against f32 on ", formatPlural(figures.texts, "text"), " of ",
+                         shortenMiddle(printable(figures.data), 40)));
+    bool hasScores = now.overall.accuracy.has_value();
+    std::vector<int> widths = {hasScores ? 16 : 40, -5};
+    std::vector<std::string> titles = {"domain", "texts"};
+    if (hasScores) {
+      widths.insert(widths.end(), {-17, -19});
+      titles.insert(titles.end(), {"accuracy", "CDTR (95 %)"});
+    }
+    widths.insert(widths.end(), {-6, -5});
+    titles.insert(titles.end(), {"KL", "flips"});
+    header(titles, widths);
+    std::vector<const DomainScores *> rows;
+    for (const DomainScores &domain : now.domains)
+      rows.push_back(&domain);
+    if (rows.size() > 1)
+      rows.push_back(&now.overall);
+    for (const DomainScores *domain : rows) {
+      bool isAll = domain == &now.overall;
+      std::string name = isAll ? "all texts" : cut(nameOfDomain(domain->domain), widths[0] - 2);
+      if (!isAll && domain->isUnseen)
+        name += " *";
+      std::vector<std::string> cells = {name, formatCount(domain->texts)};
+      const DomainScores *source = isAll ? &before.overall : find(before, domain->domain);
+      if (hasScores) {
+        cells.push_back(absl::StrCat(source ? formatPercent(source->accuracy) : "-", " → ",
+                                     formatPercent(domain->accuracy)));
+        cells.push_back(formatRatio(domain->transferRatio, domain->transferInterval));
+      }
+      cells.push_back(formatNats(domain->divergence));
+      cells.push_back(domain->flips
+                          ? absl::StrReplaceAll(formatPercent(domain->flips->routed), {{" %", "%"}})
+                          : "-");
+      out += row(cells, widths);
+    }
+    summaryOf(now, before);
+    if (std::any_of(now.domains.begin(), now.domains.end(),
+                    [](const DomainScores &domain) { return domain.isUnseen; }))
+      absl::StrAppend(&out, "  ", paint(kDim, "* not in the calibration data"), "\n");
+  }
+
+  void summaryOf(const ModelScores &now, const ModelScores &before) {
+    constexpr size_t kColumn = 13;
+    out += "\n";
+    auto line = [&](const char *name, const std::string &text) {
+      absl::StrAppend(&out, "  ", paint(kDim, pad(name, kColumn - 2)));
+      wrapped(printable(text), kColumn);
+    };
+    auto transfer = [&](const char *name, const std::optional<TransferSummary> &summary) {
+      if (summary)
+        line(name,
+             absl::StrCat("mean ", formatRatio(summary->mean, summary->meanInterval), ", lowest ",
+                          formatRatio(summary->minimum, summary->minimumInterval), " in ",
+                          nameOfDomain(summary->minimumDomain)));
+    };
+    transfer("CDTR", now.transfer);
+    transfer("  unseen", now.transferUnseen);
+    if (now.specializationIndex)
+      line("DSI",
+           absl::StrCat("largest ", formatFixed(*now.specializationIndex, 3), " in ",
+                        nameOfDomain(now.specializationDomain),
+                        before.specializationIndex
+                            ? absl::StrCat(", f32 ", formatFixed(*before.specializationIndex, 3))
+                            : ""));
+    if (now.generalizationGap)
+      line("GG",
+           absl::StrCat(formatRatio(now.generalizationGap, now.gapInterval),
+                        before.generalizationGap
+                            ? absl::StrCat(", f32 ", formatFixed(*before.generalizationGap, 3))
+                            : ""));
+    if (!now.overall.accuracy)
+      line("no scores", "no text has a label, so there are no accuracy, CDTR, DSI and GG");
+  }
+
+  void gates() {
+    if (report.gates.empty())
+      return;
+    heading("Gates");
+    for (const GateReport &gate : report.gates) {
+      absl::StrAppend(&out, "  ", gate.failed ? paint(kBold, "FAILED") : "passed", "  ");
+      wrapped(printable(gate.condition), 10);
+    }
+  }
+
   void domains() {
-    if (!report.evaluation || !report.evaluation->overall.agreement)
+    if (!report.evaluation || !report.evaluation->overall.agreement || report.brittleness)
       return;
     const EvaluationReport &evaluation = *report.evaluation;
-    heading("Against f32");
+    heading(evaluation.isCalibration ? "Against f32, on the texts of the calibration"
+                                     : "Against f32");
     const std::vector<int> widths = {21, -7, -9, -7, -12, -12};
     header({"domain", "texts", "agree", "KL", "accuracy f32", "accuracy"}, widths);
     for (const DomainReport *domain : rowsOf(evaluation))
@@ -361,9 +507,13 @@ std::string markdownOfQuantization(const CompileReport &report) {
   if (!report.evaluation)
     return out;
   const EvaluationReport &evaluation = *report.evaluation;
-  absl::StrAppend(&out, "\n## Against f32\n\n"
-                        "| domain | texts | agreement | KL | accuracy f32 | accuracy |\n"
-                        "| --- | ---: | ---: | ---: | ---: | ---: |\n");
+  absl::StrAppend(&out, "\n## Against f32",
+                  evaluation.isCalibration ? ", on the texts of the "
+                                             "calibration"
+                                           : "",
+                  "\n\n"
+                  "| domain | texts | agreement | KL | accuracy f32 | accuracy |\n"
+                  "| --- | ---: | ---: | ---: | ---: | ---: |\n");
   for (const DomainReport *domain : rowsOf(evaluation))
     absl::StrAppend(&out, "| ", escaped(nameOf(evaluation, *domain)), " | ",
                     formatCount(domain->texts), " | ", escaped(formatPercent(domain->agreement)),
@@ -383,6 +533,82 @@ std::string markdownOfQuantization(const CompileReport &report) {
                         escaped(formatPercent((*flips)->routed)), " | ",
                         escaped(formatPercent((*flips)->cluster)), " | ",
                         escaped(formatPercent((*flips)->mask)), " |\n");
+  return out;
+}
+
+/// A row of cells; `escaped` where they are not figures.
+std::string markdownRow(const std::vector<std::string> &cells) {
+  std::string line = "|";
+  for (const std::string &cell : cells)
+    absl::StrAppend(&line, " ", cell, " |");
+  return line + "\n";
+}
+
+std::string markdownOfPruning(const PruningReport &pruning) {
+  std::string out = absl::StrCat("\n## Pruning\n\n", escaped(keptWork(pruning)), ".");
+  if (std::string floor = stoppingFloor(pruning); !floor.empty())
+    absl::StrAppend(&out, " ", escaped(floor));
+  if (const auto &rows = pruning.vocabulary)
+    absl::StrAppend(&out, " Of ", formatPlural(rows->texts, "text"), " of ", escaped(rows->corpus),
+                    ", ", formatPercent(rows->resplit), " are split otherwise and ",
+                    formatPercent(rows->unknown), " have a new \\[UNK\\].");
+  absl::StrAppend(&out, "\n\n| removed from | what | before | after | work kept |\n"
+                        "| --- | --- | ---: | ---: | ---: |\n");
+  for (const PrunedSpace &space : pruning.spaces)
+    out += markdownRow({escaped(space.name), nameOfKind(space.kind),
+                        formatCount(space.entriesBefore), formatCount(space.entriesAfter),
+                        space.macsBefore
+                            ? escaped(formatPercent(static_cast<double>(space.macsAfter) /
+                                                    static_cast<double>(space.macsBefore)))
+                            : "-"});
+  if (!pruning.domains.empty())
+    absl::StrAppend(&out, "\n| domain | texts | likelihood kept | after the refit |\n"
+                          "| --- | ---: | ---: | ---: |\n");
+  for (const PrunedDomain &domain : pruning.domains)
+    out += markdownRow({escaped(nameOfDomain(domain.domain)), formatCount(domain.texts),
+                        formatRatio(domain.ratioBefore, std::nullopt),
+                        formatRatio(domain.ratio, domain.interval)});
+  if (!pruning.layers.empty())
+    absl::StrAppend(&out, "\n| layer | relative error | refitted |\n| --- | ---: | ---: |\n");
+  for (const PreservedLayer &layer : pruning.layers)
+    out += markdownRow({escaped(layer.name), escaped(formatNats(layer.errorBefore)),
+                        escaped(formatNats(layer.errorAfter))});
+  return out;
+}
+
+std::string markdownOfBrittleness(const BrittlenessReport &report) {
+  if (report.models.empty())
+    return "";
+  const ModelScores &now = report.models.front();
+  std::string out = absl::StrCat("\n## What each domain kept\n\n", escaped(headlineOf(report)),
+                                 "\n\n| domain | texts | accuracy f32 | accuracy | CDTR | KL | "
+                                 "agreement | routed otherwise |\n"
+                                 "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+  auto add = [&](const std::string &name, const DomainScores &domain, const DomainScores *before) {
+    out += markdownRow({escaped(name), formatCount(domain.texts),
+                        escaped(before ? formatPercent(before->accuracy) : "-"),
+                        escaped(formatPercent(domain.accuracy)),
+                        formatRatio(domain.transferRatio, domain.transferInterval),
+                        escaped(formatNats(domain.divergence)),
+                        escaped(formatPercent(domain.agreement)),
+                        domain.flips ? escaped(formatPercent(domain.flips->routed)) : "-"});
+  };
+  for (const DomainScores &domain : now.domains)
+    add(nameOfDomain(domain.domain) + (domain.isUnseen ? " (unseen)" : ""), domain,
+        find(report.baseline, domain.domain));
+  add("all texts", now.overall, &report.baseline.overall);
+  out += "\n";
+  for (const auto &[name, value] : figuresOf(now))
+    absl::StrAppend(&out, "* `", printable(name), "`: ", absl::StrFormat("%.6g", value), "\n");
+  return out;
+}
+
+std::string markdownOfGates(const std::vector<GateReport> &gates) {
+  std::string out = "\n## Gates\n\n| condition | |\n| --- | --- |\n";
+  for (const GateReport &gate : gates)
+    out +=
+        markdownRow({escaped(gate.condition),
+                     gate.failed ? absl::StrCat("**failed**: ", escaped(gate.message)) : "passed"});
   return out;
 }
 
@@ -429,6 +655,12 @@ std::string renderMarkdown(const CompileReport &report, bool verbose) {
         absl::StrAppend(&out, "| ", nameOf(static_cast<Part>(i)), " | ", formatBytes(sums[i]),
                         " | ", formatPercent(static_cast<double>(sums[i]) / total), " |\n");
   }
+  if (report.pruning)
+    out += markdownOfPruning(*report.pruning);
+  if (report.brittleness)
+    out += markdownOfBrittleness(*report.brittleness);
+  if (!report.gates.empty())
+    out += markdownOfGates(report.gates);
   out += markdownOfQuantization(report);
   if (verbose && report.latency)
     out += markdownOfLatency(*report.latency);

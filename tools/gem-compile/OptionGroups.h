@@ -16,6 +16,7 @@ void addPruningOptions(CLI::App &app, Options &options);
 void addEvaluationOptions(CLI::App &app, Options &options);
 /// What --help leaves out.
 void addAdvancedPruningOptions(CLI::App &app, Options &options);
+void addAdvancedEvaluationOptions(CLI::App &app, Options &options);
 
 // Each prints what is wrong and returns false when values are of the wrong kind, or options do
 // not go together.

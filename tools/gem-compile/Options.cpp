@@ -7,10 +7,12 @@
 #include "compiler/Checkpoint/ModelSource.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
+#include "tools/common/Output.h"
 #include "tools/gem-compile/OptionGroups.h"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <thread>
+#include <unistd.h>
 
 using namespace gem;
 using namespace gem::compile;
@@ -42,6 +44,20 @@ static bool readOverrides(const std::vector<std::string> &settings, Options &opt
     }
   }
   return true;
+}
+
+void gem::compile::printProblems(const absl::Status &status) {
+  std::string_view rest(status.message().data(), status.message().size());
+  while (!rest.empty()) {
+    size_t end = std::min(rest.find('\n'), rest.size());
+    std::string line(rest.substr(0, end));
+    // What belongs to a line is indented below it.
+    if (line.starts_with(" "))
+      (void)tools::WriteAll(STDERR_FILENO, line + "\n");
+    else
+      tools::Error(kTool, line);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
 }
 
 std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, Options &options) {
@@ -138,10 +154,11 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
       ->check(CLI::Range(1u, 256u))
       ->type_name("N")
       ->group("Advanced");
-  app.add_option("--seed", options.seed, "seed of the centroids' fit and of intervals (default 0)")
+  app.add_option("--seed", options.seed, "seed of the centroids' fit (default 0)")
       ->type_name("N")
       ->group("Advanced");
   addAdvancedPruningOptions(app, options);
+  addAdvancedEvaluationOptions(app, options);
   app.add_option("--mlir-...", "MLIR's own options, e.g. --mlir-print-ir-after-all, --mlir-timing")
       ->group("Advanced: debugging");
 

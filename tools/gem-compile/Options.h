@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "compiler/Evaluation/BrittlenessMeasures.h"
+#include "compiler/Evaluation/Condition.h"
 #include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Quantization/ModelQuantizer.h"
 
@@ -27,7 +29,9 @@ struct Options {
   std::string model, output, device = "host", calibration, report, depfile, name;
   QuantizerOptions quantization;
   PruningOptions pruning;
-  std::vector<std::string> failIf; ///< Conditions, as written.
+  int64_t minimumTexts = kMinimumTexts;
+  std::vector<std::string> conditions; ///< Of --fail-if, as written.
+  std::vector<Condition> failIf;       ///< The same, parsed.
   std::string maxSize, maxLatency; ///< "6MB", "50ms"
   bool dryRun = false;
   std::map<std::string, std::string> overrides;
@@ -40,6 +44,9 @@ struct Options {
   /// Arguments that start with --mlir-: MLIR's own options.
   std::vector<std::string> mlirArguments;
 };
+
+/// Prints an error, a message for each line that is not indented.
+void printProblems(const absl::Status &status);
 
 /// A value is the exit code to end with at once.
 std::optional<int> readOptions(int argc, const char *const *argv, Options &options);

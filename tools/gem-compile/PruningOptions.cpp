@@ -51,6 +51,9 @@ void gem::compile::addAdvancedPruningOptions(CLI::App &app, Options &options) {
       ->group(group);
   app.add_option("--classes", pruning.classes, "keep these classes alone; commas between")
       ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
       ->type_name("LABELS")
       ->group(group);
   app.add_option("--importance", pruning.importance,

@@ -31,16 +31,7 @@ namespace {
 
 /// Prints an error, one message a problem, and gives the exit code.
 int end(const absl::Status &status) {
-  llvm::StringRef rest(status.message().data(), status.message().size());
-  while (!rest.empty()) {
-    auto [line, tail] = rest.split('\n');
-    // Further problems of the same input are listed below the first line.
-    if (line.starts_with(" "))
-      (void)tools::WriteAll(STDERR_FILENO, line.str() + "\n");
-    else
-      tools::Error(kTool, line.str());
-    rest = tail;
-  }
+  printProblems(status);
   switch (status.code()) {
   case absl::StatusCode::kInvalidArgument:
   case absl::StatusCode::kNotFound:
@@ -181,6 +172,18 @@ std::string depfileOf(const Options &options, Compiler &compiler) {
   return rule + "\n";
 }
 
+/// The report for people. What goes to standard output goes alone.
+int printReport(const Options &options, const CompileReport &report) {
+  int fd = options.output == "-" || options.report == "-" ? STDERR_FILENO : STDOUT_FILENO;
+  // Whoever asks what a compilation would give wants to see the formats.
+  std::string error,
+      text = renderReport(report, ReportKind::Text, options.common.verbose || options.dryRun,
+                          tools::UseColor(fd, options.common.color));
+  if (fd == STDOUT_FILENO ? !tools::WriteToStdout(text, &error) : !tools::WriteAll(fd, text))
+    return fail(error);
+  return tools::kExitOk;
+}
+
 int listDevicesTo(const tools::CommonOptions &common) {
   std::string error;
   if (!tools::WriteToStdout(formatDeviceTable(tools::UseColor(STDOUT_FILENO, common.color)),
@@ -209,6 +212,21 @@ private:
   std::unique_ptr<tools::Progress> bar;
 };
 
+/// A gate failed: the report, which says why, is all that is written.
+int endAtGate(const Options &options, const CompileReport &report, ReportKind kind,
+              const absl::Status &status) {
+  std::string error;
+  tools::OutputFile file;
+  if (!options.report.empty() &&
+      (!file.Open(options.report, &error) || !file.Write(renderReport(report, kind), &error) ||
+       !file.Commit(&error)))
+    return fail(error);
+  if (!options.common.quiet)
+    (void)printReport(options, report);
+  (void)end(status);
+  return fail(options.dryRun ? "this bundle would not be written" : "no bundle was written");
+}
+
 int run(const Options &options) {
   ReportKind reportKind = ReportKind::Text;
   if (!options.report.empty()) {
@@ -235,6 +253,8 @@ int run(const Options &options) {
   compileOptions.device = options.device;
   compileOptions.quantization = options.quantization;
   compileOptions.pruning = options.pruning;
+  compileOptions.failIf = options.failIf;
+  compileOptions.minimumTexts = options.minimumTexts;
   compileOptions.calibration = options.calibration;
   compileOptions.overrides = options.overrides;
   compileOptions.sequence = options.sequence;
@@ -256,6 +276,13 @@ int run(const Options &options) {
     status = compiler.prune();
   if (status.ok() && options.emit != Emit::Gem)
     status = compiler.lower();
+  if (status.ok() && options.emit != Emit::Gem)
+    status = compiler.evaluate();
+  if (absl::IsAborted(status)) {
+    progress.finish();
+    output.Discard();
+    return endAtGate(options, compiler.getReport(), reportKind, status);
+  }
   if (status.ok() && options.dryRun) {
     CountingSink sink;
     status = compiler.write(sink);
@@ -288,15 +315,7 @@ int run(const Options &options) {
 
   if (options.common.quiet || options.emit != Emit::Bundle)
     return tools::kExitOk;
-  // What goes to standard output goes alone.
-  int fd = options.output == "-" || options.report == "-" ? STDERR_FILENO : STDOUT_FILENO;
-  // Whoever asks what a compilation would give wants to see the formats.
-  std::string text =
-      renderReport(report, ReportKind::Text, options.common.verbose || options.dryRun,
-                   tools::UseColor(fd, options.common.color));
-  if (fd == STDOUT_FILENO ? !tools::WriteToStdout(text, &error) : !tools::WriteAll(fd, text))
-    return fail(error);
-  return tools::kExitOk;
+  return printReport(options, report);
 }
 
 } // namespace

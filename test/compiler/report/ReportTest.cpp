@@ -223,17 +223,18 @@ std::vector<std::string> keysOf(const nlohmann::ordered_json &object) {
 TEST(JsonReportTest, KeysAreStable) {
   auto root = nlohmann::ordered_json::parse(renderReport(quantizedSample(), ReportKind::Json));
   EXPECT_EQ(keysOf(nlohmann::ordered_json::parse(render(ReportKind::Json))), keysOf(root));
-  EXPECT_THAT(keysOf(root),
-              ElementsAre("schema_version", "kind", "producer", "model", "device", "input",
-                          "quantize", "output", "macs", "bytes_by_part", "bytes_by_format",
-                          "memory", "calibration", "allocation", "evaluation", "latency", "tensors",
-                          "dropped", "notes", "stages"));
+  EXPECT_THAT(keysOf(root), ElementsAre("schema_version", "kind", "producer", "model", "device",
+                                        "input", "quantize", "output", "macs", "bytes_by_part",
+                                        "bytes_by_format", "memory", "calibration", "allocation",
+                                        "evaluation", "pruning", "brittleness", "gates", "latency",
+                                        "tensors", "dropped", "notes", "stages"));
   EXPECT_THAT(keysOf(root["bytes_by_format"][0]),
               ElementsAre("format", "tensors", "values", "bytes", "share", "bits_per_weight"));
   EXPECT_THAT(keysOf(root["allocation"]), ElementsAre("recipe", "bytes", "seconds", "gap",
                                                       "worst_loss", "worst_domain", "mean_loss"));
   EXPECT_THAT(keysOf(root["allocation"]["bytes"]), ElementsAre("budget", "used"));
-  EXPECT_THAT(keysOf(root["evaluation"]), ElementsAre("source", "overall", "domains"));
+  EXPECT_THAT(keysOf(root["evaluation"]),
+              ElementsAre("source", "is_calibration", "overall", "domains"));
   EXPECT_THAT(keysOf(root["evaluation"]["domains"][0]),
               ElementsAre("domain", "texts", "agreement", "divergence", "accuracy_f32", "accuracy",
                           "flips_before_refit", "flips"));

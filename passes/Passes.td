@@ -92,6 +92,142 @@ def FitRouterCentroidsPass : Pass<"gem-fit-router-centroids", "::mlir::ModuleOp"
 }
 
 //===----------------------------------------------------------------------===//
+// Pruning
+//===----------------------------------------------------------------------===//
+
+def PruneChannelsPass : Pass<"gem-prune-channels", "::mlir::ModuleOp"> {
+  let summary = "Remove channels between linear layers, or whole heads of an attention";
+  let description = [{
+    Channels that one linear layer makes and one other reads are removed from both: rows of
+    the weights (and elements of the biases) that make them, columns of the weight that
+    reads them. Shapes shrink; the result is that of the model with those columns set to 0.
+    Between them may be what keeps channels apart (ChannelOpInterface): activations, sums,
+    or an attention, whose heads go as wholes.
+
+    `keep` names such channels by the layer that reads them, and lists what stays, from 0
+    on: `encoder.layer.0.output.dense=0-255,300;scar.out=1`. What it does not name stays.
+
+    Goes in:
+    ```mlir
+    gem.weight @up.weight dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>
+    gem.weight @down.weight dense<[[7.0, 8.0, 9.0], [10.0, 11.0, 12.0]]> : tensor<2x3xf32>
+    %up = gem.get_weight @up.weight : tensor<3x2xf32>
+    %1 = gem.linear %0, %up : (...) -> tensor<?x3xf32, #gem.dims<n>>
+    %2 = gem.gelu %1 : tensor<?x3xf32, #gem.dims<n>>
+    %down = gem.get_weight @down.weight : tensor<2x3xf32>
+    %3 = gem.linear %2, %down : (...) -> tensor<?x2xf32, #gem.dims<n>>
+    ```
+    Comes out, with `keep="down=0,2"`:
+    ```mlir
+    gem.weight @up.weight dense<[[1.0, 2.0], [5.0, 6.0]]> : tensor<2x2xf32>
+    gem.weight @down.weight dense<[[7.0, 9.0], [10.0, 12.0]]> : tensor<2x2xf32>
+    %up = gem.get_weight @up.weight : tensor<2x2xf32>
+    %1 = gem.linear %0, %up : (...) -> tensor<?x2xf32, #gem.dims<n>>
+    %2 = gem.gelu %1 : tensor<?x2xf32, #gem.dims<n>>
+    %down = gem.get_weight @down.weight : tensor<2x2xf32>
+    %3 = gem.linear %2, %down : (...) -> tensor<?x2xf32, #gem.dims<n>>
+    ```
+
+    Refused: a name of no such channels; entries that are not there, twice there or none at
+    all; a weight that has a `stored` type already, or no data.
+  }];
+  let options = [
+    Option<"keep", "keep", "std::string", "\"\"", "What stays: NAME=0-15,20;NAME=...">,
+  ];
+  let statistics = [
+    Statistic<"numRemoved", "entries removed", "Channels and heads removed">,
+  ];
+}
+
+def PruneHeadChannelsPass : Pass<"gem-prune-head-channels", "::mlir::ModuleOp"> {
+  let summary = "Make the heads of an attention narrower";
+  let description = [{
+    Keeps the first channels of every head of an attention: rows of the weights that make
+    queries, keys and values, columns of the weight that reads the result. The scale of the
+    scores stays as it is.
+
+    `head-dim` names the heads by the layer that reads them, as for `gem-prune-channels`.
+
+    Goes in: `gem.attention %q, %k, %v heads(2) head_dim(64) scale(1.25e-1) : ...`
+
+    Comes out, with `head-dim="encoder.layer.0.attention.output.dense=48"`:
+    `gem.attention %q, %k, %v heads(2) head_dim(48) scale(1.25e-1) : ...`
+
+    Refused: a name of no heads; more channels than a head has, or none; a weight that has a
+    `stored` type already, or no data.
+  }];
+  let options = [
+    Option<"headDim", "head-dim", "std::string", "\"\"", "Channels that stay: NAME=48;NAME=...">,
+  ];
+  let statistics = [
+    Statistic<"numRemoved", "channels removed", "Channels removed, of all heads">,
+  ];
+}
+
+def PruneBlocksPass : Pass<"gem-prune-blocks", "::mlir::ModuleOp"> {
+  let summary = "Remove blocks of the residual stream";
+  let description = [{
+    An attention or a feed-forward network with its residual sum and its layer norm is
+    skipped: its input takes the place of its output, and the weights that only it reads go.
+    Without both blocks of an encoder layer the layer is gone.
+
+    `remove` names blocks by their last linear layer.
+
+    Goes in:
+    ```mlir
+    %1 = gem.linear %0, %up : (...) -> tensor<?x8xf32, #gem.dims<n>>
+    %2 = gem.gelu %1 : tensor<?x8xf32, #gem.dims<n>>
+    %3 = gem.linear %2, %down : (...) -> tensor<?x2xf32, #gem.dims<n>>
+    %4 = gem.add %3, %0 : tensor<?x2xf32, #gem.dims<n>>
+    %5 = gem.layer_norm %4, %gamma, %beta epsilon(1.0e-12) : ...
+    %6 = gem.tanh %5 : tensor<?x2xf32, #gem.dims<n>>
+    ```
+    Comes out, with `remove=down`:
+    ```mlir
+    %6 = gem.tanh %0 : tensor<?x2xf32, #gem.dims<n>>
+    ```
+
+    Refused: a name of no block. No block is what others read a part of, or what reads the
+    stream elsewhere than at its input.
+  }];
+  let options = [
+    ListOption<"remove", "remove", "std::string", "Names of the blocks to remove">,
+  ];
+  let statistics = [
+    Statistic<"numRemoved", "blocks removed", "Blocks removed">,
+  ];
+}
+
+def PruneRowsPass : Pass<"gem-prune-rows", "::mlir::ModuleOp"> {
+  let summary = "Remove rows of tables: positions, router clusters, classes";
+  let description = [{
+    * `positions` cuts position tables to the rows that a text of the symbol's maximum
+      length reads. No result changes.
+    * `merge-clusters` says of each of the router's clusters which it becomes, from 0 to the
+      new number; a new centroid is the mean of those that become it. Tokens go to the
+      nearest new centroid. Tokens that shared a cluster mostly still do, and may share it
+      with more: SCAR permits more pairs.
+    * `keep-classes` lists the classes that the classifier keeps, with their labels, from 0
+      on. The router's classes stay.
+
+    Goes in: `gem.weight @router.centroids dense<[[1.0], [3.0], [8.0]]> : tensor<3x1xf32>`
+
+    Comes out, with `merge-clusters=0,0,1`:
+    `gem.weight @router.centroids dense<[[2.0], [8.0]]> : tensor<2x1xf32>`
+
+    Refused: a class that is not there; a cluster that none becomes; a number of clusters
+    that is not the router's; a router or a classifier that is not there; weights that have a
+    `stored` type already, no data, or other readers.
+  }];
+  let options = [
+    Option<"positions", "positions", "bool", "false", "Cut position tables">,
+    Option<"mergeClustersTo", "merge-clusters", "std::string", "\"\"",
+           "The new cluster of each old one: 0,0,1">,
+    Option<"classes", "keep-classes", "std::string", "\"\"", "Classes that stay: 0-15,20">,
+  ];
+}
+
+//===----------------------------------------------------------------------===//
 // Graph
 //===----------------------------------------------------------------------===//
 

@@ -54,7 +54,7 @@ void gem::drawResample(RandomGenerator &random, std::span<uint32_t> indices) {
     index = random.below(indices.size());
 }
 
-std::optional<Interval> gem::percentileInterval(std::span<const double> values, double confidence) {
+std::optional<Interval> gem::percentileInterval(std::span<const double> values, double tail) {
   std::vector<double> sorted;
   std::copy_if(values.begin(), values.end(), std::back_inserter(sorted),
                [](double value) { return !std::isnan(value); });
@@ -63,7 +63,7 @@ std::optional<Interval> gem::percentileInterval(std::span<const double> values, 
   std::sort(sorted.begin(), sorted.end());
   size_t numUndefined = values.size() - sorted.size();
   // At the low end the undefined ones come first, at the high end last.
-  double last = static_cast<double>(values.size() - 1), tail = (1 - confidence) / 2;
+  double last = static_cast<double>(values.size() - 1);
   double low = tail * last - static_cast<double>(numUndefined), high = (1 - tail) * last;
   if (low < 0 || high > static_cast<double>(sorted.size() - 1))
     return std::nullopt;

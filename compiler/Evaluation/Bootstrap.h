@@ -36,12 +36,11 @@ private:
 void drawResample(RandomGenerator &random, std::span<uint32_t> indices);
 
 /// The percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-/// chapter 13) that holds the middle `confidence` of what the resamples gave; between two
+/// chapter 13) that leaves `tail` of what the resamples gave out at either end; between two
 /// values, interpolated. A resample may be undefined (NaN), where a ratio's denominator is 0:
 /// it counts as outside, on both sides. None without values, or where undefined resamples
 /// reach an end of the interval.
-std::optional<Interval> percentileInterval(std::span<const double> values,
-                                           double confidence = 0.95);
+std::optional<Interval> percentileInterval(std::span<const double> values, double tail = 0.025);
 
 } // namespace gem
 

@@ -275,8 +275,9 @@ BundleRunner::runAll(const TokenizedTexts &texts,
 //===----------------------------------------------------------------------===//
 
 absl::StatusOr<Baseline> Baseline::compute(BundleRunner &runner, const TokenizedTexts &texts,
-                                           const EvaluationProgress &progress) {
+                                           const EvaluationProgress &progress, size_t mostKept) {
   Baseline baseline;
+  baseline.mostKept = mostKept;
   if (texts.size() == 0)
     return absl::InvalidArgumentError("there are no texts to evaluate on");
   absl::StatusOr<TextResult> first = runner.run(texts.text(0));

@@ -98,18 +98,20 @@ struct TextOutcome {
 /// What the uncompressed model gives for a list of texts, kept to compare candidates with: up
 /// to 64 log-probabilities a text, and 4 bytes a token.
 ///
-/// KL(baseline || candidate) is exact for models of at most kMostKeptClasses classes. Of
+/// KL(baseline || candidate) is exact for models of at most `mostKept` classes. Of
 /// models of more classes the others are one bucket of both distributions, which gives a
-/// lower bound (the log sum inequality; Cover and Thomas 2006, theorem 2.7.1). Its error is
-/// at most the part of the divergence inside the bucket, whose mass is exp(logRest).
+/// lower bound (the log sum inequality; Cover and Thomas 2006, theorem 2.7.1): it lacks the
+/// bucket's mass, exp(logRest), times the divergence inside it.
 class Baseline {
 public:
   static absl::StatusOr<Baseline> compute(BundleRunner &runner, const TokenizedTexts &texts,
-                                          const EvaluationProgress &progress = nullptr);
+                                          const EvaluationProgress &progress = nullptr,
+                                          size_t mostKept = kMostKeptClasses);
 
-  size_t numKept() const { return std::min(numClasses, kMostKeptClasses); }
-  bool keepsAll() const { return numClasses <= kMostKeptClasses; }
+  size_t numKept() const { return std::min(numClasses, mostKept); }
+  bool keepsAll() const { return numClasses <= mostKept; }
 
+  size_t mostKept = kMostKeptClasses;
   size_t numClasses = 0;           ///< 0: the model has no logits.
   /// [texts, numKept()], natural logarithms; in the order of classes, or of keptClasses.
   std::vector<float> logProbs;

@@ -23,27 +23,41 @@ struct ValueGradient {
   int64_t rows = 0, width = 0;
 };
 
-/// Runs a function forward and backward in f32. The router's decisions are taken as constants
-/// (they are piecewise constant); everything else is exact. The result does not depend on the
-/// CPU.
+/// Runs a function forward and backward in f32, by reverse accumulation (Griewank and Walther,
+/// Evaluating Derivatives, 2008). The router's decisions are taken as constants (they are
+/// piecewise constant); everything else is exact. Only what lies between the wanted values and
+/// the logits is differentiated. The result does not depend on the CPU: sums have one order, and
+/// exponentials and error functions are polynomials (GradientKernels.h).
+///
+/// Memory: the activations of one text and one transposed copy of the linear layers' weights,
+/// which forks share. The module must outlive it, unchanged.
 class Differentiator {
 public:
-  /// `function` is as imported: one argument of role token_ids, a result of role logits, ops of
-  /// the gem dialect that a model before graph passes has. `wanted`: rank-2 values of it.
-  /// Unimplemented when an op has no derivative, with the op named.
+  /// `function` is as imported: one argument of role token_ids (and in a padded model one of
+  /// role token_count), a result of role logits, ops of the gem dialect that a model before
+  /// graph passes has. `wanted`: rank-2 values of it, which must not be weights.
+  /// Unimplemented when an op has no derivative, with the op named; FailedPrecondition when a
+  /// weight has no data or is quantized, or the router has no centroids.
   static absl::StatusOr<std::unique_ptr<Differentiator>> create(mlir::func::FuncOp function,
                                                                 llvm::ArrayRef<mlir::Value> wanted);
   ~Differentiator();
 
-  /// Runs on `ids`. `loss` gets the logits, writes d(loss)/d(logit) of each to `seed`.
-  /// The spans of the result, in the order of `wanted`, are good until the next run.
+  /// Another one of the same function and values, for another thread.
+  std::unique_ptr<Differentiator> fork() const;
+
+  /// Runs on `ids`, which a padded model pads. `loss` gets the logits, writes d(loss)/d(logit)
+  /// of each to `seed`. The spans of the result, in the order of `wanted`, are good until the
+  /// next run. A value that no logit depends on but through the router's decisions has a
+  /// gradient of zeros. InvalidArgument when `ids` are too many, or none, or not in the
+  /// vocabulary.
   absl::StatusOr<std::vector<ValueGradient>>
   run(std::span<const int32_t> ids,
       absl::FunctionRef<void(std::span<const float> logits, std::span<float> seed)> loss);
 
 private:
-  Differentiator();
+  struct Program; // What forks share.
   struct State;
+  explicit Differentiator(std::shared_ptr<const Program> program);
   std::unique_ptr<State> state;
 };
 

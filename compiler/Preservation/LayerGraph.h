@@ -36,8 +36,15 @@ struct Norm {
 /// Layers of the compressed model that read the same value.
 struct Stage {
   mlir::Value input;
+  mlir::Value originalInput; ///< Null where the layers' counterparts read different values.
   std::vector<Layer> layers;
   std::optional<Norm> norm; ///< That makes the input.
+
+  /// What is to be fitted: the results of the layers that are, and what they should be.
+  std::vector<Layer *> getFitted();
+  llvm::SmallVector<mlir::Value> getResults();
+  /// With the norm's result, where there is one, last.
+  llvm::SmallVector<mlir::Value> getTargets();
 
   /// "encoder.layer.0.output.dense": of the first layer.
   std::string getName() const;

@@ -5,6 +5,7 @@
 
 #include "compiler/Preservation/LayerRefit.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/Calibration/ActivationRunner.h"
 #include "compiler/Calibration/PairedActivations.h"
 #include "compiler/Calibration/StatisticsCollector.h"
 #include "compiler/Preservation/LayerGraph.h"
@@ -187,7 +188,9 @@ public:
     for (size_t i = 0; i < stages->size(); ++i) {
       name = absl::StrCat("refitting ", (*stages)[i].getName(), " (", i + 1, " of ", stages->size(),
                           ")");
-      if (absl::Status status = fit((*stages)[i]); !status.ok())
+      Stage &stage = (*stages)[i];
+      const bool keeps = i + 1 < stages->size() && isBoundary(stage, (*stages)[i + 1]);
+      if (absl::Status status = fit(stage, i, keeps); !status.ok())
         return status;
       if (!hasCallback())
         continue;
@@ -209,6 +212,14 @@ private:
 
   bool hasCallback() const { return options.fitted || options.fittedWithInputs; }
 
+  /// Whether the input of `stage` is all of the tokens that `next` depends on.
+  static bool isBoundary(Stage &stage, Stage &next) {
+    SmallVector<Value> results = next.getResults();
+    results.push_back(next.input);
+    return stage.originalInput && dependOnlyOn(results, stage.input) &&
+           dependOnlyOn(next.getTargets(), stage.originalInput);
+  }
+
   absl::Status checkOptions() const {
     if (!(options.ridge >= 0 && options.ridge <= 1e6))
       return absl::InvalidArgumentError(
@@ -223,12 +234,17 @@ private:
     return absl::OkStatus();
   }
 
-  absl::Status fit(Stage &stage) {
+  /// Fits the layers of stage `index`. With `keeps`, later stages are run from its input on.
+  absl::Status fit(Stage &stage, size_t index, bool keeps) {
     const bool isFitted = llvm::any_of(
         stage.layers, [](const Layer &layer) { return layer.fit != Layer::Fit::None; });
     Groups groups;
     if (isFitted || stage.norm || options.fittedWithInputs) {
       groups = makeGroups(stage);
+      if (keeps) {
+        texts.keep(stage.originalInput, stage.input);
+        boundary = index;
+      }
       if (absl::Status status = collect(stage, groups); !status.ok())
         return status;
     }
@@ -241,8 +257,8 @@ private:
           error += variance + mean * mean;
       }
     }
-    if (normSums)
-      correctNorm(stage, groups);
+    if (normSums && correctNorm(stage, groups) && keeps)
+      texts.transformKept(normFactors, normOffsets);
     for (auto &group : groups)
       solve(*group, before);
     if (!hasCallback())
@@ -294,17 +310,10 @@ private:
   }
 
   /// Runs the texts through both models and sums up what the stage needs.
-  absl::Status collect(const Stage &stage, Groups &groups) {
-    SmallVector<Value> originalValues, compressedValues{stage.input};
-    std::vector<Layer *> layers; // of the values, in order
-    for (auto &group : groups)
-      for (Layer *layer : group->fitted) {
-        layers.push_back(layer);
-        originalValues.push_back(layer->target);
-        compressedValues.push_back(layer->result);
-      }
-    if (stage.norm)
-      originalValues.push_back(stage.norm->target);
+  absl::Status collect(Stage &stage, Groups &groups) {
+    std::vector<Layer *> layers = stage.getFitted(); // of the values, in order
+    SmallVector<Value> compressedValues{stage.input};
+    llvm::append_range(compressedValues, stage.getResults());
     variations.clear();
     for (Layer *layer : layers)
       variations.try_emplace(layer->getName(), layer->rows.size());
@@ -313,7 +322,7 @@ private:
     for (auto [error, layer] : llvm::zip(errors, layers))
       error.resize(layer->rows.size());
     return texts.run(
-        originalValues, compressedValues,
+        stage.getTargets(), compressedValues,
         [&](ArrayRef<ActivationRows> before, ArrayRef<ActivationRows> after,
             StringRef domainName) -> absl::Status {
           const std::string domain = domainName.str();
@@ -328,20 +337,18 @@ private:
             if (stage.norm)
               normSums->add(input, before.back().data.data() + row * inputs.width,
                             normWeights->of(domain, row));
-            size_t index = 0;
             for (auto &group : groups) {
               const double weight = group->weights.of(domain, row);
-              const size_t first = index;
-              index += group->fitted.size();
               if (group->domains && (group->readRow < 0 || group->readRow == row))
                 group->domains->add(input, 1, domain);
               if (weight <= 0)
                 continue;
               std::vector<const float *> rowErrors;
-              for (size_t i = first; i < index; ++i) {
-                addErrors(*layers[i], before[i], after[i + 1], row, weight, errors[i]);
-                rowErrors.push_back(errors[i].data());
-              }
+              for (auto [i, layer] : llvm::enumerate(layers))
+                if (layer->readRow == group->readRow) {
+                  addErrors(*layer, before[i], after[i + 1], row, weight, errors[i]);
+                  rowErrors.push_back(errors[i].data());
+                }
               group->sums.add(input, rowErrors, weight);
             }
           }
@@ -368,15 +375,16 @@ private:
     variations.at(layer.getName()).add(target, layer.rows, weight);
   }
 
-  /// Corrects gamma and beta, and what the sums say of the norm's result.
-  void correctNorm(Stage &stage, Groups &groups) {
+  /// Corrects gamma and beta, and what the sums say of the norm's result. False when there is
+  /// nothing to correct.
+  bool correctNorm(Stage &stage, Groups &groups) {
     std::vector<double> factors, offsets;
     normSums->solve(options.ridge, factors, offsets);
     normSums.reset();
     const bool isSame = llvm::all_of(factors, [](double factor) { return factor == 1; }) &&
                         llvm::all_of(offsets, [](double offset) { return offset == 0; });
     if (isSame)
-      return;
+      return false;
     std::vector<float> gamma = readWeight(stage.norm->gamma), beta = readWeight(stage.norm->beta);
     for (size_t i = 0; i < factors.size(); ++i) {
       gamma[i] = static_cast<float>(gamma[i] * factors[i]);
@@ -392,6 +400,7 @@ private:
     }
     normFactors = std::move(factors);
     normOffsets = std::move(offsets);
+    return true;
   }
 
   void solve(Group &group, const std::map<std::string, double> &before) {
@@ -507,6 +516,7 @@ private:
   std::vector<RefittedLayer> *report;
   PairedActivations texts;
   std::string name; ///< Of the stage, for progress.
+  size_t boundary = 0; ///< The stage whose input is kept.
   // Of the stage at hand.
   std::unique_ptr<NormSums> normSums; ///< Null: no norm is corrected.
   std::unique_ptr<RowWeights> normWeights;

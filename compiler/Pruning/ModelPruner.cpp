@@ -13,12 +13,15 @@
 #include "compiler/Pruning/Floors.h"
 #include "compiler/Pruning/Importance.h"
 #include "compiler/Pruning/PruningUnits.h"
+#include "compiler/Pruning/RowPruning.h"
 #include "compiler/Pruning/TextSplit.h"
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Quantization/ModelStatistics.h"
+#include "compiler/Quantization/RouterFit.h"
 #include "dialects/Gem/Gem.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/Quantization/ExactMath.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -28,10 +31,11 @@ using namespace gem;
 
 namespace {
 
-/// Multiply-accumulates that measuring what units cost may take, about; fewer texts are run
-/// where a model is large, though never fewer than this many of a domain.
-constexpr double kMeasuringMacs = 1e13;
+/// Multiply-accumulates that measuring what units cost may take, about: where a model is large,
+/// fewer texts are run, though never fewer than this many of a domain, and then fewer sizes.
+constexpr double kMeasuringMacs = 3e12;
 constexpr int64_t kLeastTexts = 8;
+constexpr size_t kLeastSizes = 3; ///< Of a unit, beside the whole and the last.
 /// How closely bisection finds the share of work that floors permit.
 constexpr double kStep = 0.01;
 
@@ -44,9 +48,28 @@ public:
       : module(module), options(options), wanted(options.wanted) {}
 
   absl::StatusOr<PruningSummary> run() {
-    for (auto step : {&Pruner::prepare, &Pruner::measureUnits, &Pruner::search, &Pruner::report})
-      if (absl::Status status = (this->*step)(); !status.ok())
-        return status;
+    summary.report.importance = wanted.importance;
+    summary.report.routerAware = wanted.routerAware;
+    summary.report.domainAware = wanted.domainAware;
+    summary.report.target = wanted.keptMacs;
+    summary.report.floor = wanted.keepDomain;
+    findTokens();
+    macsBefore = prune::countPrunableMacs(module, tokens);
+    if (wanted.isSearchWanted())
+      for (auto step :
+           {&Pruner::prepare, &Pruner::measureUnits, &Pruner::search, &Pruner::reportSearch})
+        if (absl::Status status = (this->*step)(); !status.ok())
+          return status;
+    RowPruningOptions rows{wanted, options.calibration, options.threads, options.progress};
+    if (absl::Status status = pruneRows(module, rows, tokens, summary.report); !status.ok())
+      return status;
+    if (!wanted.vocabularyCorpus.empty())
+      summary.inputFiles.push_back(wanted.vocabularyCorpus);
+    summary.report.tokens = tokens;
+    summary.report.macsBefore = macsBefore;
+    summary.report.macsAfter = prune::countPrunableMacs(module, tokens);
+    summary.provenance["pruning.kept"] = absl::StrFormat("%.4f", summary.report.reached());
+    summary.provenance["pruning.importance"] = wanted.importance;
     return std::move(summary);
   }
 
@@ -60,7 +83,7 @@ private:
   // What there is
   //===--------------------------------------------------------------------===//
 
-  absl::Status prepare() {
+  void findTokens() {
     tokens = wanted.sequence;
     for (auto symbol : module.getOps<gem::SymbolOp>())
       if (tokens == 0 || tokens > static_cast<int64_t>(symbol.getMaximum()))
@@ -68,12 +91,14 @@ private:
     for (auto tokenizer : module.getOps<TokenizerOp>())
       if (tokens == 0)
         tokens = tokenizer.getMaximumTokens();
+  }
+
+  absl::Status prepare() {
     units = findPruningUnits(module, tokens);
     if (units.empty())
       return absl::FailedPreconditionError(
           "the model has nothing to prune: expected feed-forward networks or attention between "
           "linear layers");
-    macsBefore = prune::countPrunableMacs(module, tokens);
     if (absl::Status status = checkTarget(); !status.ok())
       return status;
     original = module.clone();
@@ -268,8 +293,9 @@ private:
   // What each size costs
   //===--------------------------------------------------------------------===//
 
-  /// The texts that units are run on: of each domain the first ones, as many as are worth it.
-  absl::StatusOr<std::vector<CalibrationText>> sampleTexts() const {
+  /// The texts that units are run on: of each domain the first ones, as many as are worth it;
+  /// and how many sizes of a unit there is work for.
+  absl::StatusOr<std::vector<CalibrationText>> sampleTexts() {
     absl::StatusOr<std::vector<CalibrationText>> all = readTextFile(texts.getFit());
     if (!all.ok())
       return all.status();
@@ -279,15 +305,52 @@ private:
     size_t sizes = 0;
     for (const PruningUnit &unit : units)
       sizes += unit.sizes.size() - 1;
-    double affordable = kMeasuringMacs / (static_cast<double>(macsBefore) *
-                                          static_cast<double>(sizes * counts.size()));
-    int64_t most = std::max(kLeastTexts, static_cast<int64_t>(std::min(affordable, 1e6)));
+    double affordable =
+        kMeasuringMacs / (static_cast<double>(macsBefore) * static_cast<double>(counts.size()));
+    int64_t most = std::max(
+        kLeastTexts, static_cast<int64_t>(std::min(affordable / static_cast<double>(sizes), 1e6)));
+    double perUnit =
+        affordable / static_cast<double>(kLeastTexts) / static_cast<double>(units.size());
+    measuredSizes = std::max<size_t>(kLeastSizes, static_cast<size_t>(perUnit));
     std::map<std::string, int64_t> taken;
     std::vector<CalibrationText> some;
     for (CalibrationText &text : *all)
       if (taken[text.domain]++ < most)
         some.push_back(std::move(text));
     return some;
+  }
+
+  /// Whether size `index` of `count` is run; the others follow from their neighbours. The whole
+  /// costs nothing, and the last may be another kind: a removed block.
+  bool isMeasured(size_t index, size_t count) const {
+    if (index == 0 || count <= measuredSizes + 2)
+      return index > 0;
+    size_t stride = (count - 2 + measuredSizes - 1) / measuredSizes;
+    return index + 1 == count || (count - 2 - index) % stride == 0;
+  }
+
+  /// Losses between those that were measured: exponential in the work; from the whole on,
+  /// quadratic.
+  void interpolate(AllocationItem &item) const {
+    std::vector<AllocationCandidate> &all = item.candidates;
+    size_t last = 0;
+    for (size_t next = 1; next < all.size(); ++next) {
+      if (all[next].losses.empty())
+        continue;
+      for (size_t between = last + 1; between < next; ++between) {
+        double step = static_cast<double>(all[last].bytes - all[between].bytes) /
+                      std::max(1.0, static_cast<double>(all[last].bytes - all[next].bytes));
+        for (size_t d = 0; d < problem.domains.size(); ++d) {
+          double low = all[last].losses[d], high = all[next].losses[d];
+          bool isExponential = low > 0 && high > 0;
+          all[between].losses.push_back(isExponential
+                                            ? quant::exactExp(quant::exactLog(low) * (1 - step) +
+                                                              quant::exactLog(high) * step)
+                                            : low + (high - low) * step * step);
+        }
+      }
+      last = next;
+    }
   }
 
   absl::Status measureUnits() {
@@ -312,7 +375,8 @@ private:
 
     size_t total = 0, done = 0;
     for (const PruningUnit &unit : units)
-      total += unit.sizes.size();
+      for (size_t size = 0; size < unit.sizes.size(); ++size)
+        total += isMeasured(size, unit.sizes.size());
     problem.domains = wanted.domainAware ? sampled.domains : std::vector<std::string>{"all"};
     int64_t fixed = macsBefore;
     for (auto [index, unit] : llvm::enumerate(units)) {
@@ -320,7 +384,6 @@ private:
       item.name = unit.space.name;
       fixed -= unit.sizes.front().macs;
       for (const UnitSize &size : unit.sizes) {
-        progress("measuring what each part is worth", done++, total);
         AllocationCandidate &candidate = item.candidates.emplace_back();
         candidate.format = size.name;
         candidate.bytes = size.macs;
@@ -328,6 +391,9 @@ private:
           candidate.losses.assign(problem.domains.size(), 0);
           continue;
         }
+        if (!isMeasured(item.candidates.size() - 1, unit.sizes.size()))
+          continue;
+        progress("measuring what each part is worth", done++, total);
         OwningOpRef<ModuleOp> copy = original->clone();
         if (absl::Status status = preparedUnits[index].apply(*copy, size, wanted.preserve);
             !status.ok())
@@ -337,6 +403,7 @@ private:
           return losses.status();
         candidate.losses = *std::move(losses);
       }
+      interpolate(item);
     }
     problem.fixedBytes = fixed;
     progress("measuring what each part is worth", total, total);
@@ -403,6 +470,9 @@ private:
           !status.ok())
         return status;
     }
+    if (wanted.preserve)
+      if (absl::Status status = fitRouter(*result->module); !status.ok())
+        return status;
     if (!floors)
       return result;
     absl::StatusOr<std::vector<PrunedDomain>> after = judge(*result->module);
@@ -414,6 +484,39 @@ private:
     result->domains = *std::move(after);
     result->broken = floors->findBroken(result->domains);
     return result;
+  }
+
+  /// Gives the router weights that repeat the whole model's decisions, if they do.
+  absl::Status fitRouter(ModuleOp pruned) const {
+    if (!baseline.hasRouting)
+      return absl::OkStatus();
+    RouterFitOptions fit;
+    fit.texts = texts.getFit();
+    fit.threads = options.threads;
+    fit.progress = options.progress;
+    OwningOpRef<ModuleOp> fitted = pruned.clone();
+    if (absl::Status status = fitRouterAgain(*original, *fitted, fit); !status.ok())
+      return status;
+    absl::StatusOr<int64_t> before = flipsOf(pruned), after = flipsOf(*fitted);
+    for (const absl::Status &status : {before.status(), after.status()})
+      if (!status.ok())
+        return status;
+    if (*after < *before)
+      pruned.getBodyRegion().takeBody(fitted->getBodyRegion());
+    return absl::OkStatus();
+  }
+
+  /// Tokens of the sample that are routed otherwise than by the whole model.
+  absl::StatusOr<int64_t> flipsOf(ModuleOp pruned) const {
+    QuantizeStep step;
+    step.threads = options.threads;
+    auto candidate = Candidate::build(pruned, step, nullptr);
+    if (!candidate.ok())
+      return candidate.status();
+    absl::StatusOr<Comparison> comparison = compare((*candidate)->getRunner(), baseline, sampled);
+    if (!comparison.ok())
+      return comparison.status();
+    return comparison->all.routedFlips + comparison->all.clusterFlips;
   }
 
   absl::StatusOr<std::vector<PrunedDomain>> judge(ModuleOp pruned) const {
@@ -518,19 +621,11 @@ private:
   // Report
   //===--------------------------------------------------------------------===//
 
-  absl::Status report() {
+  absl::Status reportSearch() {
     // The module takes the attempt's body: symbols, functions and weights.
     module.getBodyRegion().takeBody(best->module->getBodyRegion());
     PruningReport &out = summary.report;
-    out.tokens = tokens;
-    out.macsBefore = macsBefore;
-    out.macsAfter = prune::countPrunableMacs(module, tokens);
-    out.target = wanted.keptMacs;
-    out.importance = wanted.importance;
-    out.routerAware = wanted.routerAware;
-    out.domainAware = wanted.domainAware;
     out.validation = wanted.validation.empty() && floors ? options.calibration : wanted.validation;
-    out.floor = wanted.keepDomain;
     out.domains = best->domains;
     for (const RefittedLayer &layer : best->layers)
       out.layers.push_back({layer.weight, layer.errorBefore, layer.errorAfter});
@@ -553,8 +648,6 @@ private:
             {unit.space.name, "head_channels", before.headDim, after.headDim, 0, 0});
       }
     }
-    summary.provenance["pruning.kept"] = absl::StrFormat("%.4f", out.reached());
-    summary.provenance["pruning.importance"] = wanted.importance;
     return absl::OkStatus();
   }
 
@@ -570,6 +663,7 @@ private:
   std::vector<PreparedUnit> preparedUnits;
   TokenizedTexts sampled;
   Baseline baseline;
+  size_t measuredSizes = 0;
   AllocationProblem problem; ///< Its bytes are multiply-accumulates.
   std::shared_ptr<Attempt> best;
 };

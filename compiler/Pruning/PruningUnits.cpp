@@ -245,8 +245,11 @@ absl::Status PreparedUnit::apply(ModuleOp module, const UnitSize &size, bool fit
   if (isWhole)
     return absl::OkStatus();
   std::vector<int64_t> entries = elimination.kept(size.entries);
-  if (absl::Status status = prune::keepEntries(module, space, entries); !status.ok())
-    return status;
+  prune::ChannelSpace left = space; // keepHeadChannels wants what is there
+  left.count = size.entries;
+  if (size.entries < space.count)
+    if (absl::Status status = prune::keepEntries(module, space, entries); !status.ok())
+      return status;
   int64_t width = unit.isAttention() ? size.headDim : 1;
   std::vector<int64_t> channels;
   for (int64_t entry : entries)
@@ -255,7 +258,7 @@ absl::Status PreparedUnit::apply(ModuleOp module, const UnitSize &size, bool fit
   // Whole heads stay as they are; cut ones are turned before.
   bool isTurned = unit.isAttention() && size.headDim < space.width;
   if (isTurned) {
-    if (absl::Status status = prune::keepHeadChannels(module, space, size.headDim); !status.ok())
+    if (absl::Status status = prune::keepHeadChannels(module, left, size.headDim); !status.ok())
       return status;
     for (int part = 0; part < 3; ++part) {
       std::vector<float> weight, bias;

@@ -39,15 +39,6 @@ MatrixInputs findMatrixInputs(func::FuncOp function) {
 
 int64_t widthOf(Value value) { return cast<RankedTensorType>(value.getType()).getDimSize(1); }
 
-absl::StatusOr<TextTokenizer> openTokenizer(ModuleOp module) {
-  for (auto tokenizer : module.getOps<TokenizerOp>()) {
-    ArrayRef<char> data = getRawData(tokenizer.getData());
-    return TextTokenizer::fromSegment({data.data(), data.size()}, tokenizer.getMaximumTokens());
-  }
-  return absl::FailedPreconditionError(
-      "calibration texts need the model's tokenizer, and the model has none");
-}
-
 class Calibration {
 public:
   Calibration(ModuleOp module, const CalibrationOptions &options)
@@ -176,6 +167,15 @@ private:
 };
 
 } // namespace
+
+absl::StatusOr<TextTokenizer> gem::openTokenizer(ModuleOp module) {
+  for (auto tokenizer : module.getOps<TokenizerOp>()) {
+    ArrayRef<char> data = getRawData(tokenizer.getData());
+    return TextTokenizer::fromSegment({data.data(), data.size()}, tokenizer.getMaximumTokens());
+  }
+  return absl::FailedPreconditionError(
+      "calibration texts need the model's tokenizer, and the model has none");
+}
 
 std::string gem::hashWeights(ModuleOp module) {
   llvm::BLAKE3 hasher;

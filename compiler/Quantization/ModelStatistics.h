@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "compiler/Calibration/StatisticsFile.h"
+#include "compiler/Evaluation/TokenizedTexts.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <functional>
 #include <memory>
@@ -24,6 +25,9 @@ struct CalibrationOptions {
   int64_t gramBytes = int64_t(256) << 20;
   std::function<void(const std::string &stage, uint64_t done, uint64_t total)> progress;
 };
+
+/// The tokenizer that `module` carries. FailedPrecondition when it has none.
+absl::StatusOr<TextTokenizer> openTokenizer(mlir::ModuleOp module);
 
 /// "blake3:..." over the names and the data of all weights.
 std::string hashWeights(mlir::ModuleOp module);

@@ -56,7 +56,7 @@ std::span<const MeasureDefinition> measureDefinitions() {
       {"gg", "GG",
        "generalization gap: mean P_d over S, the domains that the model is for, less the mean over "
        "the others; 0 is ideal"},
-      {"interval", "a–b",
+      {"interval", "intervals",
        "95 % percentile interval of a paired bootstrap over the labelled texts within domains"},
   };
   return kDefinitions;

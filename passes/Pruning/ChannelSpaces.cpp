@@ -3,7 +3,6 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "passes/Pruning/MacCounting.h"
 #include "passes/Pruning/Structures.h"
@@ -134,24 +133,31 @@ private:
   llvm::StringMap<int> reads; ///< get_weight operations, by weight.
 };
 
-/// `space` in `module`.
-absl::StatusOr<ChannelPath> findPath(ModuleOp module, const ChannelSpace &space) {
+absl::StatusOr<ChannelPath> findPath(ModuleOp module, StringRef name) {
   std::string known;
   for (ChannelPath &path : PathFinder(module).findAll()) {
-    if (path.space.name == space.name) {
-      if (path.space.count == space.count && path.space.width == space.width &&
-          path.space.producers == space.producers)
-        return path;
-      return absl::InvalidArgumentError(
-          absl::StrCat("the channels '", space.name, "' are ", path.space.count, " entries of ",
-                       path.space.width, " in this module, but the space given has ", space.count,
-                       " of ", space.width, ": find the spaces again after removing from them"));
-    }
+    if (path.space.name == name)
+      return std::move(path);
     absl::StrAppend(&known, known.empty() ? "" : ", ", path.space.name);
   }
-  return absl::InvalidArgumentError(absl::StrCat("no channels '", space.name,
+  return absl::InvalidArgumentError(absl::StrCat("no channels '", name.str(),
                                                  "' can be removed from this module; it has ",
                                                  known.empty() ? "none" : known));
+}
+
+/// `space` in `module`.
+absl::StatusOr<ChannelPath> findPath(ModuleOp module, const ChannelSpace &space) {
+  absl::StatusOr<ChannelPath> path = findPath(module, space.name);
+  if (!path.ok())
+    return path;
+  const ChannelSpace &found = path->space;
+  if (found.count != space.count || found.width != space.width ||
+      found.producers != space.producers)
+    return absl::InvalidArgumentError(
+        absl::StrCat("the channels '", space.name, "' are ", found.count, " entries of ",
+                     found.width, " in this module, but the space given has ", space.count, " of ",
+                     space.width, ": find the spaces again after removing from them"));
+  return path;
 }
 
 /// Keeps `channels` of a path, which are then `groups` times `width`.
@@ -178,6 +184,13 @@ std::vector<ChannelSpace> prune::findChannelSpaces(ModuleOp module) {
   for (ChannelPath &path : PathFinder(module).findAll())
     spaces.push_back(std::move(path.space));
   return spaces;
+}
+
+absl::StatusOr<ChannelSpace> prune::findChannelSpace(ModuleOp module, StringRef name) {
+  absl::StatusOr<ChannelPath> path = findPath(module, name);
+  if (!path.ok())
+    return path.status();
+  return std::move(path->space);
 }
 
 absl::Status prune::keepEntries(ModuleOp module, const ChannelSpace &space,

@@ -124,6 +124,18 @@ private:
   ModuleOp module;
 };
 
+absl::StatusOr<FoundBlock> findBlock(ModuleOp module, StringRef name) {
+  std::string known;
+  for (FoundBlock &found : BlockFinder(module).findAll()) {
+    if (found.block.name == name)
+      return std::move(found);
+    absl::StrAppend(&known, known.empty() ? "" : ", ", found.block.name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat("no block '", name.str(),
+                                                 "' can be removed from this module; it has ",
+                                                 known.empty() ? "none" : known));
+}
+
 } // namespace
 
 std::vector<ResidualBlock> prune::findResidualBlocks(ModuleOp module) {
@@ -133,31 +145,31 @@ std::vector<ResidualBlock> prune::findResidualBlocks(ModuleOp module) {
   return blocks;
 }
 
+absl::StatusOr<ResidualBlock> prune::findResidualBlock(ModuleOp module, StringRef name) {
+  absl::StatusOr<FoundBlock> found = findBlock(module, name);
+  if (!found.ok())
+    return found.status();
+  return std::move(found->block);
+}
+
 absl::Status prune::removeBlock(ModuleOp module, const ResidualBlock &block) {
-  std::string known;
-  for (FoundBlock &found : BlockFinder(module).findAll()) {
-    if (found.block.name != block.name) {
-      absl::StrAppend(&known, known.empty() ? "" : ", ", found.block.name);
-      continue;
-    }
-    found.output.replaceAllUsesWith(found.input);
-    SmallVector<Operation *> operations = found.operations.takeVector();
-    llvm::sort(operations, [](Operation *a, Operation *b) { return b->isBeforeInBlock(a); });
-    llvm::SetVector<Operation *> reads;
-    for (Operation *op : operations) {
-      for (Value operand : op->getOperands())
-        if (auto get = operand.getDefiningOp<GetWeightOp>())
-          reads.insert(get);
-      op->erase();
-    }
-    for (Operation *get : reads)
-      if (get->use_empty())
-        get->erase();
-    for (const std::string &weight : found.block.weights)
-      module.lookupSymbol<WeightOp>(weight).erase();
-    return absl::OkStatus();
+  absl::StatusOr<FoundBlock> found = findBlock(module, block.name);
+  if (!found.ok())
+    return found.status();
+  found->output.replaceAllUsesWith(found->input);
+  SmallVector<Operation *> operations = found->operations.takeVector();
+  llvm::sort(operations, [](Operation *a, Operation *b) { return b->isBeforeInBlock(a); });
+  llvm::SetVector<Operation *> reads;
+  for (Operation *op : operations) {
+    for (Value operand : op->getOperands())
+      if (auto get = operand.getDefiningOp<GetWeightOp>())
+        reads.insert(get);
+    op->erase();
   }
-  return absl::InvalidArgumentError(absl::StrCat("no block '", block.name,
-                                                 "' can be removed from this module; it has ",
-                                                 known.empty() ? "none" : known));
+  for (Operation *get : reads)
+    if (get->use_empty())
+      get->erase();
+  for (const std::string &weight : found->block.weights)
+    module.lookupSymbol<WeightOp>(weight).erase();
+  return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #define GEM_PASSES_PRUNING_STRUCTURES_H
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
@@ -50,6 +51,9 @@ struct ChannelSpace {
 /// The spaces of every entry point, in program order.
 std::vector<ChannelSpace> findChannelSpaces(mlir::ModuleOp module);
 
+/// The space of this name. InvalidArgument, with the names there are, when there is none.
+absl::StatusOr<ChannelSpace> findChannelSpace(mlir::ModuleOp module, llvm::StringRef name);
+
 /// Keeps the entries `kept` (ascending, at least one) of `space`. Weights get new data of the
 /// smaller shape and the same element type, types and attributes follow.
 ///
@@ -77,23 +81,27 @@ struct ResidualBlock {
 
 /// The blocks whose removal leaves every type as it is, in program order.
 std::vector<ResidualBlock> findResidualBlocks(mlir::ModuleOp module);
+/// The block of this name. InvalidArgument, with the names there are, when there is none.
+absl::StatusOr<ResidualBlock> findResidualBlock(mlir::ModuleOp module, llvm::StringRef name);
+/// Removes a block and the weights that only it reads.
 absl::Status removeBlock(mlir::ModuleOp module, const ResidualBlock &block);
 
 /// Multiply-accumulates of encoder, router and SCAR (not of the head: ModelParts.h) for a text
 /// of `tokens`, unsliced, every pair of tokens counted.
 int64_t countPrunableMacs(mlir::ModuleOp module, int64_t tokens);
 
-/// Keeps the rows `kept` (ascending) of the word embeddings and makes the tokenizer give the
-/// new ids; a word whose pieces went is split into others. The unknown, padding, [CLS] and
-/// [SEP] pieces must stay, and all single characters that `kept` holds.
-absl::Status keepVocabulary(mlir::ModuleOp module, llvm::ArrayRef<int64_t> kept);
-/// Drops the position embeddings that no text of the model's maximum length reaches.
+// Rows of the word embeddings: keepVocabulary of compiler/Pruning/Vocabulary.h.
+
+/// Drops the position embeddings that no text of the model's maximum length reaches. No result
+/// changes.
 absl::Status dropUnusedPositions(mlir::ModuleOp module);
 /// Merges router clusters: cluster k becomes `clusterOf[k]` (0 to the new number, exclusive);
-/// centroids are means weighted by `tokens` (by old cluster). Merging permits more pairs.
+/// centroids are means weighted by `tokens` (by old cluster; empty: all the same). Tokens go to
+/// the nearest new centroid. Merging permits more pairs.
 absl::Status mergeClusters(mlir::ModuleOp module, llvm::ArrayRef<int64_t> clusterOf,
                            llvm::ArrayRef<double> tokens);
-/// Keeps the classes `kept` (ascending) of the classifier, and their labels.
+/// Keeps the classes `kept` (ascending) of the classifier, and their labels. Those of the
+/// router, which decide its routes, stay.
 absl::Status keepClasses(mlir::ModuleOp module, llvm::ArrayRef<int64_t> kept);
 
 } // namespace gem::prune

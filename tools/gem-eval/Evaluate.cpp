@@ -74,6 +74,11 @@ absl::StatusOr<BrittlenessReport> eval::evaluate(const Options &options) {
   if (!evaluator.ok())
     return evaluator.status();
 
+  if (!evaluator->hasLabels() && options.baseline.empty())
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", options.data,
+                     "' has no text with a \"label\", which scores need, and "
+                     "without --against BUNDLE there is nothing else to measure"));
   // The baseline first, where there is one.
   std::vector<std::string> paths = options.bundles;
   if (!options.baseline.empty())
@@ -104,9 +109,7 @@ absl::StatusOr<BrittlenessReport> eval::evaluate(const Options &options) {
   }
   bar.Finish();
   if (!evaluator->hasLabels() && !options.common.quiet)
-    tools::Note(kTool,
-                "no text has a \"label\", which scores, DSI, GG and CDTR need; without are "
-                "agreement, KL and flips" +
-                    std::string(options.baseline.empty() ? ", and these need --against" : ""));
+    tools::Note(kTool, "no text has a \"label\", which scores, DSI, GG and CDTR need; there are "
+                       "agreement, KL and flips");
   return evaluator->getReport();
 }

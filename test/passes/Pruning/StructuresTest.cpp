@@ -18,6 +18,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -38,8 +39,9 @@ namespace fs = std::filesystem;
 fs::path exampleModel() { return fs::path(std::getenv("GEM_SOURCE_DIR")) / "examples/gem-tiny"; }
 
 /// The model in `folder`, imported.
-std::unique_ptr<Compiler> import(const fs::path &folder) {
+std::unique_ptr<Compiler> import(const fs::path &folder, bool pad = false) {
   CompileOptions options;
+  options.pad = pad;
   options.model = folder;
   options.sequence = 64;
   auto compiler = std::make_unique<Compiler>(options);
@@ -168,6 +170,15 @@ TEST_F(StructuresTest, CountsWhatCanBePruned) {
   EXPECT_EQ(prune::countPrunableMacs(module(), 1), 393216 + 9088 + 65536 + 3 * 256);
 }
 
+TEST_F(StructuresTest, CountsAModelThatPadsAtItsLength) {
+  std::unique_ptr<Compiler> padded = import(exampleModel(), /*pad=*/true);
+  EXPECT_EQ(prune::countPrunableMacs(padded->getModule(), 3), 516992 * 64);
+  ChannelSpace scar = space("scar.out", padded->getModule());
+  EXPECT_EQ(scar.macsOfEntry(3), 64 * 64 * 4 * 128 + 64 * 64 * 2 * 64);
+  ASSERT_TRUE(prune::keepEntries(padded->getModule(), scar, {0}).ok());
+  EXPECT_TRUE(succeeded(verify(padded->getModule())));
+}
+
 TEST_F(StructuresTest, TellsThePartsOfAModel) {
   std::map<ModelPart, int64_t> macs;
   for (auto [op, part] : partitionModel(module()))
@@ -241,6 +252,80 @@ TEST_F(StructuresTest, KeepingHeadChannelsIsZeroingTheOthers) {
     EXPECT_EQ(smaller.count, 2);
     EXPECT_EQ(smaller.width, headDim);
     EXPECT_LT(largestDifference(run(*pruned), run(*zeroed)), 1e-5) << headDim;
+  }
+}
+
+TEST_F(StructuresTest, DataStaysByteForByte) {
+  // Bit patterns of 16 bits that are numbers in f16 and in bf16, signs and subnormals too.
+  ChannelSpace space = this->space("encoder.layer.1.output.dense", module());
+  Builder builder(module().getContext());
+  std::vector<Type> types{builder.getF16Type(), builder.getBF16Type()};
+  std::vector<std::string> names{space.producers[0], space.consumer};
+  std::vector<std::vector<uint16_t>> data(2);
+  for (int i : {0, 1}) {
+    auto weight = module().lookupSymbol<WeightOp>(names[i]);
+    auto type = weight.getWeightType().clone(types[i]);
+    for (int64_t k = 0; k < type.getNumElements(); ++k)
+      data[i].push_back(static_cast<uint16_t>((k * 40503) & 0xbbff));
+    auto owner = std::make_shared<std::vector<uint16_t>>(data[i]);
+    weight.setValueAttr(makeResource(
+        type, names[i], {reinterpret_cast<const char *>(owner->data()), owner->size() * 2}, owner));
+    module().walk([&](GetWeightOp get) {
+      if (get.getWeight() == names[i])
+        get.getResult().setType(type);
+    });
+  }
+  std::vector<int64_t> kept{0, 7, 300, 511};
+  ASSERT_TRUE(prune::keepEntries(module(), space, kept).ok());
+  EXPECT_TRUE(succeeded(verify(module())));
+  auto bitsOf = [&](const std::string &name) {
+    ArrayRef<char> raw = getRawData(module().lookupSymbol<WeightOp>(name).getValue());
+    std::vector<uint16_t> bits(raw.size() / 2);
+    std::memcpy(bits.data(), raw.data(), raw.size());
+    return bits;
+  };
+  std::vector<uint16_t> rows, columns;
+  for (int64_t row : kept)
+    rows.insert(rows.end(), data[0].begin() + row * 128, data[0].begin() + row * 128 + 128);
+  for (int64_t row = 0; row < 128; ++row)
+    for (int64_t column : kept)
+      columns.push_back(data[1][row * 512 + column]);
+  EXPECT_EQ(bitsOf(names[0]), rows);
+  EXPECT_EQ(bitsOf(names[1]), columns);
+}
+
+TEST_F(StructuresTest, OddShapesRunInEveryFormat) {
+  // Numbers of channels that no kernel, group or vector divides.
+  std::vector<int64_t> kept(37);
+  std::iota(kept.begin(), kept.end(), 100);
+  ASSERT_TRUE(
+      prune::keepEntries(module(), space("encoder.layer.0.output.dense", module()), kept).ok());
+  kept.resize(1);
+  ASSERT_TRUE(
+      prune::keepEntries(module(), space("encoder.layer.1.output.dense", module()), kept).ok());
+  ASSERT_TRUE(prune::keepHeadChannels(module(),
+                                      space("encoder.layer.0.attention.output.dense", module()), 7)
+                  .ok());
+  ASSERT_TRUE(
+      prune::keepEntries(module(), space("encoder.layer.1.attention.output.dense", module()), {1})
+          .ok());
+  ASSERT_TRUE(prune::keepHeadChannels(module(),
+                                      space("encoder.layer.1.attention.output.dense", module()), 40)
+                  .ok());
+  ASSERT_TRUE(prune::keepHeadChannels(module(), space("scar.out", module()), 33).ok());
+  std::vector<float> exact = run(module());
+  double scale = 0;
+  for (float value : exact)
+    scale = std::max<double>(scale, std::abs(value));
+  for (auto [format, tolerance] : {std::pair("f16", 0.001),
+                                   {"int8", 0.02},
+                                   {"int4", 0.3},
+                                   {"int4g32", 0.3},
+                                   {"int4g64f16", 0.3},
+                                   {"int3g128", 0.5},
+                                   {"int2g64", 1.0}}) {
+    std::vector<float> quantized = run(module(), format);
+    std::printf("%s %g of %g\n", format, largestDifference(quantized, exact), scale);
   }
 }
 
@@ -319,6 +404,88 @@ TEST_F(StructuresTest, RemovingEveryBlockLeavesAModel) {
   EXPECT_TRUE(succeeded(verify(module())));
   EXPECT_EQ(prune::countPrunableMacs(module(), 64), 64 * (9088 + 81920));
   EXPECT_THAT(run(module()), Not(IsEmpty()));
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+std::vector<float> valuesOf(ModuleOp module, const std::string &name) {
+  ElementsAttr value = module.lookupSymbol<WeightOp>(name).getValue();
+  std::vector<float> values(value.getNumElements());
+  readAsF32(value, 0, values.size(), values.data());
+  return values;
+}
+
+TEST_F(StructuresTest, DroppingUnusedPositionsChangesNoBit) {
+  std::vector<float> before = run(module());
+  ASSERT_TRUE(prune::dropUnusedPositions(module()).ok());
+  EXPECT_TRUE(succeeded(verify(module())));
+  EXPECT_EQ(module()
+                .lookupSymbol<WeightOp>("embeddings.position_embeddings.weight")
+                .getWeightType()
+                .getDimSize(0),
+            64);
+  EXPECT_EQ(run(module()), before);
+}
+
+TEST_F(StructuresTest, KeepingClassesKeepsTheirLogitsAndLabels) {
+  auto logitsOf = [&](ModuleOp of) {
+    auto candidate = Candidate::build(of, {}, nullptr);
+    EXPECT_TRUE(candidate.ok()) << candidate.status();
+    auto result = (*candidate)->getRunner().run(sampleTexts()[3]);
+    return std::vector<float>(result->logits.begin(), result->logits.end());
+  };
+  std::vector<float> all = logitsOf(module());
+  ASSERT_TRUE(prune::keepClasses(module(), {5, 7, 38}).ok());
+  EXPECT_TRUE(succeeded(verify(module())));
+  EXPECT_THAT(logitsOf(module()), ElementsAre(all[5], all[7], all[38]));
+  auto labels = module()->getAttrOfType<ArrayAttr>(kLabelsAttr);
+  ASSERT_EQ(labels.size(), 3u);
+  EXPECT_EQ(cast<StringAttr>(labels[0]).getValue(), "python");
+}
+
+TEST_F(StructuresTest, MergedCentroidsAreWeightedMeans) {
+  std::vector<float> old = valuesOf(module(), "router.centroids");
+  std::vector<int64_t> clusterOf(32, 0);
+  std::vector<double> tokens(32, 0.0);
+  clusterOf[3] = clusterOf[9] = 1;
+  tokens[3] = 3;
+  tokens[9] = 1;
+  OwningOpRef<ModuleOp> copy = module().clone();
+  ASSERT_TRUE(prune::mergeClusters(*copy, clusterOf, tokens).ok());
+  EXPECT_TRUE(succeeded(verify(*copy)));
+  std::vector<float> merged = valuesOf(*copy, "router.centroids");
+  ASSERT_THAT(merged, SizeIs(2 * 128));
+  for (int i = 0; i < 128; ++i) {
+    EXPECT_NEAR(merged[128 + i], 0.75 * old[3 * 128 + i] + 0.25 * old[9 * 128 + i], 1e-6);
+    // The others have no tokens, and count the same.
+    double sum = 0;
+    for (int k = 0; k < 32; ++k)
+      sum += clusterOf[k] == 0 ? old[k * 128 + i] : 0;
+    EXPECT_NEAR(merged[i], sum / 30, 1e-6);
+  }
+  EXPECT_THAT(run(*copy), Not(IsEmpty()));
+  // Every cluster by itself is the model as it was.
+  std::iota(clusterOf.begin(), clusterOf.end(), 0);
+  std::vector<float> before = run(module());
+  ASSERT_TRUE(prune::mergeClusters(module(), clusterOf, {}).ok());
+  EXPECT_EQ(run(module()), before);
+}
+
+TEST_F(StructuresTest, RefusesMergesThatMakeNoSense) {
+  auto messageOf = [&](std::vector<int64_t> clusterOf, std::vector<double> tokens = {}) {
+    return std::string(prune::mergeClusters(module(), clusterOf, tokens).message());
+  };
+  std::vector<int64_t> all(32, 0);
+  EXPECT_THAT(messageOf({0, 0}), HasSubstr("each of the router's 32 clusters becomes, but got 2"));
+  EXPECT_THAT(messageOf({0, -1}), HasSubstr("but got -1"));
+  EXPECT_THAT(messageOf({0, 5}), HasSubstr("0 to 1, but got 5"));
+  EXPECT_THAT(messageOf({1, 1}), HasSubstr("none becomes 0"));
+  EXPECT_THAT(messageOf({}), HasSubstr("32 clusters becomes, but got 0"));
+  EXPECT_THAT(messageOf(all, {1.0}), HasSubstr("each of the 32 clusters"));
+  EXPECT_THAT(messageOf(all, std::vector<double>(32, -1.0)), HasSubstr("0 or more"));
+  EXPECT_THAT(messageOf(all), "");
 }
 
 } // namespace

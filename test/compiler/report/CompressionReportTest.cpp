@@ -113,7 +113,7 @@ TEST(CompressionTextTest, WithoutLabelsThereAreNoScores) {
   std::string text = renderReport(report, ReportKind::Text, /*verbose=*/false);
   EXPECT_THAT(text, HasSubstr("no text has a label, so there are no accuracy, CDTR, DSI and GG"));
   EXPECT_THAT(text, Not(HasSubstr("CDTR (95 %)")));
-  EXPECT_THAT(text, HasSubstr("  KL  flips\n"));
+  EXPECT_THAT(text, HasSubstr("KL   flips\n"));
 }
 
 TEST(CompressionTextTest, CalibrationTextsAreSaidToBe) {

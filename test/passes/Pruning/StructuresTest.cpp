@@ -10,6 +10,7 @@
 #include "dialects/Gem/Gem.h"
 #include "dialects/Gem/WeightData.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
 #include "passes/Pruning/ModelParts.h"
 
 #include <gmock/gmock.h>
@@ -227,6 +228,30 @@ TEST_F(StructuresTest, TellsThePartsOfAModel) {
   EXPECT_EQ(macs[ModelPart::Head], 39 * 128);
 }
 
+TEST_F(StructuresTest, PoolerAndClassifierAreTheHead) {
+  OwningOpRef<ModuleOp> bert = parseSourceString<ModuleOp>(R"(
+    gem.symbol @n min(1) max(8)
+    func.func @classify(%x: tensor<?x2xf32, #gem.dims<n>>, %w: tensor<2x2xf32>,
+                        %c: tensor<3x2xf32>) -> tensor<3xf32> {
+      %0 = gem.linear %x, %w
+          : (tensor<?x2xf32, #gem.dims<n>>, tensor<2x2xf32>) -> tensor<?x2xf32, #gem.dims<n>>
+      %cls = gem.select %0[0] : tensor<?x2xf32, #gem.dims<n>> -> tensor<1x2xf32>
+      %1 = gem.linear %cls, %w : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
+      %2 = gem.tanh %1 : tensor<1x2xf32>
+      %3 = gem.classify %2, %c : (tensor<1x2xf32>, tensor<3x2xf32>) -> tensor<3xf32>
+      return %3 : tensor<3xf32>
+    })",
+                                                           module().getContext());
+  ASSERT_TRUE(bert);
+  std::vector<ModelPart> parts;
+  llvm::DenseMap<Operation *, ModelPart> partOf = partitionModel(*bert);
+  for (Operation &op : bert->lookupSymbol<func::FuncOp>("classify").getBody().front())
+    parts.push_back(partOf.lookup(&op));
+  EXPECT_THAT(parts, ElementsAre(ModelPart::Encoder, ModelPart::Head, ModelPart::Head,
+                                 ModelPart::Head, ModelPart::Head, ModelPart::Head));
+  EXPECT_EQ(prune::countPrunableMacs(*bert, 5), 5 * 4);
+}
+
 TEST_F(StructuresTest, KeepingChannelsIsZeroingTheOthers) {
   // 37 is no multiple of what any kernel takes at once.
   ChannelSpace space = this->space("encoder.layer.0.output.dense", module());
@@ -235,6 +260,8 @@ TEST_F(StructuresTest, KeepingChannelsIsZeroingTheOthers) {
     kept.push_back(3 + i * 13);
   OwningOpRef<ModuleOp> zeroed = module().clone();
   zeroColumns(*zeroed, space.consumer, removedChannels(space, kept));
+  // That removes something that matters.
+  EXPECT_GT(largestDifference(run(module()), run(*zeroed)), 0.01);
   ASSERT_TRUE(prune::keepEntries(module(), space, kept).ok());
   EXPECT_TRUE(succeeded(verify(module())));
   EXPECT_EQ(module().lookupSymbol<WeightOp>(space.consumer).getWeightType().getShape(),

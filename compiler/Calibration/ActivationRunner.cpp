@@ -71,10 +71,13 @@ OwningOpRef<ModuleOp> cloneForValues(ArrayRef<Value> values, Value start) {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(copy.getBody().front())))
     if (isOpTriviallyDead(&op))
       op.erase();
+  // A count that nothing reads has no bounds; beside one that is read there must be ids.
+  for (unsigned index = copy.getNumArguments(); index-- > 0;)
+    if (copy.getArgument(index).use_empty() &&
+        (isTokenCount(copy.getArgument(index)) ||
+         (start && llvm::none_of(copy.getArguments(), isTokenCount))))
+      copy.eraseArgument(index);
   if (start) {
-    for (unsigned index = copy.getNumArguments(); index-- > 0;)
-      if (copy.getArgument(index).use_empty())
-        copy.eraseArgument(index);
     for (auto tokenizer : llvm::make_early_inc_range(clone->getOps<TokenizerOp>()))
       tokenizer.erase();
   }
@@ -125,13 +128,20 @@ absl::Status ActivationRunner::runFrom(size_t session, const ActivationRows &row
   gem_error_t error;
   gem_tensor_t input;
   for (uint32_t i = 0; gem_session_input(to, i, &input, &error) == GEM_STATUS_OK; ++i) {
-    const auto count = static_cast<int32_t>(tokens);
-    const uint32_t one[] = {1};
-    const uint32_t dims[] = {static_cast<uint32_t>(rows.numRows),
-                             static_cast<uint32_t>(rows.width)};
-    gem_status_t status = input.role == GEM_ROLE_TOKEN_COUNT
-                              ? gem_session_set_input(to, i, &count, one, 1, &error)
-                              : gem_session_set_input(to, i, rows.data.data(), dims, 2, &error);
+    gem_status_t status;
+    if (input.role == GEM_ROLE_TOKEN_COUNT) {
+      const auto count = static_cast<int32_t>(tokens);
+      const uint32_t dims[] = {1};
+      status = gem_session_set_input(to, i, &count, dims, 1, &error);
+    } else if (input.role == GEM_ROLE_TOKEN_IDS) { // which nothing reads
+      const std::vector<int32_t> ids(rows.numRows);
+      const uint32_t dims[] = {static_cast<uint32_t>(rows.numRows)};
+      status = gem_session_set_input(to, i, ids.data(), dims, 1, &error);
+    } else {
+      const uint32_t dims[] = {static_cast<uint32_t>(rows.numRows),
+                               static_cast<uint32_t>(rows.width)};
+      status = gem_session_set_input(to, i, rows.data.data(), dims, 2, &error);
+    }
     if (status != GEM_STATUS_OK)
       return toStatus(status, error);
   }

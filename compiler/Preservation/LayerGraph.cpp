@@ -295,16 +295,12 @@ std::vector<float> gem::preserve::readWeight(WeightOp weight) {
 
 void gem::preserve::replaceWeight(WeightOp weight, std::vector<float> values) {
   RankedTensorType type = weight.getWeightType();
+  const bool isDecided = weight.getStored().has_value();
   weight.setValueAttr(makeF32Resource(weight.getContext(), type.getShape(), weight.getSymName(),
                                       std::move(values)));
-  if (type.getElementType().isF32())
+  if (isDecided || type.getElementType().isF32())
     return;
-  if (!type.getElementType().isBF16() && type.getRank() > 1) {
-    weight.setStored(type);
-    return;
-  }
-  // A bundle holds neither bf16 nor vectors of f16: those of a source would be widened anyway.
-  weight.removeStoredAttr();
+  // A checkpoint's f16 or bf16: now it is f32, until a format is decided.
   auto module = weight->getParentOfType<ModuleOp>();
   std::optional<SymbolTable::UseRange> uses = SymbolTable::getSymbolUses(weight, module);
   for (SymbolTable::SymbolUse use : *uses)

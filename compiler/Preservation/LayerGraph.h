@@ -56,7 +56,8 @@ absl::StatusOr<std::vector<Stage>> findStages(mlir::ModuleOp original, mlir::Mod
 
 /// The values of a weight in f32, of a quantized one what its codes mean.
 std::vector<float> readWeight(WeightOp weight);
-/// Replaces the values of a weight that is not quantized; it stays stored in the type it was.
+/// Replaces the values of a weight that is not quantized. It becomes f32, unless the type in
+/// which it will be stored was decided.
 void replaceWeight(WeightOp weight, std::vector<float> values);
 bool isQuantized(WeightOp weight);
 

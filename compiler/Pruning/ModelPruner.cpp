@@ -24,6 +24,7 @@
 #include "passes/Quantization/ExactMath.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 using namespace mlir;
@@ -38,6 +39,8 @@ constexpr int64_t kLeastTexts = 8;
 constexpr size_t kLeastSizes = 3; ///< Of a unit, beside the whole and the last.
 /// How closely bisection finds the share of work that floors permit.
 constexpr double kStep = 0.01;
+/// Shares of the work that are tried where a budget drives pruning.
+constexpr double kBudgetShares[] = {1, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2};
 
 /// Sizes of all units, by index.
 using Plan = std::vector<size_t>;
@@ -436,9 +439,13 @@ private:
   struct Attempt {
     Plan plan;
     OwningOpRef<ModuleOp> module;
+    OwningOpRef<ModuleOp> finished; ///< By options.finish; null without it.
     std::vector<RefittedLayer> layers;
     std::vector<PrunedDomain> domains; ///< Without texts to judge on, empty.
     const PrunedDomain *broken = nullptr;
+
+    /// What is written in the end, or the nearest to it.
+    ModuleOp outcome() { return finished ? *finished : *module; }
   };
 
   absl::StatusOr<std::shared_ptr<Attempt>> attempt(double share) {
@@ -473,9 +480,15 @@ private:
     if (wanted.preserve)
       if (absl::Status status = fitRouter(*result->module); !status.ok())
         return status;
+    if (options.finish && (floors || !wanted.keptMacs)) {
+      auto finished = options.finish(*result->module);
+      if (!finished.ok())
+        return finished.status();
+      result->finished = *std::move(finished);
+    }
     if (!floors)
       return result;
-    absl::StatusOr<std::vector<PrunedDomain>> after = judge(*result->module);
+    absl::StatusOr<std::vector<PrunedDomain>> after = judge(result->outcome());
     if (!after.ok())
       return after.status();
     for (auto [index, domain] : llvm::enumerate(*after))
@@ -529,7 +542,7 @@ private:
   }
 
   absl::Status search() {
-    if (!wanted.keptMacs && options.keepsBudgets)
+    if (!wanted.keptMacs && options.finish)
       return searchBudgets();
     // Without a target, as little as the floors permit.
     double low = wanted.keptMacs.value_or(leastShare()), high = 1;
@@ -568,46 +581,46 @@ private:
         stopped->broken->interval.low, stopped->broken->interval.high));
   }
 
-  /// The most work that keeps the budgets; its floors must hold.
+  /// Of the shares whose outcome keeps budgets and floors, the one that costs the worst domain
+  /// least.
   absl::Status searchBudgets() {
-    double low = leastShare(), high = 1;
-    auto keeps = [&](double share, std::shared_ptr<Attempt> &out) -> absl::StatusOr<bool> {
+    double least = std::numeric_limits<double>::infinity();
+    std::shared_ptr<Attempt> broken;
+    absl::Status noBudget;
+    for (auto [index, share] : llvm::enumerate(kBudgetShares)) {
+      if (share < leastShare())
+        break;
       absl::StatusOr<std::shared_ptr<Attempt>> made = attempt(share);
+      if (absl::IsFailedPrecondition(made.status())) {
+        noBudget = made.status();
+        continue;
+      }
       if (!made.ok())
         return made.status();
-      out = *made;
-      return options.keepsBudgets(*out->module);
-    };
-    std::shared_ptr<Attempt> made;
-    absl::StatusOr<bool> fits = keeps(high, made);
-    if (fits.ok() && !*fits) {
-      fits = keeps(low, best);
-      if (fits.ok() && !*fits)
-        return absl::FailedPreconditionError(
-            "the budget cannot be met by pruning: even with everything removed that can be, the "
-            "model is too large or too slow; combine it with --quantize, or allow more");
-      while (fits.ok() && high - low > kStep) {
-        double middle = (low + high) / 2;
-        fits = keeps(middle, made);
-        if (!fits.ok())
-          break;
-        (*fits ? low : high) = middle;
-        if (*fits)
-          best = made;
+      if ((*made)->broken) {
+        if (!broken)
+          broken = *made;
+        continue;
       }
-    } else {
-      best = made;
+      absl::StatusOr<std::vector<double>> losses = lossesOf((*made)->outcome());
+      if (!losses.ok())
+        return losses.status();
+      double worst = *std::max_element(losses->begin(), losses->end());
+      if (worst < least) {
+        least = worst;
+        best = *made;
+      }
     }
-    if (!fits.ok())
-      return fits.status();
-    if (!best->broken)
+    if (best)
       return absl::OkStatus();
+    if (!broken)
+      return noBudget;
     return absl::FailedPreconditionError(absl::StrFormat(
         "--keep-domain: the budget cannot be met while every domain keeps %.4g of its likelihood: "
         "'%s' would keep %.4f (95 %% interval %.4f to %.4f); allow a larger budget or a lower "
         "floor",
-        *wanted.keepDomain, best->broken->domain, best->broken->ratio, best->broken->interval.low,
-        best->broken->interval.high));
+        *wanted.keepDomain, broken->broken->domain, broken->broken->ratio,
+        broken->broken->interval.low, broken->broken->interval.high));
   }
 
   double leastShare() const {

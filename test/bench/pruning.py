@@ -83,7 +83,7 @@ class Bench:
             pruning = report["pruning"]
             rows.append({"model": model, "share": share, "method": name,
                          "preserved": preserved,
-                         "kept": pruning["macs_after"] / pruning["macs_before"],
+                         "kept": pruning["kept"],
                          "spaces": pruning["spaces"]})
         evaluation = self.evaluate(bundles, plain)
         for row, scores in zip(rows, evaluation["models"]):
@@ -105,7 +105,7 @@ class Bench:
                      "--no-bias-correction", "--dry-run", "--report", report, "-q", *prune])
                 found = json.loads(report.read_text())
                 points.append({"quantize": quantize, "share": share,
-                               "kept": (found.get("pruning") or {}).get("macs_kept", 1.0),
+                               "kept": (found.get("pruning") or {}).get("kept", 1.0),
                                "seconds": found["latency"]["seconds"]})
                 print(f"BERT-base, {quantize}, {share}: {points[-1]['seconds'] * 1e3:.0f} ms",
                       file=sys.stderr)

@@ -79,6 +79,9 @@ std::optional<int> eval::readOptions(int argc, const char *const *argv, Options 
   app.add_flag("--json{-}", options.json,
                "write JSON, alone to standard output; --json=FILE to a file")
       ->group("Output");
+  app.add_option("--html", options.html, "write a page with charts")
+      ->type_name("FILE")
+      ->group("Output");
   app.add_option("--threads", options.threads,
                  "threads that run texts (default: all processors); results do not depend on it")
       ->check(CLI::Range(1u, 256u))
@@ -96,6 +99,8 @@ std::optional<int> eval::readOptions(int argc, const char *const *argv, Options 
     return wrong("expected a bundle, but got none");
   if (options.data.empty())
     return wrong("expected texts to evaluate on: --data FILE");
+  if (options.json == "-" && options.html == "-")
+    return wrong("expected only one of --json and --html to go to standard output");
   measures.requireScores = scoreOption->count() != 0;
   const std::map<std::string, ScoreKind> kinds = {{"", ScoreKind::Accuracy},
                                                   {"accuracy", ScoreKind::Accuracy},

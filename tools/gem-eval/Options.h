@@ -21,7 +21,7 @@ struct Options {
   std::vector<std::string> bundles;
   std::string data, baseline, calibration;
   BrittlenessOptions measures;
-  std::string json; ///< A file, "-" for standard output, empty for none.
+  std::string json, html; ///< A file, "-" for standard output, empty for none.
   unsigned threads = 1;
 };
 

@@ -3,6 +3,7 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "compiler/Report/BrittlenessHtml.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
@@ -42,18 +43,23 @@ int end(const absl::Status &status) {
 int run(const Options &options) {
   // Known before the work: a place that cannot be written to.
   std::string error;
-  tools::OutputFile json;
+  tools::OutputFile json, html;
   if (!options.json.empty() && !json.Open(options.json, &error))
+    return fail(error);
+  if (!options.html.empty() && !html.Open(options.html, &error))
     return fail(error);
   absl::StatusOr<BrittlenessReport> report = evaluate(options);
   if (!report.ok())
     return end(report.status());
   if (json.is_open() && !json.Write(renderBrittlenessJson(*report), &error))
     return fail(error);
-  if (json.is_open() && !json.Commit(&error))
+  if (html.is_open() && !html.Write(renderBrittlenessHtml(*report), &error))
     return fail(error);
+  for (tools::OutputFile *file : {&json, &html})
+    if (file->is_open() && !file->Commit(&error))
+      return fail(error);
   // What goes to standard output goes alone.
-  if (options.json == "-")
+  if (options.json == "-" || options.html == "-")
     return tools::kExitOk;
   BrittlenessTextOptions style;
   style.width = tools::IsTerminal(STDOUT_FILENO) ? tools::TerminalWidth(STDOUT_FILENO) : 80;

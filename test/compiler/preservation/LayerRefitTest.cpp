@@ -266,10 +266,12 @@ TEST_F(LayerRefit, SolvesTheNormalEquationsOfALayer) {
   double largest = 0;
   for (int64_t o = 0; o < outputs; ++o) {
     for (int64_t i = 0; i < width; ++i) {
-      ASSERT_NEAR(fitted[o * width + i], weights[o * width + i] + right[i * outputs + o], 2e-5);
+      // Products are summed in f32: 1e-7, relative, times the condition of the matrix, which
+      // the ridge keeps below some 1,000.
+      ASSERT_NEAR(fitted[o * width + i], weights[o * width + i] + right[i * outputs + o], 1e-4);
       largest = std::max(largest, std::abs(right[i * outputs + o]));
     }
-    ASSERT_NEAR(fittedBias[o], bias[o] + right[width * outputs + o], 2e-5);
+    ASSERT_NEAR(fittedBias[o], bias[o] + right[width * outputs + o], 1e-4);
   }
   EXPECT_GT(largest, 0.05); // that there was something to fit
 }
@@ -398,6 +400,7 @@ std::vector<std::string> matricesOf(ModuleOp module) {
 }
 
 TEST_F(LayerRefit, LetsLaterLayersMakeUpForQuantization) {
+  options.texts = writeTexts(makeTexts(200), "more.jsonl");
   OwningOpRef<ModuleOp> once(cast<ModuleOp>(original->clone()));
   ASSERT_TRUE(quantize(*once, matricesOf(*once)).ok());
   OwningOpRef<ModuleOp> inTurn(cast<ModuleOp>(original->clone()));

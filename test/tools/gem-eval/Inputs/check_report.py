@@ -21,8 +21,8 @@ def fail(message):
     sys.exit(f"check_report.py: {message}")
 
 
-def near(got, want, what):
-    if got is None or not math.isclose(got, want, rel_tol=1e-9, abs_tol=1e-12):
+def near(got, want, what, tolerance=1e-9):
+    if got is None or not math.isclose(got, want, rel_tol=tolerance, abs_tol=1e-12):
         fail(f"{what}: expected {want}, but got {got}")
 
 
@@ -65,14 +65,14 @@ def check_scores(model, texts, answers):
         right = sum(l == b for l, b in zip(labels, best))
         near(scores["accuracy"], right / len(rows), f"accuracy of {domain}")
         near(scores["macro_f1"], macro_f1(labels, best), f"macro-F1 of {domain}")
-        near(scores["loss"], loss / len(rows), f"loss of {domain}")
+        # gem-run prints logits as the shortest text that reads back as the same f32.
+        near(scores["loss"], loss / len(rows), f"loss of {domain}", 1e-6)
     print("accuracies and macro-F1 as gem-run has them")
 
 
 def check_measures(model, baseline, kind):
     key = {"accuracy": "accuracy", "macro_f1": "macro_f1"}[kind]
     domains = model["domains"]
-    p = [d["score"] for d in domains]
     ratios = []
     for d, b in zip(domains, baseline["domains"]):
         near(d["score"], d[key], "score")
@@ -90,8 +90,6 @@ def check_measures(model, baseline, kind):
     near(model["cdtr"]["mean"], sum(ratios) / len(ratios), "mean CDTR")
     near(model["cdtr"]["min"], min(ratios), "least CDTR")
     near(model["dsi_max"], max(d["dsi"] for d in domains), "largest DSI")
-    if len(p) != 3:
-        fail(f"expected 3 domains, but got {len(p)}")
     print("ratios, indices and gap as they are defined")
 
 

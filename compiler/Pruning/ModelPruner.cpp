@@ -32,6 +32,8 @@ using namespace gem;
 
 namespace {
 
+/// Texts of a domain that units are run on.
+constexpr int64_t kMostTexts = 32;
 /// Multiply-accumulates that measuring what units cost may take, about: where a model is large,
 /// fewer texts are run, though never fewer than this many of a domain, and then fewer sizes.
 constexpr double kMeasuringMacs = 3e12;

@@ -10,6 +10,7 @@
 #include "tools/common/Messages.h"
 #include "tools/common/Progress.h"
 #include "tools/common/Terminal.h"
+#include <algorithm>
 #include <map>
 
 using namespace gem;
@@ -111,5 +112,12 @@ absl::StatusOr<BrittlenessReport> eval::evaluate(const Options &options) {
   if (!evaluator->hasLabels() && !options.common.quiet)
     tools::Note(kTool, "no text has a \"label\", which scores, DSI, GG and CDTR need; there are "
                        "agreement, KL and flips");
-  return evaluator->getReport();
+  BrittlenessReport report = evaluator->getReport();
+  const std::vector<DomainScores> &domains = report.models.front().domains;
+  if (!options.common.quiet && std::none_of(domains.begin(), domains.end(), [](const auto &domain) {
+        return domain.isSpecialised;
+      }))
+    tools::Note(kTool, "no domain of '" + options.data + "' is in '" + options.calibration +
+                           "': all are unseen, and there is no CDTR of S and no GG");
+  return report;
 }

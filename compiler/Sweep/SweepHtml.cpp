@@ -49,7 +49,7 @@ public:
     std::string lead = absl::StrCat(formatPlural(report.entries.size(), "recipe"), " on ",
                                     formatPlural(report.texts, "text"),
                                     report.data.empty() ? "" : " of ", escapeHtml(report.data));
-    put(headOfPage(absl::StrCat("Compression and brittleness of ", report.model), lead,
+    put(headOfPage(absl::StrCat("Compression and brittleness of ", nameOfModel()), lead,
                    kEvaluationStyle));
     if (std::string headline = headlineOf(report); !headline.empty())
       put("<p class=\"headline\">", absl::StrReplaceAll(escapeHtml(headline), {{" %", "&nbsp;%"}}),
@@ -69,6 +69,14 @@ public:
 
 private:
   template <typename... T> void put(const T &...pieces) { absl::StrAppend(&out, pieces...); }
+
+  /// The last part of the path.
+  std::string nameOfModel() const {
+    std::string path = report.model;
+    while (path.size() > 1 && path.back() == '/')
+      path.pop_back();
+    return path.substr(path.find_last_of('/') + 1);
+  }
 
   /// By how much work it keeps, so that sparsities stay apart.
   std::string colorOf(const ModelScores &scores) const {
@@ -201,6 +209,7 @@ private:
 
   void table() {
     bool hasPruned = false, hasUnseen = false, hasTime = false;
+    bool hasGap = has(report.baseline.generalizationGap);
     for (const SweepEntry &entry : report.entries) {
       if (!entry.scores)
         continue;
@@ -215,8 +224,8 @@ private:
         hasPruned ? "<th scope=\"col\">Work kept</th>" : "", "<th scope=\"col\">",
         "Score</th><th scope=\"col\">CDTR, mean</th><th scope=\"col\">CDTR, lowest</th>",
         hasUnseen ? "<th scope=\"col\">Unseen, lowest</th>" : "",
-        "<th scope=\"col\">DSI, largest</th><th scope=\"col\">GG</th><th scope=\"col\">KL</th><th "
-        "scope=\"col\">Flips</th>",
+        "<th scope=\"col\">DSI, largest</th>", hasGap ? "<th scope=\"col\">GG</th>" : "",
+        "<th scope=\"col\">KL</th><th scope=\"col\">Flips</th>",
         hasTime ? "<th scope=\"col\">Time of a text</th>" : "", "</tr></thead>\n<tbody>\n");
     auto row = [&](const std::string &nameHtml, const ModelScores &scores) {
       put("<tr><th scope=\"row\">", nameHtml, "</th>", cell(number(scores.bitsPerWeight, 2), {}),
@@ -237,9 +246,10 @@ private:
       transfer(scores.transfer, true);
       if (hasUnseen)
         transfer(scores.transferUnseen, true);
-      put(cell(number(scores.specializationIndex), {}, nameOfDomain(scores.specializationDomain)),
-          cell(number(scores.generalizationGap), scores.gapInterval),
-          cell(nats(scores.overall.divergence), {}),
+      put(cell(number(scores.specializationIndex), {}, nameOfDomain(scores.specializationDomain)));
+      if (hasGap)
+        put(cell(number(scores.generalizationGap), scores.gapInterval));
+      put(cell(nats(scores.overall.divergence), {}),
           cell(scores.overall.flips ? percent(scores.overall.flips->routed) : "", {}));
       if (hasTime)
         put(cell(has(scores.seconds) ? formatSeconds(*scores.seconds) : "", {}));

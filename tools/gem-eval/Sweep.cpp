@@ -275,9 +275,12 @@ int run(Settings &settings) {
       !tools::WriteToStdout(
           renderSweepText(*report, tools::UseColor(STDOUT_FILENO, settings.common.color)), &error))
     return fail(error);
+  size_t failed = 0;
   for (const SweepEntry &entry : report->entries)
-    if (!entry.failure.empty())
-      return fail(entry.recipe + ": " + entry.failure);
+    failed += !entry.failure.empty();
+  if (failed)
+    return fail(tools::Format("%zu of ", failed) +
+                tools::FormatPlural(report->entries.size(), "recipe") + " failed");
   return tools::kExitOk;
 }
 

@@ -39,6 +39,7 @@ static std::string titleOf(const std::string &figure) {
 std::string eval::renderSweepText(const SweepReport &report, bool color) {
   bool hasPruned = anyOf(report, [](const ModelScores &m) { return has(m.macsKept); });
   bool hasUnseen = anyOf(report, [](const ModelScores &m) { return m.transferUnseen.has_value(); });
+  bool hasGap = has(report.baseline.generalizationGap);
   std::vector<std::string> head = {"", "recipe", "bits", "size"};
   if (hasPruned)
     head.push_back("work");
@@ -46,8 +47,9 @@ std::string eval::renderSweepText(const SweepReport &report, bool color) {
     head.push_back(name);
   if (hasUnseen)
     head.push_back("unseen");
-  for (const char *name : {"DSI", "GG"})
-    head.push_back(name);
+  head.push_back("DSI");
+  if (hasGap)
+    head.push_back("GG");
   head.push_back("worst domain");
   std::vector<tools::Table::Align> align(head.size(), tools::Table::Align::kRight);
   align[0] = align[1] = align.back() = tools::Table::Align::kLeft;
@@ -71,7 +73,8 @@ std::string eval::renderSweepText(const SweepReport &report, bool color) {
     if (hasUnseen)
       row.push_back(scores.transferUnseen ? number(scores.transferUnseen->minimum) : "");
     row.push_back(number(scores.specializationIndex));
-    row.push_back(number(scores.generalizationGap));
+    if (hasGap)
+      row.push_back(number(scores.generalizationGap));
     row.push_back(transfer
                       ? tools::Shorten(tools::Printable(nameOfDomain(transfer->minimumDomain)), 24)
                       : "");
@@ -88,7 +91,12 @@ std::string eval::renderSweepText(const SweepReport &report, bool color) {
     if (!entry.failure.empty())
       out += "failed: " + entry.recipe + ": " + tools::Printable(entry.failure) + "\n";
 
-  if (!report.correlations.empty()) {
+  bool hasCorrelation = false;
+  for (const Correlation &correlation : report.correlations)
+    hasCorrelation |= correlation.pearson.has_value();
+  if (!report.correlations.empty() && !hasCorrelation) {
+    out += "\nno correlation with compression: " + report.correlations[0].problem + "\n";
+  } else if (hasCorrelation) {
     out += "\n" + tools::Paint(color, tools::kBold, "Correlation with compression, over recipes") +
            "\n";
     tools::Table correlations({tools::Table::Align::kLeft, tools::Table::Align::kLeft,

@@ -23,6 +23,9 @@ public:
   struct Options {
     unsigned sessions = 1; ///< That can run at the same time.
     unsigned threads = 1;  ///< Of a session.
+    /// Where the copy starts: it takes the rows of this value instead of token ids, and
+    /// `values` must depend on the tokens through it alone (dependOnlyOn). Null: at the ids.
+    mlir::Value start;
   };
 
   /// `values` are f32 tensors of rank 1 or 2 of one function. Diagnostics go to the context.
@@ -34,6 +37,8 @@ public:
 
   /// Runs one text. Different sessions may run at the same time.
   absl::Status run(size_t session, std::span<const int32_t> ids);
+  /// The same from the rows of Options::start; `tokens`: of the text, without padding.
+  absl::Status runFrom(size_t session, const ActivationRows &rows, int64_t tokens);
   /// The rows of `values[index]`, good until the session's next run; a value of rank 1 is
   /// one row.
   absl::StatusOr<ActivationRows> output(size_t session, size_t index) const;
@@ -45,6 +50,10 @@ private:
   BundlePtr bundle;
   std::vector<SessionPtr> sessions;
 };
+
+/// Whether `values` can be computed from `start` and weights, and the number of tokens where
+/// a model is padded.
+bool dependOnlyOn(llvm::ArrayRef<mlir::Value> values, mlir::Value start);
 
 } // namespace gem
 

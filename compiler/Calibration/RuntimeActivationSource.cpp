@@ -16,7 +16,8 @@ LogicalResult RuntimeActivationSource::forEachText(
     ArrayRef<Value> values,
     function_ref<LogicalResult(ArrayRef<ActivationRows>, StringRef)> consume) {
   Location loc = values.front().getLoc();
-  auto runner = ActivationRunner::create(values, {.sessions = 1, .threads = options.threads});
+  auto runner =
+      ActivationRunner::create(values, {.sessions = 1, .threads = options.threads, .start = {}});
   if (!runner.ok())
     return emitError(loc) << std::string(runner.status().message());
   absl::StatusOr<TextTokenizer> tokenizer = TextTokenizer::open((*runner)->getBundle());

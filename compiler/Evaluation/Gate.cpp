@@ -105,15 +105,13 @@ static std::string worstDomain(const ModelScores &model) {
   }
   if (worst) {
     std::string interval = report::range(worst->transferInterval);
-    return absl::StrCat("the worst domain is ",
-                        report::printable(nameOfDomain(worst->domain)), ", CDTR ",
-                        report::number(worst->transferRatio),
+    return absl::StrCat("the worst domain is ", report::printable(nameOfDomain(worst->domain)),
+                        ", CDTR ", report::number(worst->transferRatio),
                         interval.empty() ? "" : absl::StrCat(" (", interval, ")"));
   }
   if (farthest)
-    return absl::StrCat("the worst domain is ",
-                        report::printable(nameOfDomain(farthest->domain)), ", KL ",
-                        report::formatNats(farthest->divergence));
+    return absl::StrCat("the worst domain is ", report::printable(nameOfDomain(farthest->domain)),
+                        ", KL ", report::formatNats(farthest->divergence));
   return "";
 }
 

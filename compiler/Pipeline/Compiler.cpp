@@ -5,6 +5,7 @@
 
 #include "compiler/Pipeline/Compiler.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "compiler/Calibration/RuntimeActivationSource.h"
 #include "compiler/Calibration/TextFile.h"
 #include "compiler/Checkpoint/ModelSource.h"
@@ -13,6 +14,7 @@
 #include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
 #include "compiler/Pruning/ModelPruner.h"
+#include "compiler/Quantization/Candidate.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/Parser/Parser.h"
@@ -266,6 +268,9 @@ absl::Status Compiler::prune() {
   pruner.calibration = options.calibration;
   pruner.threads = options.threads;
   pruner.progress = options.progress;
+  bool hasBudget = options.pruning.maxBytes || options.pruning.maxSeconds;
+  if (!isF32() || hasBudget)
+    pruner.finish = [this](ModuleOp pruned) { return finishCopy(pruned); };
   absl::StatusOr<PruningSummary> summary = pruneModel(*module, pruner);
   if (!summary.ok())
     return summary.status();
@@ -279,6 +284,51 @@ absl::Status Compiler::prune() {
   reportModel();
   report.notes.insert(report.notes.end(), summary->notes.begin(), summary->notes.end());
   return absl::OkStatus();
+}
+
+/// A copy of a pruned module as it will be written, within the budgets.
+absl::StatusOr<OwningOpRef<ModuleOp>> Compiler::finishCopy(ModuleOp pruned) {
+  OwningOpRef<ModuleOp> copy = pruned.clone();
+  {
+    ErrorCollector errors(&context);
+    PassManager passes(&context);
+    buildGraphPipeline(passes);
+    if (failed(passes.run(*copy)))
+      return errors.toStatus("preparing the pruned model failed");
+  }
+  if (!isF32()) {
+    QuantizerOptions quantizer = quantizerOptions();
+    quantizer.evaluation.clear();
+    quantizer.saveStatistics.clear();
+    quantizer.saveRecipe.clear();
+    absl::StatusOr<QuantizationSummary> summary = quantizeModel(*copy, quantizer);
+    if (!summary.ok())
+      return summary.status();
+  }
+  if (options.pruning.maxBytes) {
+    QuantizeStep step;
+    step.threads = options.threads;
+    auto candidate = Candidate::build(*copy, step, nullptr);
+    if (!candidate.ok())
+      return candidate.status();
+    if ((*candidate)->getBytes() > *options.pruning.maxBytes)
+      return absl::FailedPreconditionError(
+          absl::StrCat("--max-size: expected a bundle of at most ", *options.pruning.maxBytes,
+                       " bytes, but with all pruned that can be it still takes ",
+                       (*candidate)->getBytes(), "; combine it with --quantize, or allow more"));
+  }
+  if (options.pruning.maxSeconds) {
+    OwningOpRef<ModuleOp> program = copy->clone();
+    absl::StatusOr<double> seconds = modelLatencyOf(*program);
+    if (!seconds.ok())
+      return seconds.status();
+    if (*seconds > *options.pruning.maxSeconds)
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "--max-latency: expected at most %.3g ms on %s, but with all pruned that can be it "
+          "still takes %.3g ms; combine it with --quantize, or allow more",
+          *options.pruning.maxSeconds * 1e3, device.name, *seconds * 1e3));
+  }
+  return copy;
 }
 
 //===----------------------------------------------------------------------===//
@@ -327,11 +377,7 @@ static std::string formatsOf(ModuleOp module) {
   return quantized.size() == 1 ? *quantized.begin() : "hybrid";
 }
 
-absl::Status Compiler::quantize() {
-  setProvenance("quantize", "f32");
-  if (isF32())
-    return absl::OkStatus();
-  StageTimer timer(report, "quantize");
+QuantizerOptions Compiler::quantizerOptions() {
   QuantizerOptions quantizer = options.quantization;
   quantizer.calibration = options.calibration;
   quantizer.parameters = report.parameters;
@@ -339,7 +385,15 @@ absl::Status Compiler::quantize() {
   quantizer.progress = options.progress;
   if (!device.clusters.empty())
     quantizer.latency = [this](ModuleOp copy) { return modelLatencyOf(copy); };
-  absl::StatusOr<QuantizationSummary> summary = quantizeModel(*module, quantizer);
+  return quantizer;
+}
+
+absl::Status Compiler::quantize() {
+  setProvenance("quantize", "f32");
+  if (isF32())
+    return absl::OkStatus();
+  StageTimer timer(report, "quantize");
+  absl::StatusOr<QuantizationSummary> summary = quantizeModel(*module, quantizerOptions());
   if (!summary.ok())
     return summary.status();
   quantization = *std::move(summary);

@@ -88,6 +88,8 @@ private:
   absl::Status fitCentroids();
   absl::Status prepareEvaluation();
   absl::StatusOr<BundleSummary> writeProgram(BundleSink &sink);
+  absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>> finishCopy(mlir::ModuleOp pruned);
+  QuantizerOptions quantizerOptions();
   absl::Status quantize();
   absl::Status modelLatencyOfProgram();
   absl::StatusOr<double> modelLatencyOf(mlir::ModuleOp copy);

@@ -130,12 +130,17 @@ private:
         return;
       Layer layer;
       layer.weight = weight;
-      if (Operation *counterpart = originals.lookup(weight.getSymName()))
+      Operation *counterpart = originals.lookup(weight.getSymName());
+      if (counterpart)
         status = fill(layer, op, counterpart);
+      Value inputBefore = counterpart ? Linear(counterpart).x : Value();
       Stage &stage = found[linear.x];
       if (stage.layers.empty()) {
         stage.input = linear.x;
+        stage.originalInput = inputBefore;
         stage.norm = findNorm(linear.x, originals);
+      } else if (stage.originalInput != inputBefore) {
+        stage.originalInput = nullptr;
       }
       stage.layers.push_back(std::move(layer));
     });
@@ -235,6 +240,30 @@ private:
 
 } // namespace
 
+std::vector<Layer *> Stage::getFitted() {
+  std::vector<Layer *> fitted;
+  for (Layer &layer : layers)
+    if (layer.fit != Layer::Fit::None)
+      fitted.push_back(&layer);
+  return fitted;
+}
+
+SmallVector<Value> Stage::getResults() {
+  SmallVector<Value> values;
+  for (Layer *layer : getFitted())
+    values.push_back(layer->result);
+  return values;
+}
+
+SmallVector<Value> Stage::getTargets() {
+  SmallVector<Value> values;
+  for (Layer *layer : getFitted())
+    values.push_back(layer->target);
+  if (norm)
+    values.push_back(norm->target);
+  return values;
+}
+
 std::string Stage::getName() const {
   StringRef name = WeightOp(layers.front().weight).getSymName();
   name.consume_back(".weight");
@@ -266,16 +295,12 @@ std::vector<float> gem::preserve::readWeight(WeightOp weight) {
 
 void gem::preserve::replaceWeight(WeightOp weight, std::vector<float> values) {
   RankedTensorType type = weight.getWeightType();
+  const bool isDecided = weight.getStored().has_value();
   weight.setValueAttr(makeF32Resource(weight.getContext(), type.getShape(), weight.getSymName(),
                                       std::move(values)));
-  if (type.getElementType().isF32())
+  if (isDecided || type.getElementType().isF32())
     return;
-  if (!type.getElementType().isBF16() && type.getRank() > 1) {
-    weight.setStored(type);
-    return;
-  }
-  // A bundle holds neither bf16 nor vectors of f16: those of a source would be widened anyway.
-  weight.removeStoredAttr();
+  // A checkpoint's f16 or bf16: now it is f32, until a format is decided.
   auto module = weight->getParentOfType<ModuleOp>();
   std::optional<SymbolTable::UseRange> uses = SymbolTable::getSymbolUses(weight, module);
   for (SymbolTable::SymbolUse use : *uses)

@@ -36,8 +36,15 @@ struct Norm {
 /// Layers of the compressed model that read the same value.
 struct Stage {
   mlir::Value input;
+  mlir::Value originalInput; ///< Null where the layers' counterparts read different values.
   std::vector<Layer> layers;
   std::optional<Norm> norm; ///< That makes the input.
+
+  /// What is to be fitted: the results of the layers that are, and what they should be.
+  std::vector<Layer *> getFitted();
+  llvm::SmallVector<mlir::Value> getResults();
+  /// With the norm's result, where there is one, last.
+  llvm::SmallVector<mlir::Value> getTargets();
 
   /// "encoder.layer.0.output.dense": of the first layer.
   std::string getName() const;
@@ -49,7 +56,8 @@ absl::StatusOr<std::vector<Stage>> findStages(mlir::ModuleOp original, mlir::Mod
 
 /// The values of a weight in f32, of a quantized one what its codes mean.
 std::vector<float> readWeight(WeightOp weight);
-/// Replaces the values of a weight that is not quantized; it stays stored in the type it was.
+/// Replaces the values of a weight that is not quantized. It becomes f32, unless the type in
+/// which it will be stored was decided.
 void replaceWeight(WeightOp weight, std::vector<float> values);
 bool isQuantized(WeightOp weight);
 

@@ -5,12 +5,14 @@
 
 #include "compiler/Preservation/LayerRefit.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/Calibration/ActivationRunner.h"
 #include "compiler/Calibration/PairedActivations.h"
 #include "compiler/Calibration/StatisticsCollector.h"
 #include "compiler/Preservation/LayerGraph.h"
 #include "compiler/Preservation/Regression.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace gem;
@@ -18,41 +20,51 @@ using namespace gem::preserve;
 
 namespace {
 
+/// What padding counts for in all, where there is some: it is nobody's text, but SCAR attends
+/// to it.
+constexpr double kPaddingShare = 0.2;
+constexpr double kKeepWeights = std::numeric_limits<double>::infinity();
+
 /// How much a text's rows count, by its domain.
 class RowWeights {
 public:
-  /// `domainWeights` as PreservationOptions has them; `rows` and `texts` by domain.
-  RowWeights(const std::map<std::string, double> &domainWeights,
-             const std::map<std::string, int64_t> &rows,
-             const std::map<std::string, int64_t> &texts, int64_t readRow, double unreadRows)
+  /// `rowsOfText` is what a text has with its padding, or 0 for as many as tokens.
+  RowWeights(const PreservationOptions &options, const PairedActivations &paired,
+             int64_t rowsOfText, int64_t readRow)
       : readRow(readRow) {
     double sum = 0;
-    for (const auto &[domain, count] : rows) {
+    const std::map<std::string, double> &domainWeights = options.domainWeights;
+    for (const auto &[domain, count] : paired.getTokensOfDomain()) {
       auto own = domainWeights.find(domain);
       sum += domains[domain].other = own == domainWeights.end() ? 1 : own->second;
     }
     for (auto &[domain, weights] : domains) {
-      const double share = sum > 0 ? weights.other / sum : 0;
-      const auto all = static_cast<double>(rows.at(domain));
-      const auto read = static_cast<double>(texts.at(domain));
-      if (readRow < 0) {
-        weights.other = share / all;
-      } else {
-        const double unread = all > read ? unreadRows : 0;
-        weights.read = share * (1 - unread) / read;
-        weights.other = unread > 0 ? share * unread / (all - read) : 0;
+      double share = sum > 0 ? weights.other / sum : 0;
+      const auto texts = static_cast<double>(paired.getTextsOfDomain().at(domain));
+      auto tokens = static_cast<double>(paired.getTokensOfDomain().at(domain));
+      if (rowsOfText == 1) // what was selected
+        tokens = texts;
+      const double padding = rowsOfText > 1 ? texts * static_cast<double>(rowsOfText) - tokens : 0;
+      if (readRow >= 0) {
+        const double unread = tokens > texts ? options.unreadRows : 0;
+        weights.read = share * (1 - unread) / texts;
+        share *= unread;
+        tokens -= texts;
       }
+      const double padded = padding > 0 ? kPaddingShare : 0;
+      weights.other = tokens > 0 ? share * (1 - padded) / tokens : 0;
+      weights.padding = padded > 0 ? share * padded / padding : 0;
     }
   }
 
-  double of(const std::string &domain, int64_t row) const {
+  double of(const std::string &domain, int64_t row, int64_t tokens) const {
     const Weights &weights = domains.at(domain);
-    return row == readRow ? weights.read : weights.other;
+    return row == readRow ? weights.read : row < tokens ? weights.other : weights.padding;
   }
 
 private:
   struct Weights {
-    double read = 0, other = 0;
+    double read = 0, other = 0, padding = 0;
   };
   int64_t readRow;
   std::map<std::string, Weights> domains;
@@ -187,7 +199,9 @@ public:
     for (size_t i = 0; i < stages->size(); ++i) {
       name = absl::StrCat("refitting ", (*stages)[i].getName(), " (", i + 1, " of ", stages->size(),
                           ")");
-      if (absl::Status status = fit((*stages)[i]); !status.ok())
+      Stage &stage = (*stages)[i];
+      const bool keeps = i + 1 < stages->size() && isBoundary(stage, (*stages)[i + 1]);
+      if (absl::Status status = fit(stage, i, keeps); !status.ok())
         return status;
       if (!hasCallback())
         continue;
@@ -209,6 +223,14 @@ private:
 
   bool hasCallback() const { return options.fitted || options.fittedWithInputs; }
 
+  /// Whether the input of `stage` is all of the tokens that `next` depends on.
+  static bool isBoundary(Stage &stage, Stage &next) {
+    SmallVector<Value> results = next.getResults();
+    results.push_back(next.input);
+    return stage.originalInput && dependOnlyOn(results, stage.input) &&
+           dependOnlyOn(next.getTargets(), stage.originalInput);
+  }
+
   absl::Status checkOptions() const {
     if (!(options.ridge >= 0 && options.ridge <= 1e6))
       return absl::InvalidArgumentError(
@@ -223,12 +245,17 @@ private:
     return absl::OkStatus();
   }
 
-  absl::Status fit(Stage &stage) {
+  /// Fits the layers of stage `index`. With `keeps`, later stages are run from its input on.
+  absl::Status fit(Stage &stage, size_t index, bool keeps) {
     const bool isFitted = llvm::any_of(
         stage.layers, [](const Layer &layer) { return layer.fit != Layer::Fit::None; });
     Groups groups;
     if (isFitted || stage.norm || options.fittedWithInputs) {
       groups = makeGroups(stage);
+      if (keeps) {
+        texts.keep(stage.originalInput, stage.input);
+        boundary = index;
+      }
       if (absl::Status status = collect(stage, groups); !status.ok())
         return status;
     }
@@ -241,8 +268,8 @@ private:
           error += variance + mean * mean;
       }
     }
-    if (normSums)
-      correctNorm(stage, groups);
+    if (normSums && correctNorm(stage, groups) && keeps)
+      texts.transformKept(normFactors, normOffsets);
     for (auto &group : groups)
       solve(*group, before);
     if (!hasCallback())
@@ -260,8 +287,7 @@ private:
       for (auto &[domain, count] : rows)
         count = texts.getTextsOfDomain().at(domain) * type.getDimSize(0);
     auto weights = [&](int64_t readRow) {
-      return RowWeights(options.domainWeights, rows, texts.getTextsOfDomain(), readRow,
-                        options.unreadRows);
+      return RowWeights(options, texts, type.isDynamicDim(0) ? 0 : type.getDimSize(0), readRow);
     };
     Groups groups;
     for (auto &[readRow, layers] : byRow) {
@@ -294,17 +320,10 @@ private:
   }
 
   /// Runs the texts through both models and sums up what the stage needs.
-  absl::Status collect(const Stage &stage, Groups &groups) {
-    SmallVector<Value> originalValues, compressedValues{stage.input};
-    std::vector<Layer *> layers; // of the values, in order
-    for (auto &group : groups)
-      for (Layer *layer : group->fitted) {
-        layers.push_back(layer);
-        originalValues.push_back(layer->target);
-        compressedValues.push_back(layer->result);
-      }
-    if (stage.norm)
-      originalValues.push_back(stage.norm->target);
+  absl::Status collect(Stage &stage, Groups &groups) {
+    std::vector<Layer *> layers = stage.getFitted(); // of the values, in order
+    SmallVector<Value> compressedValues{stage.input};
+    llvm::append_range(compressedValues, stage.getResults());
     variations.clear();
     for (Layer *layer : layers)
       variations.try_emplace(layer->getName(), layer->rows.size());
@@ -313,10 +332,10 @@ private:
     for (auto [error, layer] : llvm::zip(errors, layers))
       error.resize(layer->rows.size());
     return texts.run(
-        originalValues, compressedValues,
+        stage.getTargets(), compressedValues,
         [&](ArrayRef<ActivationRows> before, ArrayRef<ActivationRows> after,
-            StringRef domainName) -> absl::Status {
-          const std::string domain = domainName.str();
+            const PairedText &text) -> absl::Status {
+          const std::string &domain = text.domain;
           const ActivationRows &inputs = after.front();
           for (auto [index, layer] : llvm::enumerate(layers))
             if (before[index].numRows != after[index + 1].numRows)
@@ -327,21 +346,19 @@ private:
             const float *input = inputs.data.data() + row * inputs.width;
             if (stage.norm)
               normSums->add(input, before.back().data.data() + row * inputs.width,
-                            normWeights->of(domain, row));
-            size_t index = 0;
+                            normWeights->of(domain, row, text.tokens));
             for (auto &group : groups) {
-              const double weight = group->weights.of(domain, row);
-              const size_t first = index;
-              index += group->fitted.size();
+              const double weight = group->weights.of(domain, row, text.tokens);
               if (group->domains && (group->readRow < 0 || group->readRow == row))
                 group->domains->add(input, 1, domain);
               if (weight <= 0)
                 continue;
               std::vector<const float *> rowErrors;
-              for (size_t i = first; i < index; ++i) {
-                addErrors(*layers[i], before[i], after[i + 1], row, weight, errors[i]);
-                rowErrors.push_back(errors[i].data());
-              }
+              for (auto [i, layer] : llvm::enumerate(layers))
+                if (layer->readRow == group->readRow) {
+                  addErrors(*layer, before[i], after[i + 1], row, weight, errors[i]);
+                  rowErrors.push_back(errors[i].data());
+                }
               group->sums.add(input, rowErrors, weight);
             }
           }
@@ -368,15 +385,16 @@ private:
     variations.at(layer.getName()).add(target, layer.rows, weight);
   }
 
-  /// Corrects gamma and beta, and what the sums say of the norm's result.
-  void correctNorm(Stage &stage, Groups &groups) {
+  /// Corrects gamma and beta, and what the sums say of the norm's result. False when there is
+  /// nothing to correct.
+  bool correctNorm(Stage &stage, Groups &groups) {
     std::vector<double> factors, offsets;
     normSums->solve(options.ridge, factors, offsets);
     normSums.reset();
     const bool isSame = llvm::all_of(factors, [](double factor) { return factor == 1; }) &&
                         llvm::all_of(offsets, [](double offset) { return offset == 0; });
     if (isSame)
-      return;
+      return false;
     std::vector<float> gamma = readWeight(stage.norm->gamma), beta = readWeight(stage.norm->beta);
     for (size_t i = 0; i < factors.size(); ++i) {
       gamma[i] = static_cast<float>(gamma[i] * factors[i]);
@@ -392,20 +410,17 @@ private:
     }
     normFactors = std::move(factors);
     normOffsets = std::move(offsets);
+    return true;
   }
 
   void solve(Group &group, const std::map<std::string, double> &before) {
-    std::vector<bool> hasBias;
+    std::vector<RidgeRequest> requests;
     for (Layer *layer : group.fitted)
-      hasBias.push_back(static_cast<bool>(layer->bias));
-    std::vector<Correction> corrections =
-        solveRidge(group.moments, hasBias, options.ridge, options.threads);
+      requests.push_back({static_cast<bool>(layer->bias),
+                          layer->fit == Layer::Fit::All ? options.ridge : kKeepWeights});
+    std::vector<Correction> corrections = solveRidge(group.moments, requests, options.threads);
     for (auto [layer, correction, target] :
          llvm::zip(group.fitted, corrections, group.moments.targets)) {
-      if (layer->fit == Layer::Fit::Bias) {
-        std::fill(correction.weights.begin(), correction.weights.end(), 0.0);
-        correction.bias = target.mean;
-      }
       add(layer->weight, correction.weights);
       if (layer->bias)
         add(layer->bias, correction.bias);
@@ -507,6 +522,7 @@ private:
   std::vector<RefittedLayer> *report;
   PairedActivations texts;
   std::string name; ///< Of the stage, for progress.
+  size_t boundary = 0; ///< The stage whose input is kept.
   // Of the stage at hand.
   std::unique_ptr<NormSums> normSums; ///< Null: no norm is corrected.
   std::unique_ptr<RowWeights> normWeights;

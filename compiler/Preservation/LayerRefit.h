@@ -64,10 +64,13 @@ struct RefittedLayer {
 /// regression of the uncompressed layer's output on the compressed layer's input (ADR 7 of
 /// docs/adr). Both modules are in the gem dialect as imported, before graph passes;
 /// layers are matched by the names of their weights, and a layer of `compressed` without a
-/// counterpart, or with fewer outputs that are not rows of the original's, keeps its weights. Of
-/// a weight that is stored quantized only the bias is fitted. Layers that share an input are
-/// fitted in one run over the texts. Memory does not grow with the number of texts. The result
-/// does not depend on the number of threads or the CPU.
+/// counterpart, or with fewer outputs that are not rows of the original's, keeps its weights.
+/// Of a weight that is stored quantized only the bias is fitted. What is fitted becomes f32,
+/// unless the type in which it will be stored was decided.
+///
+/// Layers that share an input are fitted in one run over the texts. Memory does not grow with
+/// the number of texts; the residual stream of the layer at hand, 8 bytes a token and channel,
+/// lies in a temporary file. The result does not depend on the number of threads or the CPU.
 ///
 /// InvalidArgument for options out of their range, with errors of the file of texts;
 /// FailedPrecondition when a model has no tokenizer.

@@ -13,15 +13,18 @@
 #include "compiler/Pruning/Floors.h"
 #include "compiler/Pruning/Importance.h"
 #include "compiler/Pruning/PruningUnits.h"
+#include "compiler/Pruning/RowPruning.h"
 #include "compiler/Pruning/TextSplit.h"
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Quantization/ModelStatistics.h"
+#include "compiler/Quantization/RouterFit.h"
 #include "dialects/Gem/Gem.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Quantization/ExactMath.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 using namespace mlir;
@@ -29,6 +32,8 @@ using namespace gem;
 
 namespace {
 
+/// Texts of a domain that units are run on.
+constexpr int64_t kMostTexts = 32;
 /// Multiply-accumulates that measuring what units cost may take, about: where a model is large,
 /// fewer texts are run, though never fewer than this many of a domain, and then fewer sizes.
 constexpr double kMeasuringMacs = 3e12;
@@ -36,6 +41,8 @@ constexpr int64_t kLeastTexts = 8;
 constexpr size_t kLeastSizes = 3; ///< Of a unit, beside the whole and the last.
 /// How closely bisection finds the share of work that floors permit.
 constexpr double kStep = 0.01;
+/// Shares of the work that are tried where a budget drives pruning.
+constexpr double kBudgetShares[] = {1, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2};
 
 /// Sizes of all units, by index.
 using Plan = std::vector<size_t>;
@@ -46,9 +53,28 @@ public:
       : module(module), options(options), wanted(options.wanted) {}
 
   absl::StatusOr<PruningSummary> run() {
-    for (auto step : {&Pruner::prepare, &Pruner::measureUnits, &Pruner::search, &Pruner::report})
-      if (absl::Status status = (this->*step)(); !status.ok())
-        return status;
+    summary.report.importance = wanted.importance;
+    summary.report.routerAware = wanted.routerAware;
+    summary.report.domainAware = wanted.domainAware;
+    summary.report.target = wanted.keptMacs;
+    summary.report.floor = wanted.keepDomain;
+    findTokens();
+    macsBefore = prune::countPrunableMacs(module, tokens);
+    if (wanted.isSearchWanted())
+      for (auto step :
+           {&Pruner::prepare, &Pruner::measureUnits, &Pruner::search, &Pruner::reportSearch})
+        if (absl::Status status = (this->*step)(); !status.ok())
+          return status;
+    RowPruningOptions rows{wanted, options.calibration, options.threads, options.progress};
+    if (absl::Status status = pruneRows(module, rows, tokens, summary.report); !status.ok())
+      return status;
+    if (!wanted.vocabularyCorpus.empty())
+      summary.inputFiles.push_back(wanted.vocabularyCorpus);
+    summary.report.tokens = tokens;
+    summary.report.macsBefore = macsBefore;
+    summary.report.macsAfter = prune::countPrunableMacs(module, tokens);
+    summary.provenance["pruning.kept"] = absl::StrFormat("%.4f", summary.report.reached());
+    summary.provenance["pruning.importance"] = wanted.importance;
     return std::move(summary);
   }
 
@@ -62,7 +88,7 @@ private:
   // What there is
   //===--------------------------------------------------------------------===//
 
-  absl::Status prepare() {
+  void findTokens() {
     tokens = wanted.sequence;
     for (auto symbol : module.getOps<gem::SymbolOp>())
       if (tokens == 0 || tokens > static_cast<int64_t>(symbol.getMaximum()))
@@ -70,12 +96,14 @@ private:
     for (auto tokenizer : module.getOps<TokenizerOp>())
       if (tokens == 0)
         tokens = tokenizer.getMaximumTokens();
+  }
+
+  absl::Status prepare() {
     units = findPruningUnits(module, tokens);
     if (units.empty())
       return absl::FailedPreconditionError(
           "the model has nothing to prune: expected feed-forward networks or attention between "
           "linear layers");
-    macsBefore = prune::countPrunableMacs(module, tokens);
     if (absl::Status status = checkTarget(); !status.ok())
       return status;
     original = module.clone();
@@ -284,8 +312,9 @@ private:
       sizes += unit.sizes.size() - 1;
     double affordable =
         kMeasuringMacs / (static_cast<double>(macsBefore) * static_cast<double>(counts.size()));
-    int64_t most = std::max(
-        kLeastTexts, static_cast<int64_t>(std::min(affordable / static_cast<double>(sizes), 1e6)));
+    auto most = static_cast<int64_t>(std::clamp(affordable / static_cast<double>(sizes),
+                                                static_cast<double>(kLeastTexts),
+                                                static_cast<double>(kMostTexts)));
     double perUnit =
         affordable / static_cast<double>(kLeastTexts) / static_cast<double>(units.size());
     measuredSizes = std::max<size_t>(kLeastSizes, static_cast<size_t>(perUnit));
@@ -413,9 +442,13 @@ private:
   struct Attempt {
     Plan plan;
     OwningOpRef<ModuleOp> module;
+    OwningOpRef<ModuleOp> finished; ///< By options.finish; null without it.
     std::vector<RefittedLayer> layers;
     std::vector<PrunedDomain> domains; ///< Without texts to judge on, empty.
     const PrunedDomain *broken = nullptr;
+
+    /// What is written in the end, or the nearest to it.
+    ModuleOp outcome() { return finished ? *finished : *module; }
   };
 
   absl::StatusOr<std::shared_ptr<Attempt>> attempt(double share) {
@@ -447,9 +480,18 @@ private:
           !status.ok())
         return status;
     }
+    if (wanted.preserve)
+      if (absl::Status status = fitRouter(*result->module); !status.ok())
+        return status;
+    if (options.finish && (floors || !wanted.keptMacs)) {
+      auto finished = options.finish(*result->module);
+      if (!finished.ok())
+        return finished.status();
+      result->finished = *std::move(finished);
+    }
     if (!floors)
       return result;
-    absl::StatusOr<std::vector<PrunedDomain>> after = judge(*result->module);
+    absl::StatusOr<std::vector<PrunedDomain>> after = judge(result->outcome());
     if (!after.ok())
       return after.status();
     for (auto [index, domain] : llvm::enumerate(*after))
@@ -458,6 +500,39 @@ private:
     result->domains = *std::move(after);
     result->broken = floors->findBroken(result->domains);
     return result;
+  }
+
+  /// Gives the router weights that repeat the whole model's decisions, if they do.
+  absl::Status fitRouter(ModuleOp pruned) const {
+    if (!baseline.hasRouting)
+      return absl::OkStatus();
+    RouterFitOptions fit;
+    fit.texts = texts.getFit();
+    fit.threads = options.threads;
+    fit.progress = options.progress;
+    OwningOpRef<ModuleOp> fitted = pruned.clone();
+    if (absl::Status status = fitRouterAgain(*original, *fitted, fit); !status.ok())
+      return status;
+    absl::StatusOr<int64_t> before = flipsOf(pruned), after = flipsOf(*fitted);
+    for (const absl::Status &status : {before.status(), after.status()})
+      if (!status.ok())
+        return status;
+    if (*after < *before)
+      pruned.getBodyRegion().takeBody(fitted->getBodyRegion());
+    return absl::OkStatus();
+  }
+
+  /// Tokens of the sample that are routed otherwise than by the whole model.
+  absl::StatusOr<int64_t> flipsOf(ModuleOp pruned) const {
+    QuantizeStep step;
+    step.threads = options.threads;
+    auto candidate = Candidate::build(pruned, step, nullptr);
+    if (!candidate.ok())
+      return candidate.status();
+    absl::StatusOr<Comparison> comparison = compare((*candidate)->getRunner(), baseline, sampled);
+    if (!comparison.ok())
+      return comparison.status();
+    return comparison->all.routedFlips + comparison->all.clusterFlips;
   }
 
   absl::StatusOr<std::vector<PrunedDomain>> judge(ModuleOp pruned) const {
@@ -470,7 +545,7 @@ private:
   }
 
   absl::Status search() {
-    if (!wanted.keptMacs && options.keepsBudgets)
+    if (!wanted.keptMacs && options.finish)
       return searchBudgets();
     // Without a target, as little as the floors permit.
     double low = wanted.keptMacs.value_or(leastShare()), high = 1;
@@ -509,46 +584,46 @@ private:
         stopped->broken->interval.low, stopped->broken->interval.high));
   }
 
-  /// The most work that keeps the budgets; its floors must hold.
+  /// Of the shares whose outcome keeps budgets and floors, the one that costs the worst domain
+  /// least.
   absl::Status searchBudgets() {
-    double low = leastShare(), high = 1;
-    auto keeps = [&](double share, std::shared_ptr<Attempt> &out) -> absl::StatusOr<bool> {
+    double least = std::numeric_limits<double>::infinity();
+    std::shared_ptr<Attempt> broken;
+    absl::Status noBudget;
+    for (auto [index, share] : llvm::enumerate(kBudgetShares)) {
+      if (share < leastShare())
+        break;
       absl::StatusOr<std::shared_ptr<Attempt>> made = attempt(share);
+      if (absl::IsFailedPrecondition(made.status())) {
+        noBudget = made.status();
+        continue;
+      }
       if (!made.ok())
         return made.status();
-      out = *made;
-      return options.keepsBudgets(*out->module);
-    };
-    std::shared_ptr<Attempt> made;
-    absl::StatusOr<bool> fits = keeps(high, made);
-    if (fits.ok() && !*fits) {
-      fits = keeps(low, best);
-      if (fits.ok() && !*fits)
-        return absl::FailedPreconditionError(
-            "the budget cannot be met by pruning: even with everything removed that can be, the "
-            "model is too large or too slow; combine it with --quantize, or allow more");
-      while (fits.ok() && high - low > kStep) {
-        double middle = (low + high) / 2;
-        fits = keeps(middle, made);
-        if (!fits.ok())
-          break;
-        (*fits ? low : high) = middle;
-        if (*fits)
-          best = made;
+      if ((*made)->broken) {
+        if (!broken)
+          broken = *made;
+        continue;
       }
-    } else {
-      best = made;
+      absl::StatusOr<std::vector<double>> losses = lossesOf((*made)->outcome());
+      if (!losses.ok())
+        return losses.status();
+      double worst = *std::max_element(losses->begin(), losses->end());
+      if (worst < least) {
+        least = worst;
+        best = *made;
+      }
     }
-    if (!fits.ok())
-      return fits.status();
-    if (!best->broken)
+    if (best)
       return absl::OkStatus();
+    if (!broken)
+      return noBudget;
     return absl::FailedPreconditionError(absl::StrFormat(
         "--keep-domain: the budget cannot be met while every domain keeps %.4g of its likelihood: "
         "'%s' would keep %.4f (95 %% interval %.4f to %.4f); allow a larger budget or a lower "
         "floor",
-        *wanted.keepDomain, best->broken->domain, best->broken->ratio, best->broken->interval.low,
-        best->broken->interval.high));
+        *wanted.keepDomain, broken->broken->domain, broken->broken->ratio,
+        broken->broken->interval.low, broken->broken->interval.high));
   }
 
   double leastShare() const {
@@ -562,19 +637,11 @@ private:
   // Report
   //===--------------------------------------------------------------------===//
 
-  absl::Status report() {
+  absl::Status reportSearch() {
     // The module takes the attempt's body: symbols, functions and weights.
     module.getBodyRegion().takeBody(best->module->getBodyRegion());
     PruningReport &out = summary.report;
-    out.tokens = tokens;
-    out.macsBefore = macsBefore;
-    out.macsAfter = prune::countPrunableMacs(module, tokens);
-    out.target = wanted.keptMacs;
-    out.importance = wanted.importance;
-    out.routerAware = wanted.routerAware;
-    out.domainAware = wanted.domainAware;
     out.validation = wanted.validation.empty() && floors ? options.calibration : wanted.validation;
-    out.floor = wanted.keepDomain;
     out.domains = best->domains;
     for (const RefittedLayer &layer : best->layers)
       out.layers.push_back({layer.weight, layer.errorBefore, layer.errorAfter});
@@ -597,8 +664,6 @@ private:
             {unit.space.name, "head_channels", before.headDim, after.headDim, 0, 0});
       }
     }
-    summary.provenance["pruning.kept"] = absl::StrFormat("%.4f", out.reached());
-    summary.provenance["pruning.importance"] = wanted.importance;
     return absl::OkStatus();
   }
 

@@ -10,6 +10,7 @@
 #include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Report/CompileReport.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include <functional>
 #include <map>
 #include <string>
@@ -21,9 +22,10 @@ struct PrunerOptions {
   PruningOptions wanted;
   std::string calibration; ///< File of texts; empty: none.
   unsigned threads = 1;
-  /// Whether a pruned module, in the gem dialect as imported, keeps the budgets of the whole
-  /// compilation; needed where wanted has budgets instead of keptMacs.
-  std::function<absl::StatusOr<bool>(mlir::ModuleOp)> keepsBudgets;
+  /// Takes a copy of a pruned module through the rest of the compilation, quantization above
+  /// all: floors and budgets are about what comes out. FailedPrecondition where a budget cannot
+  /// be kept. Empty: a pruned module is judged as it is.
+  std::function<absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>(mlir::ModuleOp)> finish;
   std::function<void(const std::string &stage, uint64_t done, uint64_t total)> progress;
 };
 
@@ -41,7 +43,9 @@ struct PruningSummary {
 /// fitted to what it lost; what that costs each domain, KL(whole || pruned), is taken to add up
 /// over units. For the work that may stay, the sizes are chosen that cost the worst domain
 /// least, then the mean (Allocator.h); then all layers are fitted again (LayerRefit.h). Where
-/// a domain's floor does not hold, more is kept, by bisection.
+/// a domain's floor does not hold, more is kept, by bisection. With budgets of the whole
+/// compilation instead of a target, several shares are tried and the one that costs the worst
+/// domain least is taken: what pruning saves, quantization may spend.
 ///
 /// The result does not depend on the number of threads. FailedPrecondition when the target or
 /// a budget cannot be met at all, InvalidArgument when texts, labels or texts of a domain lack.

@@ -6,6 +6,7 @@
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
+#include "dialects/Gem/WeightData.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -44,6 +45,7 @@ Candidate::build(ModuleOp module, const QuantizeStep &step,
                ? errors.toStatus(std::string(written.status().message()))
                : written.status();
   candidate->weightBytes = written->weightBytes;
+  releaseData(*copy, {module});
   BundleRunner::Options options;
   options.threads = step.threads;
   llvm::ArrayRef<char> data = candidate->scratch.data();

@@ -64,6 +64,7 @@ const char kEvaluationStyle[] = R"css(
   .heat td, .marks tr, .base-key { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 .scatter { margin: 1.25rem 0 0; max-width: 46rem; break-inside: avoid; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 0.75rem 2rem; }
 .scatter .ytitle, .scatter .xtitle { color: var(--soft); font-size: 0.85rem; }
 .scatter .ytitle { margin-bottom: 0.75rem; }
 .scatter .xtitle { margin-top: 0.15rem; text-align: right; }

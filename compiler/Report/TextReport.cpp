@@ -153,11 +153,12 @@ private:
                             formatPercent(rows->unknown), " have a new [UNK]."));
     if (!pruning.spaces.empty()) {
       out += "\n";
-      const std::vector<int> widths = {32, 13, -15, -12};
+      const std::vector<int> widths = {32, 15, -13, -12};
       header({"removed from", "", "entries", "work kept"}, widths);
       for (const PrunedSpace &space : pruning.spaces)
         out += row(
-            {cut(space.name, 32), nameOfKind(space.kind),
+            {cut(space.name.substr(absl::StartsWith(space.name, "encoder.layer.") ? 8 : 0), 32),
+             nameOfKind(space.kind),
              absl::StrCat(formatCount(space.entriesBefore), " → ", formatCount(space.entriesAfter)),
              space.macsBefore ? formatPercent(static_cast<double>(space.macsAfter) /
                                               static_cast<double>(space.macsBefore))
@@ -194,13 +195,13 @@ private:
     heading(absl::StrCat("Against f32 on ", formatPlural(figures.texts, "text"), " of ",
                          shortenMiddle(printable(figures.data), 40)));
     bool hasScores = now.overall.accuracy.has_value();
-    std::vector<int> widths = {hasScores ? 16 : 40, -5};
+    std::vector<int> widths = {hasScores ? 15 : 40, -5};
     std::vector<std::string> titles = {"domain", "texts"};
     if (hasScores) {
       widths.insert(widths.end(), {-17, -19});
       titles.insert(titles.end(), {"accuracy", "CDTR (95 %)"});
     }
-    widths.insert(widths.end(), {-6, -5});
+    widths.insert(widths.end(), {-6, -6});
     titles.insert(titles.end(), {"KL", "flips"});
     header(titles, widths);
     std::vector<const DomainScores *> rows;
@@ -221,9 +222,7 @@ private:
         cells.push_back(formatRatio(domain->transferRatio, domain->transferInterval));
       }
       cells.push_back(formatNats(domain->divergence));
-      cells.push_back(domain->flips
-                          ? absl::StrReplaceAll(formatPercent(domain->flips->routed), {{" %", "%"}})
-                          : "-");
+      cells.push_back(domain->flips ? formatPercent(domain->flips->routed) : "-");
       out += row(cells, widths);
     }
     summaryOf(now, before);

@@ -12,8 +12,10 @@
 #include "compiler/Evaluation/Brittleness.h"
 #include "compiler/Pipeline/Compiler.h"
 #include "compiler/Sweep/SweepCache.h"
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "targets/Bundle/BundleWriter.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -255,6 +257,10 @@ private:
     compile.quantization.algorithm = recipe.algorithm;
     compile.quantization.maxBits = recipe.bits;
     compile.quantization.equalize = recipe.equalize;
+    compile.pruning.keptMacs = recipe.keptMacs;
+    compile.pruning.validation = options.validation;
+    compile.pruning.sequence = options.sequence;
+    compile.pruning.seed = options.seed;
     compile.progress = [this](const std::string &name, uint64_t done, uint64_t total) {
       report(name, done, total);
     };
@@ -271,15 +277,71 @@ private:
     return compiler.write(sink);
   }
 
-  /// With the statistics of earlier recipes, or keeping them for later ones.
-  absl::Status compileTo(const SweepRecipe &recipe, BundleSink &sink) {
-    if (recipe.keptMacs)
-      return absl::UnimplementedError(
-          "this version does not prune; leave +prune out of the recipe");
+  /// What decides a pruned model, or statistics of it.
+  SweepKey keyOfSource(const SweepRecipe &recipe) const {
+    SweepKey key = shared;
+    if (recipe.keptMacs) {
+      key["kept"] = absl::StrCat(*recipe.keptMacs);
+      key["validation"] = validationHash;
+    }
+    return key;
+  }
+
+  /// Prunes the model, or takes what an earlier recipe of the same share left: a module in the
+  /// cache. Sets keptMacs.
+  absl::StatusOr<std::string> prunedModule(const SweepRecipe &recipe) {
+    SweepKey key = keyOfSource(recipe);
+    std::string path = cache->pathOf(key, "mlirbc");
+    if (std::optional<CachedScores> known = cache->find(key)) {
+      absl::StatusOr<std::string> hash = hashOfFiles({path});
+      if (hash.ok() && *hash == known->fileHash) {
+        keptMacs = known->scores.macsKept;
+        return path;
+      }
+    }
+    report("prune");
     CompileOptions compile = optionsOf(recipe);
+    compile.quantization = {};
+    Compiler compiler(std::move(compile));
+    if (absl::Status status = compiler.import(); !status.ok())
+      return status;
+    if (absl::Status status = compiler.prune(); !status.ok())
+      return status;
+    keptMacs = compiler.getReport().pruning ? compiler.getReport().pruning->reached() : 1.0;
+    std::string bytecode;
+    llvm::raw_string_ostream stream(bytecode);
+    if (failed(mlir::writeBytecodeToFile(compiler.getModule(), stream)))
+      return absl::InternalError("writing the pruned module failed");
+    if (absl::Status status = cache->storeFile(key, "mlirbc", stream.str()); !status.ok())
+      return status;
+    absl::StatusOr<std::string> hash = hashOfFiles({path});
+    if (!hash.ok())
+      return hash.status();
+    CachedScores facts;
+    facts.scores.macsKept = keptMacs;
+    facts.fileHash = *hash;
+    if (absl::Status status = cache->store(key, facts); !status.ok())
+      return status;
+    return path;
+  }
+
+  /// With the pruned model and the statistics of earlier recipes, or keeping them for later
+  /// ones.
+  absl::Status compileTo(const SweepRecipe &recipe, BundleSink &sink) {
+    CompileOptions compile = optionsOf(recipe);
+    if (recipe.keptMacs) {
+      absl::StatusOr<std::string> module = prunedModule(recipe);
+      if (!module.ok())
+        return module.status();
+      compile.model = *module;
+      compile.pruning = {};
+      // A module says these itself.
+      compile.overrides.clear();
+      compile.sequence = 0;
+    }
     if (!recipe.isQuantized() || options.calibration.empty())
       return compileTo(std::move(compile), sink);
-    std::string path = cache->pathOf(shared, "gems");
+    std::string path = cache->pathOf(keyOfSource(recipe), "gems");
     if (!llvm::sys::fs::exists(path)) {
       compile.quantization.saveStatistics = path;
       return compileTo(std::move(compile), sink);
@@ -301,6 +363,8 @@ private:
   absl::StatusOr<std::unique_ptr<BundleRunner>> openBundle(const NamelessFile &file) {
     BundleRunner::Options runner;
     runner.threads = options.threads;
+    // A session a thread, so that the time of a text is that of one thread.
+    runner.smallSessionBytes = uint64_t(1) << 30;
     return BundleRunner::open(file.path(), runner);
   }
 
@@ -327,7 +391,7 @@ private:
     if (absl::Status status = evaluator->setBaseline(**runner, *facts, progressOf(*this));
         !status.ok())
       return status;
-    CachedScores computed{evaluator->getReport().baseline, secondsSince(start)};
+    CachedScores computed{evaluator->getReport().baseline, secondsSince(start), ""};
     if (absl::Status status = cache->store(keyOf(kBaseline), computed); !status.ok())
       return status;
     return computed;
@@ -336,6 +400,7 @@ private:
   absl::Status compute(const SweepRecipe &recipe, const std::optional<CachedScores> &known,
                        SweepEntry &entry) {
     auto start = std::chrono::steady_clock::now();
+    keptMacs.reset();
     NamelessFile file;
     if (absl::Status status = file.open(cache->getFolder()); !status.ok())
       return status;
@@ -350,10 +415,11 @@ private:
       absl::StatusOr<ModelScores> facts = describeBundle(file.path(), **runner);
       if (!facts.ok())
         return facts.status();
+      facts->macsKept = keptMacs;
       BrittlenessEvaluator one = *evaluator; // the baseline, and no other model
       if (absl::Status status = one.addModel(**runner, *facts, progressOf(*this)); !status.ok())
         return status;
-      CachedScores computed{one.getReport().models.front(), secondsSince(start)};
+      CachedScores computed{one.getReport().models.front(), secondsSince(start), ""};
       if (absl::Status status = cache->store(keyOf(entry.recipe), computed); !status.ok())
         return status;
       take(computed, entry);
@@ -374,6 +440,7 @@ private:
   std::unique_ptr<SweepCache> cache;
   SweepKey shared; ///< What all recipes have in common, and their statistics depend on.
   SweepStage stage;
+  std::optional<double> keptMacs; ///< Of the recipe that was compiled last.
 };
 
 } // namespace

@@ -265,13 +265,14 @@ std::optional<CachedScores> SweepCache::find(const SweepKey &key) const {
     return damaged("its checksum differs");
   SweepKey known;
   for (const auto &[name, value] : *stored)
-    known[name.str().str()] = value.getAsString().value_or("").str();
+    known[name.str()] = value.getAsString().value_or("").str();
   if (known != key)
     return damaged("of another key");
   CachedScores result;
   Reader reader(*scores->getAsObject());
   visit(reader, result.scores);
   result.seconds = entry->getNumber("seconds").value_or(0);
+  result.fileHash = entry->getString("file").value_or("").str();
   return result;
 }
 
@@ -287,10 +288,15 @@ absl::Status SweepCache::store(const SweepKey &key, const CachedScores &scores) 
   entry["seconds"] = scores.seconds;
   entry["check"] = checksumOf(figures);
   entry["scores"] = std::move(figures);
-  std::string text = llvm::formatv("{0:2}\n", json::Value(std::move(entry))).str();
+  if (!scores.fileHash.empty())
+    entry["file"] = scores.fileHash;
+  return storeFile(key, "json", llvm::formatv("{0:2}\n", json::Value(std::move(entry))).str());
+}
 
+absl::Status SweepCache::storeFile(const SweepKey &key, const std::string &extension,
+                                   llvm::StringRef text) const {
   static std::atomic<unsigned> counter{0};
-  std::string path = pathOf(key, "json");
+  std::string path = pathOf(key, extension);
   std::string temporary = absl::StrCat(path, ".", ::getpid(), "-", counter++, ".tmp");
   auto fail = [&](const char *what) {
     std::string why = std::strerror(errno);

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "compiler/Report/BrittlenessReport.h"
+#include "llvm/ADT/StringRef.h"
 #include <functional>
 #include <map>
 #include <optional>
@@ -30,6 +31,7 @@ absl::StatusOr<std::string> hashOfFiles(const std::vector<std::string> &paths);
 struct CachedScores {
   ModelScores scores;
   double seconds = 0;
+  std::string fileHash; ///< hashOfFiles of the file kept beside; empty when there is none.
 };
 
 /// The folder. An entry is a JSON file "HASH.json", written beside and renamed, so that it is
@@ -45,6 +47,9 @@ public:
   /// Nothing where there is no entry, or a damaged one, which is noted.
   std::optional<CachedScores> find(const SweepKey &key) const;
   absl::Status store(const SweepKey &key, const CachedScores &scores) const;
+  /// Keeps a file of another kind, under pathOf.
+  absl::Status storeFile(const SweepKey &key, const std::string &extension,
+                         llvm::StringRef content) const;
 
   const std::string &getFolder() const { return folder; }
   /// Where a file of another kind is kept: "FOLDER/HASH.EXTENSION".

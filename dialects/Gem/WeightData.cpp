@@ -7,6 +7,7 @@
 #include "dialects/Gem/HalfFloat.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cassert>
@@ -117,4 +118,25 @@ DenseResourceElementsAttr gem::makeF32Resource(MLIRContext *context, ArrayRef<in
   auto owner = std::make_shared<const std::vector<float>>(std::move(values));
   ArrayRef<char> bytes(reinterpret_cast<const char *>(owner->data()), owner->size() * 4);
   return makeResource(RankedTensorType::get(shape, Float32Type::get(context)), name, bytes, owner);
+}
+
+/// The names of all resources in `op`.
+static llvm::StringSet<> collectResources(Operation *op) {
+  llvm::StringSet<> names;
+  op->walk([&](Operation *inner) {
+    for (NamedAttribute attribute : inner->getAttrDictionary())
+      if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute.getValue()))
+        names.insert(resource.getRawHandle().getKey());
+  });
+  return names;
+}
+
+void gem::releaseData(Operation *discarded, ArrayRef<Operation *> kept) {
+  llvm::StringSet<> names = collectResources(discarded);
+  for (Operation *op : kept)
+    for (const auto &name : collectResources(op))
+      names.erase(name.first());
+  auto &manager = DenseResourceElementsHandle::getManagerInterface(discarded->getContext());
+  for (const auto &name : names)
+    manager.update(name.first(), AsmResourceBlob());
 }

@@ -47,6 +47,11 @@ mlir::DenseResourceElementsAttr makeF32Resource(mlir::MLIRContext *context,
                                                 llvm::ArrayRef<int64_t> shape, llvm::StringRef name,
                                                 std::vector<float> values);
 
+/// Frees the data of the resources that operations in `discarded` name and none in `kept` does.
+/// A context keeps resources for as long as it lives; whoever tries many copies of a model with
+/// other weights calls this for each before it is thrown away.
+void releaseData(mlir::Operation *discarded, llvm::ArrayRef<mlir::Operation *> kept);
+
 } // namespace gem
 
 #endif // GEM_DIALECTS_GEM_WEIGHTDATA_H

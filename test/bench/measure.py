@@ -8,8 +8,9 @@
 usage: measure.py --build DIR --out FOLDER [--quick] SECTION...
 
 Sections: model (a BERT-base-shaped GEM), scar (sparse attention), arm (instructions
-under qemu), accuracy (trained models by recipe), peers (ONNX Runtime beside us). A section that lacks something says so and
-leaves its old file.
+under qemu), accuracy (trained models by recipe), pruning (trained models by share of their
+work), peers (ONNX Runtime beside us). A section that lacks something says so and leaves its
+old file.
 """
 import argparse
 import datetime
@@ -105,6 +106,14 @@ class Session:
              self.tool("gem-compile"), "--shared", self.shared, "--out", self.out,
              *(["--quick"] if self.quick else [])])
 
+    def pruning(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        if not os.path.isdir(os.path.join(self.shared, "models")):
+            raise Missing("no trained models; --shared DIR says where they are")
+        run([sys.executable, os.path.join(here, "pruning.py"), "--tools",
+             os.path.dirname(self.tool("gem-compile")), "--shared", self.shared, "--out", self.out,
+             *(["--quick"] if self.quick else [])])
+
     def scar(self):
         output = run([self.tool("scar-bench"), 3 if self.quick else 15])
         self.save("scar", json.loads(output))
@@ -194,7 +203,7 @@ class Session:
                 for (who, threads, tokens), (seconds, memory) in samples.items()]
 
 
-SECTIONS = ("model", "scar", "arm", "accuracy", "peers")
+SECTIONS = ("model", "scar", "arm", "accuracy", "pruning", "peers")
 
 
 def main():

@@ -187,6 +187,84 @@ def accuracy(document):
                      "accuracy", "of f32", "routed flips", "cluster flips"], rows))
 
 
+def interval(values):
+    return f"{values[0]:.3f}–{values[1]:.3f}"
+
+
+def transfer(row, key="cdtr"):
+    summary = row["scores"].get(key)
+    if not summary:
+        return ["", ""]
+    return [f"{summary['mean']:.3f} ({interval(summary['mean_interval'])})",
+            f"{summary['min']:.3f} ({interval(summary['min_interval'])})"]
+
+
+def pruning_row(row):
+    overall = row["scores"]["overall"]
+    return [f"{row['kept']:.3f}", *transfer(row), *transfer(row, "cdtr_unseen"),
+            f"{overall['kl']:.4f}"]
+
+
+PRUNING_HEAD = ["MACs kept", "CDTR mean (95 %)", "CDTR minimum (95 %)", "unseen mean",
+                "unseen minimum", "KL"]
+
+
+def pruning_curve(document):
+    """The models at shares of their work, with preservation and without."""
+    rows = [[row["model"], "yes" if row["preserved"] else "no", *pruning_row(row)]
+            for found in document["models"].values() for row in found["rows"]
+            if row["method"].startswith("GEM")]
+    rows.sort(key=lambda row: (row[0] != "gem-tiny", row[1] != "yes", -float(row[2])))
+    return f"{document['date']}.\n\n" + table(["model", "preserved", *PRUNING_HEAD], rows)
+
+
+def pruning_methods(document):
+    """Ways to choose what goes, at one half of the work."""
+    rows = [[row["model"], "router- and domain-aware (GEM)" if row["method"] == "GEM"
+             else row["method"], *pruning_row(row)]
+            for found in document["models"].values() for row in found["rows"]
+            if row["share"] == 0.5 and row["method"] != "GEM, no preservation"]
+    return f"{document['date']}.\n\n" + table(["model", "method", *PRUNING_HEAD], rows)
+
+
+def mean_accuracy(scores, unseen):
+    values = [domain["accuracy"] for domain in scores["domains"]
+              if bool(domain.get("unseen")) == unseen]
+    return sum(values) / len(values)
+
+
+def pruning_preservation(document):
+    """The share of the accuracy lost without preservation that it gives back."""
+    rows = []
+    for name, found in document["models"].items():
+        by_share = {}
+        for row in found["rows"]:
+            if row["method"].startswith("GEM"):
+                by_share.setdefault(row["share"], {})[row["preserved"]] = row
+        for unseen, label in ((False, "8 domains"), (True, "4 languages, held out")):
+            # The baseline's domains do not say which are unseen; a model's do.
+            first = next(iter(by_share.values()))[True]["scores"]
+            names = {domain["domain"] for domain in first["domains"]
+                     if bool(domain.get("unseen")) == unseen}
+            whole = [domain["accuracy"] for domain in found["baseline"]["domains"]
+                     if domain["domain"] in names]
+            f32 = sum(whole) / len(whole)
+            gained = lost = 0
+            for pair in by_share.values():
+                without = mean_accuracy(pair[False]["scores"], unseen)
+                gained += mean_accuracy(pair[True]["scores"], unseen) - without
+                lost += f32 - without
+            gaps = [found["baseline"].get("gg"),
+                    by_share[0.5][True]["scores"].get("gg")]
+            rows.append([name, label, f"{f32:.4f}", f"{lost / len(by_share):.4f}",
+                         f"{gained / len(by_share):.4f}",
+                         f"{100 * gained / lost:.0f} %" if lost > 0 else "nothing lost",
+                         " → ".join("" if gap is None else f"{gap:.3f}" for gap in gaps)])
+    return (f"{document['date']}; mean accuracy over the domains, averaged over the shares.\n\n"
+            + table(["model", "texts", "f32", "lost without", "gained by it", "recovered",
+                     "GG, f32 → 0.5"], rows))
+
+
 # Section: the file it is made from, and how.
 SECTIONS = {
     "machine": ("model", machine),
@@ -196,6 +274,9 @@ SECTIONS = {
     "scar": ("scar", scar),
     "accuracy": ("accuracy", accuracy),
     "peers": ("peers", peers),
+    "pruning-curve": ("pruning", pruning_curve),
+    "pruning-methods": ("pruning", pruning_methods),
+    "pruning-preservation": ("pruning", pruning_preservation),
 }
 
 

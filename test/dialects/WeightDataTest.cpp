@@ -6,9 +6,12 @@
 
 #include "dialects/Gem/WeightData.h"
 #include "dialects/Gem/HalfFloat.h"
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinDialect.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/APFloat.h"
 #include "gtest/gtest.h"
 #include <bit>
@@ -200,6 +203,22 @@ TEST(WeightData, KeepsTheOwnerAsLongAsTheContext) {
     EXPECT_FALSE(owner.expired());
   }
   EXPECT_TRUE(owner.expired());
+}
+
+TEST_F(WeightDataTest, ReleasesWhatOnlyTheDiscardedHas) {
+  auto shared = makeF32Resource(&context, {2}, "w", {1, 2});
+  auto own = makeF32Resource(&context, {2}, "w", {3, 4});
+  Location loc = UnknownLoc::get(&context);
+  OwningOpRef<ModuleOp> original = ModuleOp::create(loc), copy = ModuleOp::create(loc);
+  (*original)->setAttr("test.shared", shared);
+  (*copy)->setAttr("test.shared", shared);
+  OpBuilder builder(copy->getBodyRegion());
+  builder.create<ModuleOp>(loc)->setAttr("test.own", own);
+  releaseData(*copy, {*original});
+  EXPECT_EQ(read(shared, 0, 2), (std::vector<float>{1, 2}));
+  EXPECT_FALSE(hasData(own));
+  releaseData(*original, {});
+  EXPECT_FALSE(hasData(shared));
 }
 
 } // namespace

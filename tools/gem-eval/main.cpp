@@ -11,7 +11,9 @@
 #include "tools/common/Terminal.h"
 #include "tools/gem-eval/Evaluate.h"
 #include "tools/gem-eval/Options.h"
+#include "tools/gem-eval/Sweep.h"
 #include <new>
+#include <string_view>
 #include <unistd.h>
 
 using namespace gem;
@@ -74,6 +76,8 @@ int run(const Options &options) {
 int main(int argc, char **argv) {
   tools::InstallSignalHandlers();
   try {
+    if (argc > 1 && std::string_view(argv[1]) == "sweep")
+      return sweepMain(argc - 1, argv + 1);
     Options options;
     if (std::optional<int> code = readOptions(argc, argv, options))
       return *code;

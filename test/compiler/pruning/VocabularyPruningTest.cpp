@@ -106,6 +106,11 @@ TEST_F(VocabularyPruningTest, KeepsWhatOccursAndSingleCharacters) {
   EXPECT_THAT(kept, IsSupersetOf(expected));
   EXPECT_TRUE(llvm::is_sorted(kept));
   EXPECT_FALSE(llvm::is_contained(kept, idOf("haskell")));
+  // No text of the corpus is split otherwise.
+  auto change = compareVocabulary(module(), kept, corpus);
+  ASSERT_TRUE(change.ok()) << change.status();
+  EXPECT_EQ(change->resplitTexts, 0);
+  EXPECT_EQ(change->tokens, change->tokensBefore);
   // Those of more than a character are what the corpus has.
   auto use = countVocabulary(module(), corpus);
   for (int64_t id : kept)
@@ -175,6 +180,23 @@ TEST_F(VocabularyPruningTest, WithoutACharacterWordsBecomeUnknown) {
   EXPECT_EQ(change->unknownTextsBefore, 0);
   EXPECT_EQ(change->unknownTexts, 1);
   EXPECT_EQ(change->resplitTexts, 1);
+}
+
+TEST_F(VocabularyPruningTest, HalfOfTheVocabularyServesOtherTexts) {
+  const char *shared = std::getenv("GEM_SHARED_DIR");
+  if (!shared)
+    GTEST_SKIP() << "no reference data";
+  fs::path data = fs::path(shared) / "data/debian";
+  corpus = data / "calibration.jsonl";
+  std::vector<int64_t> kept = choose({.maximumPieces = 4096});
+  EXPECT_EQ(kept.size(), 4096u);
+  auto change = compareVocabulary(module(), kept, data / "test.jsonl");
+  ASSERT_TRUE(change.ok()) << change.status();
+  // Nothing becomes unknown that was not: what is removed is spelt by single characters.
+  EXPECT_EQ(change->unknownTokens, change->unknownTokensBefore);
+  std::printf("texts %ld resplit %ld unknown %ld before %ld tokens %ld before %ld\n", change->texts,
+              change->resplitTexts, change->unknownTexts, change->unknownTextsBefore,
+              change->tokens, change->tokensBefore);
 }
 
 TEST_F(VocabularyPruningTest, RefusesWhatCannotBe) {

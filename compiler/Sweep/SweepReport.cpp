@@ -96,9 +96,9 @@ std::string headlineOf(const SweepReport &report) {
       smallest ? absl::StrCat(smallest->recipe, ", at ",
                               formatFixed(*smallest->scores->bitsPerWeight, 2),
                               " bits a weight, is the smallest that keeps at least 98 % of the "
-                              "score in every domain; its lowest is ",
+                              "score in every domain it is for; its lowest is ",
                               describe(*smallest), ".")
-               : std::string("No recipe keeps 98 % of the score in every domain.");
+               : std::string("No recipe keeps 98 % of the score in every domain it is for.");
   if (worst != smallest && worst->scores->transfer->minimum < kKept)
     absl::StrAppend(&text, " ", worst->recipe, " loses most: it keeps ", describe(*worst), ".");
   return text;

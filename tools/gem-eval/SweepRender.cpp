@@ -167,7 +167,7 @@ std::string eval::renderSweepText(const SweepReport &report, size_t width, bool 
                                tools::Table::Align::kRight, tools::Table::Align::kLeft});
     correlations.AddRow({"", "", "Pearson", "95 %", "Spearman", "95 %"});
     auto range = [](const std::optional<Interval> &interval) {
-      return has(interval) ? number(interval->low, 2) + "–" + number(interval->high, 2) : "";
+      return has(interval) ? number(interval->low, 2) + " to " + number(interval->high, 2) : "";
     };
     for (const Correlation &correlation : report.correlations)
       if (correlation.pearson)

@@ -167,7 +167,7 @@ struct FileCloser {
 absl::Status fileError(const char *what) {
   return absl::UnavailableError(
       absl::StrCat("a temporary file of activations cannot be ", what, ": ", std::strerror(errno),
-                   "; give TMPDIR's file system more room, or fewer texts"));
+                   "; make room where temporary files lie, or give fewer texts"));
 }
 
 } // namespace

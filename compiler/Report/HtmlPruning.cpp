@@ -70,8 +70,8 @@ std::string tableOfSpaces(const std::vector<PrunedSpace> &spaces) {
         absl::StrCat(formatCount(space.entriesBefore), " → ", formatCount(space.entriesAfter));
     absl::StrAppend(
         &out, "<tr><th scope=\"row\" class=\"name\">", breakable(space.name),
-        "</th><td class=\"soft share\">", escapeHtml(nameOfKind(space.kind)),
-        "</td><td class=\"bar\">",
+        "</th><td class=\"soft share\" style=\"white-space:nowrap\">",
+        escapeHtml(nameOfKind(space.kind)), "</td><td class=\"bar\">",
         beforeAndAfter(before, after, colorOfSpace(space.kind),
                        absl::StrCat(space.name, ", ", nameOfKind(space.kind), ": ", entries)),
         "</td><td class=\"num\">", entries, "</td><td class=\"num soft share\">",
@@ -86,48 +86,60 @@ std::string tableOfDomains(const PruningReport &pruning) {
   std::vector<double> values = {1};
   if (pruning.floor)
     values.push_back(*pruning.floor);
+  bool hasBefore = false;
   for (const PrunedDomain &domain : pruning.domains) {
     values.insert(values.end(), {domain.ratio, domain.interval.low, domain.interval.high});
+    hasBefore |= domain.ratioBefore.has_value();
     if (domain.ratioBefore)
       values.push_back(*domain.ratioBefore);
   }
-  Scale scale = makeScale(values);
+  Scale scale = makeScale(values, 4);
   auto place = [&](double value) { return percentOf(scale.place(value)); };
   std::string out = absl::StrCat(
       "<h3>Likelihood that each domain keeps</h3>\n<p class=\"soft\">Of the uncompressed model's, "
-      "on ",
-      pruning.validation.empty() ? "texts" : escapeHtml(pruning.validation),
-      "; the ring is before the remaining layers were fitted again, the dot after, with its 95 % "
-      "interval",
-      pruning.floor ? ", and the upright line is the floor" : "", ".</p>\n", kHeadOfTable,
-      column("Domain", ""), column("", "bar"), column("Kept", "num"), column("Texts", "num share"),
-      "</tr></thead>\n<tbody>\n");
+      "on texts of ",
+      pruning.validation.empty() ? "the calibration" : escapeHtml(pruning.validation),
+      hasBefore
+          ? " that nothing was fitted to; the ring is before the remaining layers were fitted "
+            "again, the dot after"
+          : " that nothing was fitted to",
+      ", with its 95 % interval", pruning.floor ? "; the upright line is the floor" : "", ".</p>\n",
+      "<table class=\"bars marks\">\n<thead><tr>", column("Domain", ""), column("", "bar"),
+      column("Kept", "num"), column("Texts", "num share"), "</tr></thead>\n<tbody>\n");
   for (const PrunedDomain &domain : pruning.domains) {
     std::string name = nameOfDomain(domain.domain);
     std::string text = formatRatio(domain.ratio, domain.interval);
-    absl::StrAppend(&out, "<tr><th scope=\"row\">", escapeHtml(name),
+    absl::StrAppend(&out, "<tr><th scope=\"row\">", breakable(name),
                     "</th><td class=\"bar\"><svg class=\"chart\" width=\"100%\" height=\"16\" "
-                    "role=\"img\"><line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"8\" y2=\"8\"/>");
+                    "role=\"img\">");
+    for (double tick : scale.ticks)
+      absl::StrAppend(&out, "<line class=\"grid\" x1=\"", place(tick), "\" x2=\"", place(tick),
+                      "\" y1=\"0\" y2=\"100%\"/>");
     if (pruning.floor)
-      absl::StrAppend(&out, "<rect x=\"", place(*pruning.floor),
-                      "\" width=\"2\" height=\"16\" style=\"fill:var(--c5)\"/>");
+      absl::StrAppend(&out, "<line class=\"base\" x1=\"", place(*pruning.floor), "\" x2=\"",
+                      place(*pruning.floor), "\" y1=\"0\" y2=\"100%\"/>");
+    absl::StrAppend(&out, "<g style=\"color:var(--c3)\">");
     if (std::isfinite(domain.interval.low) && std::isfinite(domain.interval.high))
-      absl::StrAppend(&out, "<line class=\"span\" x1=\"", place(domain.interval.low), "\" x2=\"",
+      absl::StrAppend(&out, "<line class=\"whisker\" x1=\"", place(domain.interval.low), "\" x2=\"",
                       place(domain.interval.high), "\" y1=\"8\" y2=\"8\"/>");
     if (domain.ratioBefore)
-      absl::StrAppend(&out, "<circle class=\"ring\" cx=\"", place(*domain.ratioBefore),
-                      "\" cy=\"8\" r=\"4.5\"/>");
-    absl::StrAppend(&out, "<circle cx=\"", place(domain.ratio), "\" cy=\"8\" r=\"5\"/><title>",
-                    escapeHtml(absl::StrCat(name, ": ", text,
-                                            domain.ratioBefore
-                                                ? absl::StrCat(", before the refit ",
-                                                               formatFixed(*domain.ratioBefore, 3))
-                                                : "")),
-                    "</title></svg></td><td class=\"num\">", text,
-                    "</td><td class=\"num soft share\">", formatCount(domain.texts),
-                    "</td></tr>\n");
+      absl::StrAppend(&out, "<circle style=\"fill:var(--bg);stroke:currentColor\" cx=\"",
+                      place(*domain.ratioBefore), "\" cy=\"8\" r=\"4.5\"/>");
+    absl::StrAppend(
+        &out, "<circle cx=\"", place(domain.ratio), "\" cy=\"8\" r=\"5\"/></g><title>",
+        escapeHtml(absl::StrCat(
+            name, ": ", text,
+            domain.ratioBefore
+                ? absl::StrCat(", before the refit ", formatRatio(domain.ratioBefore, std::nullopt))
+                : "")),
+        "</title></svg></td><td class=\"num\">", text, "</td><td class=\"num soft share\">",
+        formatCount(domain.texts), "</td></tr>\n");
   }
-  return out + "</tbody>\n</table>\n";
+  absl::StrAppend(&out, "</tbody>\n<tfoot aria-hidden=\"true\"><tr><th></th><td class=\"bar\"><div "
+                        "class=\"ticks\">");
+  for (double tick : scale.ticks)
+    absl::StrAppend(&out, "<span style=\"left:", place(tick), "\">", scale.format(tick), "</span>");
+  return out + "</div></td><td></td><td class=\"share\"></td></tr></tfoot>\n</table>\n";
 }
 
 std::string tableOfLayers(const std::vector<PreservedLayer> &layers) {

@@ -60,7 +60,7 @@ private:
         escapeHtml(report.architecture), " &middot; ", escapeHtml(report.quantize), " &middot; ",
         report.padded ? "padded to " : "at most ", formatPlural(report.sequence, "token"));
     put(headOfPage(absl::StrCat(report.modelName, " for ", report.device), lead,
-                   report.brittleness ? kEvaluationStyle : ""));
+                   report.brittleness || report.pruning ? kEvaluationStyle : ""));
   }
 
   void card(const char *name, const std::string &value, const std::string &explanation) {

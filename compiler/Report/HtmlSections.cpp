@@ -145,7 +145,8 @@ std::string htmlOfFlips(const CompileReport &report) {
       for (const Kind &kind : kKinds)
         if (*flips)
           most = std::max(most, **flips.*kind.which);
-  std::string out = "<section>\n<h2>Routing decisions that differ from f32</h2>\n";
+  std::string out = absl::StrCat("<section>\n<h2>Routing decisions that differ from ",
+                                 report.pruning ? "the pruned model's" : "f32", "</h2>\n");
   if (hasBefore)
     out += "<p class=\"soft\">Quantizing the encoder moves what the router sees, so the router and "
            "its centroids were fitted again: the ring is before, the dot after.</p>\n";

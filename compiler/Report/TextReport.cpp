@@ -38,7 +38,8 @@ public:
     brittleness();
     gates();
     domains();
-    flips();
+    if (verbose || !report.brittleness)
+      flips();
     if (verbose) {
       parts();
       latency();
@@ -205,8 +206,10 @@ private:
     titles.insert(titles.end(), {"KL", "flips"});
     header(titles, widths);
     std::vector<const DomainScores *> rows;
-    for (const DomainScores &domain : now.domains)
-      rows.push_back(&domain);
+    for (bool isUnseen : {false, true})
+      for (const DomainScores &domain : now.domains)
+        if (domain.isUnseen == isUnseen)
+          rows.push_back(&domain);
     if (rows.size() > 1)
       rows.push_back(&now.overall);
     for (const DomainScores *domain : rows) {
@@ -293,9 +296,11 @@ private:
     if (!report.evaluation || !report.evaluation->overall.flips)
       return;
     const EvaluationReport &evaluation = *report.evaluation;
-    heading(evaluation.overall.flipsBefore
-                ? "Routing decisions that differ from f32, before → after the router's fit"
-                : "Routing decisions that differ from f32");
+    // The quantizer's work: it begins with the model as pruned.
+    std::string fit = report.pruning ? ", before → after" : ", before → after the router's fit";
+    heading(absl::StrCat("Routing decisions that differ from ",
+                         report.pruning ? "the pruned model's" : "f32",
+                         evaluation.overall.flipsBefore ? fit : ""));
     const std::vector<int> widths = {22, -16, -16, -16};
     header({"domain", "routed", "cluster", "mask"}, widths);
     for (const DomainReport *domain : rowsOf(evaluation)) {

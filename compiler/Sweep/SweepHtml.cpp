@@ -93,6 +93,12 @@ private:
     return has(scores.macsKept) ? std::round(*scores.macsKept * 20) / 20 : 1.0;
   }
 
+  bool hasPruned() const {
+    return std::any_of(report.entries.begin(), report.entries.end(), [](const SweepEntry &entry) {
+      return entry.scores && has(entry.scores->macsKept);
+    });
+  }
+
   struct Measure {
     const char *title;
     std::function<Figure(const ModelScores &)> value;
@@ -169,7 +175,8 @@ private:
     put("<section>\n<h2>Compression against brittleness</h2>\n<p class=\"soft\">Each number is a "
         "recipe, the upright line its 95 % interval. Ringed and joined is the Pareto front: no "
         "other recipe has both fewer bits and a higher lowest CDTR. The dashed line is the f32 "
-        "model.</p>\n");
+        "model.",
+        hasPruned() ? " Recipes of one colour keep the same share of the work.</p>\n" : "</p>\n");
     legend();
     put("<div class=\"plots\">\n");
     for (const std::string &plot : plots)
@@ -189,7 +196,8 @@ private:
     const SweepEntry &entry = report.entries[index];
     return absl::StrCat("<b style=\"color:var(--",
                         entry.scores ? colorOf(*entry.scores) : std::string("soft"), ")\">",
-                        index + 1, "</b> ", escapeHtml(entry.recipe));
+                        index + 1, "</b> ",
+                        absl::StrReplaceAll(escapeHtml(entry.recipe), {{"+", "<wbr>+"}}));
   }
 
   void beginScroll(const std::string &label) {
@@ -208,12 +216,11 @@ private:
   }
 
   void table() {
-    bool hasPruned = false, hasUnseen = false, hasTime = false;
+    bool hasUnseen = false, hasTime = false, isPruned = hasPruned();
     bool hasGap = has(report.baseline.generalizationGap);
     for (const SweepEntry &entry : report.entries) {
       if (!entry.scores)
         continue;
-      hasPruned |= has(entry.scores->macsKept);
       hasUnseen |= entry.scores->transferUnseen.has_value();
       hasTime |= has(entry.scores->seconds);
     }
@@ -221,7 +228,7 @@ private:
     beginScroll("Figures of every recipe");
     put("<table class=\"grid-table\">\n<thead><tr><th scope=\"col\">Recipe</th><th "
         "scope=\"col\">Bits a weight</th><th scope=\"col\">Size</th>",
-        hasPruned ? "<th scope=\"col\">Work kept</th>" : "", "<th scope=\"col\">",
+        isPruned ? "<th scope=\"col\">Work kept</th>" : "", "<th scope=\"col\">",
         "Score</th><th scope=\"col\">CDTR, mean</th><th scope=\"col\">CDTR, lowest</th>",
         hasUnseen ? "<th scope=\"col\">Unseen, lowest</th>" : "",
         "<th scope=\"col\">DSI, largest</th>", hasGap ? "<th scope=\"col\">GG</th>" : "",
@@ -230,7 +237,7 @@ private:
     auto row = [&](const std::string &nameHtml, const ModelScores &scores) {
       put("<tr><th scope=\"row\">", nameHtml, "</th>", cell(number(scores.bitsPerWeight, 2), {}),
           cell(scores.bytes > 0 ? formatBytes(scores.bytes) : "", {}));
-      if (hasPruned)
+      if (isPruned)
         put(cell(percent(scores.macsKept.value_or(1)), {}));
       put(cell(number(scores.overall.score), scores.overall.scoreInterval));
       auto transfer = [&](const std::optional<TransferSummary> &summary, bool isMinimum) {

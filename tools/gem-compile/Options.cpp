@@ -106,7 +106,8 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
       ->type_name("FILE")
       ->group("Output");
   app.add_option("--emit", options.emit,
-                 "bundle (default), or the module before it: gem as imported, gemrt as planned")
+                 "bundle (default), or the module before it: gem as imported and pruned, gemrt as "
+                 "planned")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Emit>{{"gem", Emit::Gem},
                                                                       {"gemrt", Emit::GemRT},
                                                                       {"bundle", Emit::Bundle}},

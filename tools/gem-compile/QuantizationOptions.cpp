@@ -103,7 +103,7 @@ bool gem::compile::checkQuantization(const Options &options) {
 
 void gem::compile::addQuantizationOptions(CLI::App &app, Options &options) {
   QuantizerOptions &quantizer = options.quantization;
-  const char *group = "Quantization";
+  const char *group = "Quantization", *advanced = "Advanced: quantization";
   app.add_option("--quantize", quantizer.quantize,
                  "format of the weights: f32 (default), f16, int8, int4, int3, or int4g64, "
                  "int4g32f16, ... (groups of 64; f16 group scales); or hybrid: a format for each "
@@ -132,7 +132,7 @@ void gem::compile::addQuantizationOptions(CLI::App &app, Options &options) {
   app.add_flag("--measure-every-format", quantizer.measureEveryFormat,
                "hybrid: run every weight in every format, instead of in one whose loss is scaled "
                "to the others by their output error; slower, and noisier")
-      ->group(group);
+      ->group(advanced);
   app.add_option("--max-route-flips", quantizer.maxRouteFlips,
                  "fail when a larger share of tokens is routed otherwise than in f32, e.g. 0.02")
       ->check(CLI::Range(0.0, 1.0))
@@ -156,11 +156,11 @@ void gem::compile::addQuantizationOptions(CLI::App &app, Options &options) {
   app.add_flag("--equalize", quantizer.equalize,
                "scale the channels of attention's values so that they quantize alike; the factors "
                "are folded into the weights around")
-      ->group(group);
+      ->group(advanced);
   app.add_flag("!--no-router-fit", quantizer.refitRouter,
                "do not fit the router again to the quantized encoder")
-      ->group(group);
+      ->group(advanced);
   app.add_flag("!--no-bias-correction", quantizer.biasCorrection,
                "do not let biases take up the mean error of their weights")
-      ->group(group);
+      ->group(advanced);
 }

@@ -109,14 +109,19 @@ TEST_F(ImportanceTest, MagnitudeSumsTheSquaresOfWhatGoes) {
     const std::vector<double> &got = importance.at("");
     ASSERT_EQ(got.size(), static_cast<size_t>(space.count));
     std::vector<float> consumer = weight(space.consumer);
+    std::vector<std::vector<float>> producers, biases;
+    for (const std::string &name : space.producers)
+      producers.push_back(weight(name));
+    for (const std::string &name : space.producerBiases)
+      biases.push_back(weight(name));
     for (int64_t e = 0; e < space.count; e += std::max<int64_t>(1, space.count / 7)) {
       double expected = 0;
       for (int64_t c = e * space.width; c < (e + 1) * space.width; ++c) {
-        for (const std::string &name : space.producers)
+        for (const std::vector<float> &values : producers)
           for (int64_t i = 0; i < space.inputWidth; ++i)
-            expected += std::pow(weight(name)[c * space.inputWidth + i], 2.0);
-        for (const std::string &name : space.producerBiases)
-          expected += std::pow(weight(name)[c], 2.0);
+            expected += std::pow(values[c * space.inputWidth + i], 2.0);
+        for (const std::vector<float> &values : biases)
+          expected += std::pow(values[c], 2.0);
         for (int64_t n = 0; n < space.outputWidth; ++n)
           expected += std::pow(consumer[n * space.count * space.width + c], 2.0);
       }
@@ -212,7 +217,7 @@ std::vector<double> softmax(std::vector<double> logits) {
 }
 
 TEST_F(ImportanceTest, FisherIsTheMeanSquaredDerivativeByTheGate) {
-  auto result = measure(ImportanceKind::Fisher);
+  auto result = measure(ImportanceKind::Fisher, /*routerAware=*/false);
   ASSERT_TRUE(result.ok()) << result.status();
   ReferenceModel reference(function);
   for (auto [s, space] : llvm::enumerate(spaces))
@@ -241,7 +246,7 @@ TEST_F(ImportanceTest, FisherWithoutLabelsIsTheExpectationOverTheModelsClasses) 
   // The same text again and again: the estimates' mean is close to the expectation.
   constexpr int kTimes = 96;
   setTexts(std::vector<std::string>(kTimes, R"({"text": "a mail server or an editor"})"));
-  auto result = measure(ImportanceKind::Fisher);
+  auto result = measure(ImportanceKind::Fisher, /*routerAware=*/false);
   ASSERT_TRUE(result.ok()) << result.status();
   ReferenceModel reference(function);
   std::span<const int32_t> ids = tokens.text(0);
@@ -255,6 +260,115 @@ TEST_F(ImportanceTest, FisherWithoutLabelsIsTheExpectationOverTheModelsClasses) 
       expected += p[c] * (slope[c] - mean) * (slope[c] - mean);
     // 192 draws, each with a deviation of at most sqrt(2) of the mean: three deviations.
     EXPECT_NEAR((*result)[s].at("")[1], expected, 3 * std::sqrt(2.0 / 192) * expected);
+  }
+}
+
+/// The margins of every token's two decisions as RouterRisk.h defines them, the clusters' first.
+struct Margins {
+  std::vector<double> values;
+  std::vector<int64_t> cluster, other; ///< Nearest and second nearest.
+};
+
+Margins marginsOf(Matrix x, const std::vector<float> &router, const std::vector<float> &centroids,
+                  double threshold, const Margins *decided) {
+  Margins result;
+  std::vector<double> routes;
+  for (int64_t j = 0; j < x.rows; ++j) {
+    std::vector<std::pair<double, int64_t>> distances;
+    for (size_t k = 0; k < centroids.size() / x.width; ++k) {
+      double distance = 0;
+      for (int64_t i = 0; i < x.width; ++i)
+        distance += std::pow(x.at(j, i) - centroids[k * x.width + i], 2);
+      distances.push_back({distance, k});
+    }
+    std::vector<std::pair<double, int64_t>> sorted = distances;
+    std::sort(sorted.begin(), sorted.end());
+    result.cluster.push_back(decided ? decided->cluster[j] : sorted[0].second);
+    result.other.push_back(decided ? decided->other[j] : sorted[1].second);
+    result.values.push_back(distances[result.other[j]].first - distances[result.cluster[j]].first);
+    std::vector<double> logits(router.size() / x.width);
+    for (size_t c = 0; c < logits.size(); ++c)
+      for (int64_t i = 0; i < x.width; ++i)
+        logits[c] += x.at(j, i) * router[c * x.width + i];
+    std::vector<double> p = softmax(logits);
+    double largest = *std::max_element(p.begin(), p.end());
+    routes.push_back(std::log(largest / (1 - largest)) - std::log(threshold / (1 - threshold)));
+  }
+  result.values.insert(result.values.end(), routes.begin(), routes.end());
+  return result;
+}
+
+TEST_F(ImportanceTest, FisherKnowsTheRisksOfTheRoutersDecisions) {
+  setTexts(std::vector<std::string>(
+      96, R"({"text": "kernel network module for a server", "label": 25})"));
+  auto plain = measure(ImportanceKind::Fisher, /*routerAware=*/false);
+  auto aware = measure(ImportanceKind::Fisher);
+  ASSERT_TRUE(plain.ok() && aware.ok()) << plain.status() << aware.status();
+  // What the router adds, over all entries, is a share of the loss.
+  double loss = 0, router = 0;
+  for (size_t s = 0; s < spaces.size(); ++s)
+    for (int64_t e = 0; e < spaces[s].count; ++e) {
+      loss += (*plain)[s].at("")[e];
+      router += (*aware)[s].at("")[e] - (*plain)[s].at("")[e];
+    }
+  EXPECT_NEAR(router, 0.3 * loss, 1e-6 * loss);
+  // It does not know SCAR's own output, from which no decision comes.
+  for (int64_t e : {0, 1})
+    EXPECT_EQ((*aware)[4].at("")[e], (*plain)[4].at("")[e]);
+
+  // Each decision's information, from margins by plain loops and central differences.
+  ReferenceModel reference(function);
+  std::span<const int32_t> ids = tokens.text(0);
+  auto route = *function.front().getOps<RouteTokensOp>().begin();
+  std::vector<float> w = weight("router.W_r"), centroids = weight("router.centroids");
+  double threshold = route.getThreshold().convertToDouble();
+  reference.run(ids, ids.size());
+  Margins margins = marginsOf(reference.value(route.getX()), w, centroids, threshold, nullptr);
+  const auto &routing = reference.routing;
+  const size_t n = ids.size();
+  std::vector<double> information(2 * n);
+  double means[2] = {};
+  for (size_t d = 0; d < 2 * n; ++d)
+    means[d / n] += std::abs(margins.values[d]) / n;
+  for (size_t d = 0; d < 2 * n; ++d) {
+    size_t token = d % n;
+    auto flipped = routing;
+    if (d < n)
+      flipped[token].second = margins.other[token];
+    else
+      flipped[token].first = !flipped[token].first;
+    double changed = 0;
+    for (size_t i = 1; i < n; ++i) {
+      auto attends = [&](const auto &r) {
+        return r[0].first == r[i].first || r[0].second == r[i].second;
+      };
+      changed += attends(routing) != attends(flipped);
+    }
+    double temperature = 0.25 * means[d / n];
+    double p = 1 / (1 + std::exp(std::abs(margins.values[d]) / temperature));
+    information[d] = changed / n * p * (1 - p) / (temperature * temperature);
+  }
+  auto expectedOf = [&](size_t s, int64_t e) {
+    const double step = 1e-4;
+    std::vector<double> side[2];
+    for (int up : {0, 1}) {
+      reference.run(ids, ids.size(),
+                    {inputOf(spaces[s]), e * spaces[s].width, up ? step : -step, spaces[s].width});
+      side[up] = marginsOf(reference.value(route.getX()), w, centroids, threshold, &margins).values;
+    }
+    double sum = 0;
+    for (size_t d = 0; d < 2 * n; ++d)
+      sum += information[d] * std::pow((side[1][d] - side[0][d]) / (2 * step), 2);
+    return sum;
+  };
+  auto gotOf = [&](size_t s, int64_t e) { return (*aware)[s].at("")[e] - (*plain)[s].at("")[e]; };
+  // The common factor is known from the sum only: entries are compared with the first head.
+  double factor = gotOf(0, 0) / expectedOf(0, 0);
+  EXPECT_GT(factor, 0);
+  for (auto [s, e] : {std::pair<size_t, int64_t>{0, 1}, {1, 5}, {1, 300}, {2, 0}, {3, 17}}) {
+    double expected = factor * expectedOf(s, e);
+    // Two estimates of 192 draws each.
+    EXPECT_NEAR(gotOf(s, e), expected, 3 * std::sqrt(4.0 / 192) * expected) << s << " " << e;
   }
 }
 
@@ -354,7 +468,7 @@ TEST_F(ImportanceTest, TellsWhatCanGo) {
   if (!shared || !fs::exists(data))
     GTEST_SKIP() << "needs data/debian/calibration.jsonl of the reference data";
   std::ifstream file(data);
-  std::vector<std::string> lines(96);
+  std::vector<std::string> lines(48);
   for (std::string &line : lines)
     std::getline(file, line);
   setTexts(lines);

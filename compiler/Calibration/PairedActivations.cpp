@@ -145,7 +145,7 @@ struct SideOfText {
 };
 
 struct PairOfText {
-  std::string domain;
+  PairedText text;
   SideOfText original, compressed;
   absl::Status status;
 };
@@ -167,7 +167,7 @@ struct FileCloser {
 absl::Status fileError(const char *what) {
   return absl::UnavailableError(
       absl::StrCat("a temporary file of activations cannot be ", what, ": ", std::strerror(errno),
-                   "; give TMPDIR's file system more room, or fewer texts"));
+                   "; make room where temporary files lie, or give fewer texts"));
 }
 
 } // namespace
@@ -318,7 +318,7 @@ absl::Status PairedActivations::run(ArrayRef<Value> original, ArrayRef<Value> co
         return pair.status;
       if (absl::Status status =
               consume(ArrayRef(pair.original.rows).take_front(original.size()),
-                      ArrayRef(pair.compressed.rows).take_front(compressed.size()), pair.domain);
+                      ArrayRef(pair.compressed.rows).take_front(compressed.size()), pair.text);
           !status.ok())
         return status;
       if (next) {
@@ -340,7 +340,7 @@ absl::Status PairedActivations::run(ArrayRef<Value> original, ArrayRef<Value> co
       return encoded;
     if (pair.original.ids.empty())
       return absl::OkStatus();
-    pair.domain = text.domain;
+    pair.text = {text.domain, static_cast<int64_t>(pair.original.ids.size())};
     if (kept)
       for (SideOfText *side : {&pair.original, &pair.compressed})
         if (absl::Status status = kept->read(side->start); !status.ok())

@@ -18,6 +18,11 @@
 
 namespace gem {
 
+struct PairedText {
+  std::string domain;
+  int64_t tokens = 0; ///< Without padding.
+};
+
 /// Runs an original and a compressed model on the texts of a file, a few texts at a time, and
 /// shows values of both: row i of each is the same token. Texts that the two tokenizers split
 /// into different numbers of tokens are left out. Memory does not grow with the number of
@@ -30,7 +35,7 @@ public:
   };
   using Consume = absl::FunctionRef<absl::Status(llvm::ArrayRef<ActivationRows> original,
                                                  llvm::ArrayRef<ActivationRows> compressed,
-                                                 llvm::StringRef domain)>;
+                                                 const PairedText &text)>;
   using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
   PairedActivations(mlir::ModuleOp original, mlir::ModuleOp compressed, Options options);

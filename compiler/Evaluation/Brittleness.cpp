@@ -198,11 +198,11 @@ absl::Status BrittlenessEvaluator::checkClasses(BundleRunner &runner,
 
 namespace {
 
-/// The texts as a model reads them, and the piece of every token.
+/// The texts as a model reads them.
 struct ReadTexts {
   TokenizedTexts tokenized;
-  std::vector<std::string> pieces;
-  std::vector<int64_t> counts;
+  std::vector<std::string> pieces; ///< By id.
+  std::vector<int64_t> counts;     ///< Tokens of each text.
 };
 
 absl::StatusOr<ReadTexts> readBy(const BundleRunner &runner,
@@ -214,8 +214,8 @@ absl::StatusOr<ReadTexts> readBy(const BundleRunner &runner,
   if (!tokenized.ok())
     return tokenized.status();
   ReadTexts result{*std::move(tokenized), {}, {}};
-  for (int32_t id : result.tokenized.ids)
-    result.pieces.emplace_back(tokenizer->piece(id));
+  for (uint32_t id = 0; id < tokenizer->vocabularySize(); ++id)
+    result.pieces.emplace_back(tokenizer->piece(static_cast<int32_t>(id)));
   for (size_t text = 0; text < texts.size(); ++text)
     result.counts.push_back(static_cast<int64_t>(result.tokenized.text(text).size()));
   return result;
@@ -303,12 +303,10 @@ absl::Status BrittlenessEvaluator::addModel(BundleRunner &runner, ModelScores fa
     outcomes.numClasses = alone->numClasses;
   } else {
     std::vector<bool> sameTokens;
+    auto isSame = [&](int32_t own, int32_t other) { return read->pieces[own] == pieces[other]; };
     for (size_t text = 0; text < data.texts.size(); ++text) {
-      size_t count = read->tokenized.text(text).size();
-      sameTokens.push_back(baselineTexts.text(text).size() == count &&
-                           std::equal(read->pieces.begin() + (read->tokenized.ends[text] - count),
-                                      read->pieces.begin() + read->tokenized.ends[text],
-                                      pieces.begin() + (baselineTexts.ends[text] - count)));
+      std::span<const int32_t> own = read->tokenized.text(text), other = baselineTexts.text(text);
+      sameTokens.push_back(std::equal(own.begin(), own.end(), other.begin(), other.end(), isSame));
     }
     absl::StatusOr<Comparison> comparison =
         compare(runner, baseline, baselineTexts, read->tokenized, sameTokens, progress);
@@ -337,7 +335,7 @@ void BrittlenessEvaluator::countRouteChanges(const std::vector<uint8_t> &changes
     if (!outcomes.texts[text].tokens)
       continue;
     for (size_t i = text ? baselineTexts.ends[text - 1] : 0; i < baselineTexts.ends[text]; ++i) {
-      Counts &counts = countsOf[pieces[i]];
+      Counts &counts = countsOf[pieces[baselineTexts.ids[i]]];
       ++counts.occurrences;
       if (changes[i]) {
         ++counts.changed;

@@ -82,7 +82,7 @@ private:
   Baseline baseline;
   ModelOutcomes baselineOutcomes;
   TokenizedTexts baselineTexts;
-  std::vector<std::string> pieces; ///< Of baselineTexts::ids.
+  std::vector<std::string> pieces; ///< By id.
 
   std::vector<ModelOutcomes> models;
   std::vector<std::string> labels; ///< Of the first model that names its classes.

@@ -21,7 +21,7 @@ struct Differentiator::Program {
   std::vector<Step> steps;
   size_t numSlots = 0;
   Port logits;
-  std::vector<Port> wanted;
+  std::vector<Port> wanted, seeded;
   int64_t minimum = 1, maximum = 0; ///< Tokens.
   bool padded = false;              ///< To the maximum.
   int32_t padId = 0;
@@ -42,7 +42,7 @@ public:
   explicit Planner(func::FuncOp function)
       : function(function), symbols(function->getParentOfType<ModuleOp>()) {}
 
-  absl::Status findEnds(ArrayRef<Value> wanted) {
+  absl::Status findEnds(ArrayRef<Value> wanted, ArrayRef<Value> seeded) {
     if (!llvm::hasSingleElement(function.getBody()))
       return absl::InvalidArgumentError(
           absl::StrCat("'", function.getSymName().str(), "' is not a function of one block"));
@@ -67,7 +67,7 @@ public:
                        "': expected an argument of role "
                        "token_ids and a result of role logits, but got no ",
                        ids ? "result" : "argument", " of that role"));
-    for (Value value : wanted) {
+    for (Value value : llvm::concat<const Value>(wanted, seeded)) {
       auto type = dyn_cast<RankedTensorType>(value.getType());
       Operation *op = value.getDefiningOp();
       if (!type || type.getRank() != 2 || !type.getElementType().isF32() || !op ||
@@ -78,26 +78,28 @@ public:
     // Forward: what the logits and the wanted values are computed from.
     std::vector<Value> open(wanted.begin(), wanted.end());
     open.push_back(logits);
+    llvm::append_range(open, seeded);
     while (!open.empty()) {
       Operation *op = open.back().getDefiningOp();
       open.pop_back();
       if (op && computed.insert(op).second)
         llvm::append_range(open, op->getOperands());
     }
-    // Backward: what is computed from the wanted values, and leads to the logits.
-    DenseSet<Value> reachesLogits{logits};
+    // Backward: what is computed from the wanted values, and leads to the loss.
+    DenseSet<Value> reachesLoss(seeded.begin(), seeded.end());
+    reachesLoss.insert(logits);
     for (Operation &op : llvm::reverse(function.front()))
       // Through a decision nothing passes.
       if (!isa<RouteTokensOp>(op) &&
-          llvm::any_of(op.getResults(), [&](Value v) { return reachesLogits.contains(v); }))
+          llvm::any_of(op.getResults(), [&](Value v) { return reachesLoss.contains(v); }))
         for (Value operand : op.getOperands())
-          reachesLogits.insert(operand);
+          reachesLoss.insert(operand);
     DenseSet<Value> depends(wanted.begin(), wanted.end());
     for (Operation &op : function.front()) {
       if (llvm::any_of(op.getOperands(), [&](Value v) { return depends.contains(v); }))
         depends.insert(op.getResults().begin(), op.getResults().end());
       for (Value result : op.getResults())
-        if (depends.contains(result) && reachesLogits.contains(result))
+        if (depends.contains(result) && reachesLoss.contains(result))
           wantsGradient.insert(result);
     }
     return absl::OkStatus();
@@ -178,11 +180,11 @@ Differentiator::Differentiator(std::shared_ptr<const Program> program)
 
 Differentiator::~Differentiator() = default;
 
-absl::StatusOr<std::unique_ptr<Differentiator>> Differentiator::create(func::FuncOp function,
-                                                                       ArrayRef<Value> wanted) {
+absl::StatusOr<std::unique_ptr<Differentiator>>
+Differentiator::create(func::FuncOp function, ArrayRef<Value> wanted, ArrayRef<Value> seeded) {
   Planner planner(function);
   auto program = std::make_shared<Program>();
-  if (absl::Status status = planner.findEnds(wanted); !status.ok())
+  if (absl::Status status = planner.findEnds(wanted, seeded); !status.ok())
     return status;
   planner.findTokens(*program);
   if (absl::Status status = planner.makeSteps(*program); !status.ok())
@@ -190,6 +192,8 @@ absl::StatusOr<std::unique_ptr<Differentiator>> Differentiator::create(func::Fun
   program->logits = planner.port(planner.getLogits());
   for (Value value : wanted)
     program->wanted.push_back(planner.port(value));
+  for (Value value : seeded)
+    program->seeded.push_back(planner.port(value));
   program->numSlots = planner.getNumSlots();
   return std::unique_ptr<Differentiator>(new Differentiator(std::move(program)));
 }
@@ -201,6 +205,13 @@ std::unique_ptr<Differentiator> Differentiator::fork() const {
 absl::StatusOr<std::vector<ValueGradient>> Differentiator::run(
     std::span<const int32_t> ids,
     absl::FunctionRef<void(std::span<const float> logits, std::span<float> seed)> loss) {
+  return run(ids, loss, [](size_t, const ValueGradient &, std::span<float>) {});
+}
+
+absl::StatusOr<std::vector<ValueGradient>> Differentiator::run(
+    std::span<const int32_t> ids,
+    absl::FunctionRef<void(std::span<const float> logits, std::span<float> seed)> loss,
+    absl::FunctionRef<void(size_t index, const ValueGradient &value, std::span<float> seed)> add) {
   const Program &program = *state->program;
   int64_t count = static_cast<int64_t>(ids.size());
   if (count < program.minimum || count > program.maximum)
@@ -220,6 +231,11 @@ absl::StatusOr<std::vector<ValueGradient>> Differentiator::run(
   Slot &logits = run.slots[program.logits.slot];
   logits.gradient.assign(logits.value.size(), 0.0f);
   loss(logits.value, logits.gradient);
+  for (size_t i = 0; i < program.seeded.size(); ++i)
+    if (program.seeded[i].wanted) {
+      Slot &slot = run.slots[program.seeded[i].slot];
+      add(i, {slot.value, {}, slot.rows, slot.width}, slot.gradient);
+    }
   for (size_t i = program.steps.size(); i-- > 0;)
     if (program.steps[i].differentiated)
       program.steps[i].node->backward(run, run.kept[i]);

@@ -38,8 +38,11 @@ public:
   /// graph passes has. `wanted`: rank-2 values of it, which must not be weights.
   /// Unimplemented when an op has no derivative, with the op named; FailedPrecondition when a
   /// weight has no data or is quantized, or the router has no centroids.
-  static absl::StatusOr<std::unique_ptr<Differentiator>> create(mlir::func::FuncOp function,
-                                                                llvm::ArrayRef<mlir::Value> wanted);
+  ///
+  /// `seeded`: values like `wanted` that the loss depends on directly, beside the logits.
+  static absl::StatusOr<std::unique_ptr<Differentiator>>
+  create(mlir::func::FuncOp function, llvm::ArrayRef<mlir::Value> wanted,
+         llvm::ArrayRef<mlir::Value> seeded = {});
   ~Differentiator();
 
   /// Another one of the same function and values, for another thread.
@@ -53,6 +56,13 @@ public:
   absl::StatusOr<std::vector<ValueGradient>>
   run(std::span<const int32_t> ids,
       absl::FunctionRef<void(std::span<const float> logits, std::span<float> seed)> loss);
+
+  /// The same with a loss that also depends on the `seeded` values: `add` gets each by its
+  /// index (its gradient is empty) and adds the loss's direct derivatives by it to `seed`.
+  absl::StatusOr<std::vector<ValueGradient>>
+  run(std::span<const int32_t> ids,
+      absl::FunctionRef<void(std::span<const float> logits, std::span<float> seed)> loss,
+      absl::FunctionRef<void(size_t index, const ValueGradient &value, std::span<float> seed)> add);
 
 private:
   struct Program; // What forks share.

@@ -12,6 +12,7 @@
 #include "compiler/Preservation/Regression.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace gem;
@@ -19,41 +20,51 @@ using namespace gem::preserve;
 
 namespace {
 
+/// What padding counts for in all, where there is some: it is nobody's text, but SCAR attends
+/// to it.
+constexpr double kPaddingShare = 0.2;
+constexpr double kKeepWeights = std::numeric_limits<double>::infinity();
+
 /// How much a text's rows count, by its domain.
 class RowWeights {
 public:
-  /// `domainWeights` as PreservationOptions has them; `rows` and `texts` by domain.
-  RowWeights(const std::map<std::string, double> &domainWeights,
-             const std::map<std::string, int64_t> &rows,
-             const std::map<std::string, int64_t> &texts, int64_t readRow, double unreadRows)
+  /// `rowsOfText` is what a text has with its padding, or 0 for as many as tokens.
+  RowWeights(const PreservationOptions &options, const PairedActivations &paired,
+             int64_t rowsOfText, int64_t readRow)
       : readRow(readRow) {
     double sum = 0;
-    for (const auto &[domain, count] : rows) {
+    const std::map<std::string, double> &domainWeights = options.domainWeights;
+    for (const auto &[domain, count] : paired.getTokensOfDomain()) {
       auto own = domainWeights.find(domain);
       sum += domains[domain].other = own == domainWeights.end() ? 1 : own->second;
     }
     for (auto &[domain, weights] : domains) {
-      const double share = sum > 0 ? weights.other / sum : 0;
-      const auto all = static_cast<double>(rows.at(domain));
-      const auto read = static_cast<double>(texts.at(domain));
-      if (readRow < 0) {
-        weights.other = share / all;
-      } else {
-        const double unread = all > read ? unreadRows : 0;
-        weights.read = share * (1 - unread) / read;
-        weights.other = unread > 0 ? share * unread / (all - read) : 0;
+      double share = sum > 0 ? weights.other / sum : 0;
+      const auto texts = static_cast<double>(paired.getTextsOfDomain().at(domain));
+      auto tokens = static_cast<double>(paired.getTokensOfDomain().at(domain));
+      if (rowsOfText == 1) // what was selected
+        tokens = texts;
+      const double padding = rowsOfText > 1 ? texts * static_cast<double>(rowsOfText) - tokens : 0;
+      if (readRow >= 0) {
+        const double unread = tokens > texts ? options.unreadRows : 0;
+        weights.read = share * (1 - unread) / texts;
+        share *= unread;
+        tokens -= texts;
       }
+      const double padded = padding > 0 ? kPaddingShare : 0;
+      weights.other = tokens > 0 ? share * (1 - padded) / tokens : 0;
+      weights.padding = padded > 0 ? share * padded / padding : 0;
     }
   }
 
-  double of(const std::string &domain, int64_t row) const {
+  double of(const std::string &domain, int64_t row, int64_t tokens) const {
     const Weights &weights = domains.at(domain);
-    return row == readRow ? weights.read : weights.other;
+    return row == readRow ? weights.read : row < tokens ? weights.other : weights.padding;
   }
 
 private:
   struct Weights {
-    double read = 0, other = 0;
+    double read = 0, other = 0, padding = 0;
   };
   int64_t readRow;
   std::map<std::string, Weights> domains;
@@ -276,8 +287,7 @@ private:
       for (auto &[domain, count] : rows)
         count = texts.getTextsOfDomain().at(domain) * type.getDimSize(0);
     auto weights = [&](int64_t readRow) {
-      return RowWeights(options.domainWeights, rows, texts.getTextsOfDomain(), readRow,
-                        options.unreadRows);
+      return RowWeights(options, texts, type.isDynamicDim(0) ? 0 : type.getDimSize(0), readRow);
     };
     Groups groups;
     for (auto &[readRow, layers] : byRow) {
@@ -324,8 +334,8 @@ private:
     return texts.run(
         stage.getTargets(), compressedValues,
         [&](ArrayRef<ActivationRows> before, ArrayRef<ActivationRows> after,
-            StringRef domainName) -> absl::Status {
-          const std::string domain = domainName.str();
+            const PairedText &text) -> absl::Status {
+          const std::string &domain = text.domain;
           const ActivationRows &inputs = after.front();
           for (auto [index, layer] : llvm::enumerate(layers))
             if (before[index].numRows != after[index + 1].numRows)
@@ -336,9 +346,9 @@ private:
             const float *input = inputs.data.data() + row * inputs.width;
             if (stage.norm)
               normSums->add(input, before.back().data.data() + row * inputs.width,
-                            normWeights->of(domain, row));
+                            normWeights->of(domain, row, text.tokens));
             for (auto &group : groups) {
-              const double weight = group->weights.of(domain, row);
+              const double weight = group->weights.of(domain, row, text.tokens);
               if (group->domains && (group->readRow < 0 || group->readRow == row))
                 group->domains->add(input, 1, domain);
               if (weight <= 0)
@@ -404,17 +414,13 @@ private:
   }
 
   void solve(Group &group, const std::map<std::string, double> &before) {
-    std::vector<bool> hasBias;
+    std::vector<RidgeRequest> requests;
     for (Layer *layer : group.fitted)
-      hasBias.push_back(static_cast<bool>(layer->bias));
-    std::vector<Correction> corrections =
-        solveRidge(group.moments, hasBias, options.ridge, options.threads);
+      requests.push_back({static_cast<bool>(layer->bias),
+                          layer->fit == Layer::Fit::All ? options.ridge : kKeepWeights});
+    std::vector<Correction> corrections = solveRidge(group.moments, requests, options.threads);
     for (auto [layer, correction, target] :
          llvm::zip(group.fitted, corrections, group.moments.targets)) {
-      if (layer->fit == Layer::Fit::Bias) {
-        std::fill(correction.weights.begin(), correction.weights.end(), 0.0);
-        correction.bias = target.mean;
-      }
       add(layer->weight, correction.weights);
       if (layer->bias)
         add(layer->bias, correction.bias);

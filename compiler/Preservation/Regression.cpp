@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <thread>
 
 using namespace gem::preserve;
@@ -114,13 +115,6 @@ std::vector<double> timesTransposed(const std::vector<double> &covariance,
 }
 
 } // namespace
-
-double Moments::meanVariance() const {
-  double trace = 0;
-  for (int64_t i = 0; i < width; ++i)
-    trace += covariance[i * width + i];
-  return trace / static_cast<double>(width);
-}
 
 MomentSums::MomentSums(int64_t width, std::vector<int64_t> given, unsigned threads)
     : width(width), outputs(std::move(given)), threads(threads) {
@@ -249,34 +243,37 @@ Moments MomentSums::finish() {
 }
 
 std::vector<Correction> gem::preserve::solveRidge(const Moments &moments,
-                                                  const std::vector<bool> &hasBias, double ridge,
+                                                  const std::vector<RidgeRequest> &requests,
                                                   unsigned threads) {
   const int64_t width = moments.width;
-  std::vector<Correction> result(moments.targets.size());
-  for (bool withBias : {true, false}) {
-    if (std::find(hasBias.begin(), hasBias.end(), withBias) == hasBias.end())
-      continue;
+  std::vector<Correction> result(requests.size());
+  std::map<std::pair<bool, double>, std::vector<size_t>> kinds;
+  for (size_t t = 0; t < requests.size(); ++t) {
+    const Moments::Target &target = moments.targets[t];
+    result[t].weights.resize(target.outputs * width);
+    if (requests[t].hasBias)
+      result[t].bias = target.mean;
+    if (std::isfinite(requests[t].ridge))
+      kinds[{requests[t].hasBias, requests[t].ridge}].push_back(t);
+  }
+  for (const auto &[kind, targets] : kinds) {
+    const auto [hasBias, ridge] = kind;
     std::vector<double> gram = moments.covariance;
-    if (!withBias)
+    if (!hasBias)
       for (int64_t i = 0; i < width; ++i)
         for (int64_t j = 0; j < width; ++j)
           gram[i * width + j] += moments.mean[i] * moments.mean[j];
     RidgeFactor factor(std::move(gram), width, ridge, threads);
-    for (size_t t = 0; t < result.size(); ++t) {
-      if (hasBias[t] != withBias)
-        continue;
+    for (size_t t : targets) {
       const Moments::Target &target = moments.targets[t];
       const int64_t outputs = target.outputs;
       std::vector<double> right = target.covariance;
-      if (!withBias)
+      if (!hasBias)
         for (int64_t k = 0; k < width; ++k)
           for (int64_t o = 0; o < outputs; ++o)
             right[k * outputs + o] += moments.mean[k] * target.mean[o];
       result[t].weights = factor.solve(right, outputs, threads);
-      if (!withBias)
-        continue;
-      result[t].bias = target.mean;
-      for (int64_t o = 0; o < outputs; ++o)
+      for (int64_t o = 0; hasBias && o < outputs; ++o)
         for (int64_t k = 0; k < width; ++k)
           result[t].bias[o] -= result[t].weights[o * width + k] * moments.mean[k];
     }

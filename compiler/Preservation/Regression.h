@@ -28,9 +28,6 @@ struct Moments {
     std::vector<double> covariance; ///< Cov(x, e), row-major [width, outputs].
   };
   std::vector<Target> targets;
-
-  /// The mean of the covariance's diagonal.
-  double meanVariance() const;
 };
 
 /// Sums the moments, row by row. Products are summed in f32 over blocks of 512 rows and in
@@ -76,14 +73,20 @@ struct Correction {
   std::vector<double> bias;    ///< [outputs]; empty without one.
 };
 
+/// How a target is solved.
+struct RidgeRequest {
+  bool hasBias = true;
+  double ridge = 0; ///< Infinite: no weights, only a bias.
+};
+
 /// Solves, for every target,
 ///   min over D, c:  E |D x + c - e|^2 + ridge * m * |D|^2
 /// with m the mean of the diagonal of the Gram matrix: about the mean when there is a bias c
-/// to take the mean up (`hasBias`, by target), about zero otherwise. In f64 by Cholesky
-/// factorization, one for all targets of a kind. A matrix that is singular to working
-/// precision gets a larger ridge until it is not; inputs that do not vary get no weights.
-std::vector<Correction> solveRidge(const Moments &moments, const std::vector<bool> &hasBias,
-                                   double ridge, unsigned threads);
+/// to take the mean up, about zero otherwise. In f64 by Cholesky factorization, one for all
+/// targets of a kind. A matrix that is singular to working precision gets a larger ridge until
+/// it is not; inputs that do not vary get no weights.
+std::vector<Correction> solveRidge(const Moments &moments,
+                                   const std::vector<RidgeRequest> &requests, unsigned threads);
 
 /// E |D x + c - e|^2 summed over the outputs, per output when divided by their number.
 double errorAfter(const Moments &moments, const Moments::Target &target,

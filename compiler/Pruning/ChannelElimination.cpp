@@ -7,6 +7,7 @@
 #include "passes/Quantization/Cholesky.h"
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -27,22 +28,30 @@ std::vector<double> damped(const InputMoments &moments, double damping) {
   return matrix;
 }
 
-/// The inverse of a symmetric positive definite matrix [n, n].
-std::vector<double> invert(std::vector<double> matrix, int64_t n) {
-  // What rounding took from definiteness is given back, more each time.
-  for (double extra = 1e-9;; extra *= 10) {
-    std::vector<double> factor = matrix;
-    if (quant::factorizeCholesky(factor.data(), n, 1)) {
-      std::vector<double> inverse(n * n);
-      for (int64_t i = 0; i < n; ++i) {
-        inverse[i * n + i] = 1;
-        quant::solveCholesky(factor.data(), n, inverse.data() + i * n);
-      }
-      return inverse;
-    }
+/// The Cholesky factor of a symmetric matrix [n, n]. What rounding took from its definiteness is
+/// given back to the diagonal, more each time; that ends, since the values are finite.
+std::vector<double> factorize(const std::vector<double> &matrix, int64_t n) {
+  double largest = 1e-30;
+  for (int64_t i = 0; i < n; ++i)
+    largest = std::max(largest, std::abs(matrix[i * n + i]));
+  std::vector<double> factor = matrix;
+  for (double extra = 1e-12; !quant::factorizeCholesky(factor.data(), n, 1) && extra < 1e6;
+       extra *= 10) {
+    factor = matrix;
     for (int64_t i = 0; i < n; ++i)
-      matrix[i * n + i] *= 1 + extra;
+      factor[i * n + i] += extra * largest;
   }
+  return factor;
+}
+
+/// The inverse of a symmetric positive definite matrix [n, n].
+std::vector<double> invert(const std::vector<double> &matrix, int64_t n) {
+  std::vector<double> factor = factorize(matrix, n), inverse(n * n);
+  for (int64_t i = 0; i < n; ++i) {
+    inverse[i * n + i] = 1;
+    quant::solveCholesky(factor.data(), n, inverse.data() + i * n);
+  }
+  return inverse;
 }
 
 /// a [n, n], small, to its inverse by Gauss and Jordan; it is positive definite.
@@ -194,14 +203,11 @@ Elimination gem::eliminateChannels(const WeightMatrix &weight, const InputMoment
 FittedColumns gem::fitColumns(const WeightMatrix &weight, const InputMoments &moments,
                               std::span<const int64_t> kept, double damping) {
   const int64_t width = weight.width, count = static_cast<int64_t>(kept.size());
-  std::vector<double> matrix = damped(moments, damping), factor(count * count);
+  std::vector<double> matrix = damped(moments, damping), left(count * count);
   for (int64_t i = 0; i < count; ++i)
     for (int64_t j = 0; j < count; ++j)
-      factor[i * count + j] = matrix[kept[i] * width + kept[j]];
-  for (double extra = 1e-9; !quant::factorizeCholesky(factor.data(), count, 1); extra *= 10)
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t j = 0; j < count; ++j)
-        factor[i * count + j] = matrix[kept[i] * width + kept[j]] * (i == j ? 1 + extra : 1);
+      left[i * count + j] = matrix[kept[i] * width + kept[j]];
+  std::vector<double> factor = factorize(left, count);
   std::vector<char> isKept(width);
   for (int64_t channel : kept)
     isKept[channel] = 1;

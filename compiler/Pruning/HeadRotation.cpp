@@ -60,15 +60,18 @@ Matrix covarianceOf(const Matrix &weight, const InputMoments &input) {
   return product(product(weight, covariance), weight.transpose());
 }
 
+/// Power of a direction, of the strongest one's, below which it is rounding: moments were f32.
+constexpr double kLeastPower = 1e-5;
+
 /// S^(1/2) and S^(-1/2) of a symmetric S that is not negative. Directions with next to no
-/// power are taken to have a little, so that nothing is divided by 0.
+/// power are taken to have a little, so that nothing is divided by 0 and no rounding blown up.
 struct Roots {
   Matrix root, inverse;
 
   explicit Roots(const Matrix &matrix) {
     Eigen::SelfAdjointEigenSolver<Matrix> solver(0.5 * (matrix + matrix.transpose()));
     Vector values = solver.eigenvalues();
-    double floor = std::max(values.maxCoeff(), 0.0) * 1e-9 + 1e-30;
+    double floor = std::max(values.maxCoeff(), 0.0) * kLeastPower + 1e-30;
     Vector up(values.size()), down(values.size());
     for (int64_t i = 0; i < values.size(); ++i) {
       up[i] = std::sqrt(std::max(values[i], floor));
@@ -94,7 +97,7 @@ std::vector<double> sharesLost(const Vector &singular, int64_t count) {
 /// The root of a singular value, which scales both sides; never 0, so that a head stays
 /// invertible.
 Vector balanced(const Vector &singular, int64_t count) {
-  double floor = singular.size() ? singular[0] * 1e-9 + 1e-30 : 1e-30;
+  double floor = singular.size() ? singular[0] * kLeastPower + 1e-30 : 1e-30;
   Vector roots(count);
   for (int64_t i = 0; i < count; ++i)
     roots[i] = std::sqrt(std::max(i < singular.size() ? singular[i] : 0.0, floor));

@@ -9,6 +9,7 @@
 #include "compiler/Calibration/TextFile.h"
 #include "compiler/Gradient/Gradient.h"
 #include "compiler/Pipeline/ErrorCollector.h"
+#include "compiler/Pruning/RouterRisk.h"
 #include "compiler/Pruning/TokenReach.h"
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Quantization/ModelStatistics.h"
@@ -42,8 +43,10 @@ double signOf(uint64_t text, uint64_t draw, uint64_t index) {
   return (z ^ z >> 31) & 1 ? 1 : -1;
 }
 
-/// Backward runs of a text that has no label.
+/// Backward runs for an expectation.
 constexpr int kDraws = 2;
+/// Of the router's information, over that of the loss.
+constexpr double kRouterShare = 0.3;
 
 class Importance {
 public:
@@ -153,10 +156,7 @@ private:
     return absl::OkStatus();
   }
 
-  /// Runs the texts for the router's decisions and the number of tokens.
-  absl::Status decide(const std::vector<CalibrationText> &texts) {
-    for (Value input : inputs)
-      reaches.push_back(analysis.reachOf(input));
+  void findScar() {
     for (auto function : module.getOps<func::FuncOp>())
       function.walk([&](ScarAttentionOp op) {
         if (TokenReach reach = analysis.reachOf(op.getResult());
@@ -164,6 +164,13 @@ private:
           scar = {TokenReach::Kind::Permitted, reach.row + static_cast<int64_t>(op.getFirstQuery()),
                   op};
       });
+  }
+
+  /// Runs the texts for the router's decisions and the number of tokens.
+  absl::Status decide(const std::vector<CalibrationText> &texts) {
+    for (Value input : inputs)
+      reaches.push_back(analysis.reachOf(input));
+    findScar();
     absl::StatusOr<TextTokenizer> tokenizer = openTokenizer(module);
     if (!tokenizer.ok())
       return tokenizer.status();
@@ -322,6 +329,7 @@ private:
     if (!tokenized.ok())
       return tokenized.status();
     tokens = *std::move(tokenized);
+    findScar();
     for (const auto &[function, indices] : functions)
       if (absl::Status status = measureFisher(function, indices); !status.ok())
         return status;
@@ -335,9 +343,19 @@ private:
       values.push_back(inputs[s]);
       entries += spaces[s].count;
     }
+    std::optional<RouterRisk> risk;
+    SmallVector<Value> seeded;
+    if (options.routerAware && scar.scar &&
+        scar.scar->getParentOfType<func::FuncOp>() == function) {
+      absl::StatusOr<RouterRisk> created = RouterRisk::create(scar.scar, scar.row);
+      if (!created.ok())
+        return created.status();
+      risk = *std::move(created);
+      seeded.push_back(risk->getInput());
+    }
     std::vector<std::unique_ptr<Differentiator>> differentiators;
     absl::StatusOr<std::unique_ptr<Differentiator>> first =
-        Differentiator::create(function, values);
+        Differentiator::create(function, values, seeded);
     if (!first.ok())
       return first.status();
     differentiators.push_back(*std::move(first));
@@ -346,17 +364,19 @@ private:
 
     // A batch of texts at a time: threads take texts in any order, sums are in one.
     constexpr size_t kBatch = 64;
-    std::map<std::string, std::vector<double>> sums;
+    std::map<std::string, std::vector<GateSquares>> sums;
     std::map<std::string, int64_t> counts;
     for (size_t begin = 0; begin < tokens.size(); begin += kBatch) {
       size_t end = std::min(begin + kBatch, tokens.size());
-      std::vector<std::vector<double>> squares(end - begin);
+      std::vector<std::vector<GateSquares>> squares(end - begin);
       std::vector<absl::Status> statuses(end - begin);
       std::atomic<size_t> next{begin};
       auto work = [&](Differentiator &differentiator) {
-        for (size_t text = next++; text < end; text = next++)
-          statuses[text - begin] =
-              addText(differentiator, indices, text, entries, squares[text - begin]);
+        for (size_t text = next++; text < end; text = next++) {
+          squares[text - begin].resize(entries);
+          statuses[text - begin] = addText(differentiator, risk ? &*risk : nullptr, indices, text,
+                                           squares[text - begin]);
+        }
       };
       std::vector<std::thread> helpers;
       for (size_t i = 1; i < differentiators.size(); ++i)
@@ -368,32 +388,45 @@ private:
         if (!statuses[text - begin].ok())
           return statuses[text - begin];
         const std::string &domain = tokens.domains[tokens.domainOfText[text]];
-        std::vector<double> &sum = sums[domain];
+        std::vector<GateSquares> &sum = sums[domain];
         sum.resize(entries);
         ++counts[domain];
-        for (int64_t e = 0; e < entries; ++e)
-          sum[e] += squares[text - begin][e];
+        for (int64_t e = 0; e < entries; ++e) {
+          sum[e].loss += squares[text - begin][e].loss;
+          sum[e].router += squares[text - begin][e].router;
+        }
       }
       report("gradients", end, tokens.size());
     }
     for (auto &[domain, sum] : sums) {
-      const double *from = sum.data();
+      GateSquares all;
+      for (const GateSquares &entry : sum) {
+        all.loss += entry.loss;
+        all.router += entry.router;
+      }
+      const double scale = all.router > 0 ? kRouterShare * all.loss / all.router : 0;
+      const GateSquares *from = sum.data();
       for (size_t s : indices) {
         std::vector<double> &importance = result[s][domain];
-        for (int64_t e = 0; e < spaces[s].count; ++e)
-          importance.push_back(*from++ / static_cast<double>(counts[domain]));
+        for (int64_t e = 0; e < spaces[s].count; ++e, ++from)
+          importance.push_back((from->loss + scale * from->router) /
+                               static_cast<double>(counts[domain]));
       }
     }
     return absl::OkStatus();
   }
 
-  /// The squared derivatives by the gates, for one text.
-  absl::Status addText(Differentiator &differentiator, const std::vector<size_t> &indices,
-                       size_t text, int64_t entries, std::vector<double> &squares) const {
-    squares.assign(entries, 0);
-    std::optional<int32_t> label = tokens.labels[text];
+  /// The squared derivatives by a gate, of the loss and of what decides the router.
+  struct GateSquares {
+    double loss = 0, router = 0;
+  };
+
+  absl::Status addText(Differentiator &differentiator, const RouterRisk *risk,
+                       const std::vector<size_t> &indices, size_t text,
+                       std::vector<GateSquares> &squares) const {
+    const std::optional<int32_t> label = tokens.labels[text];
     size_t classes = 0;
-    int draws = label ? 1 : kDraws;
+    const int draws = label ? 1 : kDraws;
     for (int draw = 0; draw < draws; ++draw) {
       auto run = differentiator.run(tokens.text(text),
                                     [&](std::span<const float> logits, std::span<float> seed) {
@@ -407,20 +440,41 @@ private:
         return absl::InvalidArgumentError(absl::StrCat("text ", text + 1,
                                                        ": expected a label of 0 to ", classes - 1,
                                                        ", the model's classes, but got ", *label));
-      int64_t at = 0;
-      for (auto [i, s] : llvm::enumerate(indices)) {
-        const ValueGradient &input = (*run)[i];
-        int64_t width = spaces[s].width;
-        std::vector<double> derivatives(spaces[s].count);
-        for (int64_t r = 0; r < input.rows; ++r)
-          for (int64_t c = 0; c < input.width; ++c)
-            derivatives[c / width] += static_cast<double>(input.value[r * input.width + c]) *
-                                      input.gradient[r * input.width + c];
-        for (double derivative : derivatives)
-          squares[at++] += derivative * derivative / draws;
-      }
+      std::vector<double> derivatives = gateDerivatives(*run, indices);
+      for (size_t e = 0; e < derivatives.size(); ++e)
+        squares[e].loss += derivatives[e] * derivatives[e] / draws;
+    }
+    for (int draw = 0; risk && draw < kDraws; ++draw) {
+      auto run = differentiator.run(
+          tokens.text(text), [](std::span<const float>, std::span<float>) {},
+          [&](size_t, const ValueGradient &x, std::span<float> seed) {
+            // Other signs than those of the classes.
+            risk->addSeed(
+                x, [&](uint64_t index) { return signOf(text, kDraws + draw, index); }, seed);
+          });
+      if (!run.ok())
+        return run.status();
+      std::vector<double> derivatives = gateDerivatives(*run, indices);
+      for (size_t e = 0; e < derivatives.size(); ++e)
+        squares[e].router += derivatives[e] * derivatives[e] / kDraws;
     }
     return absl::OkStatus();
+  }
+
+  /// By a gate on each entry of each space: values times gradients, summed.
+  std::vector<double> gateDerivatives(const std::vector<ValueGradient> &values,
+                                      const std::vector<size_t> &indices) const {
+    std::vector<double> derivatives;
+    for (auto [input, s] : llvm::zip(values, indices)) {
+      const size_t first = derivatives.size();
+      derivatives.resize(first + spaces[s].count);
+      for (int64_t r = 0; r < input.rows; ++r)
+        for (int64_t c = 0; c < input.width; ++c)
+          derivatives[first + c / spaces[s].width] +=
+              static_cast<double>(input.value[r * input.width + c]) *
+              input.gradient[r * input.width + c];
+    }
+    return derivatives;
   }
 
   static void setSeed(std::span<const float> logits, std::optional<int32_t> label, size_t text,

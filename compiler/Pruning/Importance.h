@@ -43,16 +43,21 @@ enum class ImportanceKind {
 struct ImportanceOptions {
   ImportanceKind kind = ImportanceKind::Activation;
   std::string texts; ///< File of texts (TextFile.h).
-  /// Activation's weight(j), of token j in the consumer's input, then is:
-  /// * where the value reaches the logits only through the keys and values of a SCAR attention
-  ///   of which one row r is read (the last encoder layer from its attention's output on):
-  ///   1 if r may attend to j by SCAR's predicate, else 0;
+  /// Heeds the router, in models with a SCAR attention of which one row r is read.
+  ///
+  /// Activation: weight(j), of token j in the consumer's input, then is
+  /// * where the value reaches the logits only through SCAR's keys and values (the last encoder
+  ///   layer from its attention's output on): 1 if r may attend to j, else 0;
   /// * elsewhere (earlier layers, where dense attention may carry every token to row r): the
   ///   share of the domain's tokens of j's (routed, cluster) that are attended to by row r of
   ///   their text, (attended + 1) / (tokens + 1).
   /// Without, every token weighs 1. Where only row r of a value is read at all (SCAR's own
-  /// output), only it counts either way. Padding weighs 0. Models without SCAR have weights of
-  /// 1 and 0 only. Fisher needs no weights: gradients of what is not attended to are 0.
+  /// output), only it counts either way. Padding weighs 0.
+  ///
+  /// Fisher: gradients heed what is attended to by themselves, but are blind to decisions that
+  /// flip, which cost more than all else (docs/adr/0008-importance.md). The Fisher information
+  /// of the decisions (RouterRisk.h) is added, by two more backward runs a text. In every domain
+  /// it is scaled so that its sum over the entries of all given spaces is 0.3 of the loss's.
   bool routerAware = true;
   unsigned threads = 1;
   std::function<void(const std::string &stage, uint64_t done, uint64_t total)> progress;
@@ -63,7 +68,7 @@ using SpaceImportance = std::map<std::string, std::vector<double>>;
 
 /// The importance of every entry of each space, which must be of `module`, in the gem dialect
 /// as imported. The same for any number of threads and on any CPU. Figures of different
-/// kinds do not compare; Fisher's of different spaces do.
+/// kinds do not compare; Fisher's of different spaces do, when measured together.
 ///
 /// NotFound when a space's weights are not there; InvalidArgument for bad texts or labels that
 /// the model does not have; FailedPrecondition when the model has no tokenizer, or for Fisher

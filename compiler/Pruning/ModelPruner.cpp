@@ -32,6 +32,8 @@ using namespace gem;
 
 namespace {
 
+/// Texts of a domain that units are run on.
+constexpr int64_t kMostTexts = 32;
 /// Multiply-accumulates that measuring what units cost may take, about: where a model is large,
 /// fewer texts are run, though never fewer than this many of a domain, and then fewer sizes.
 constexpr double kMeasuringMacs = 3e12;
@@ -310,8 +312,9 @@ private:
       sizes += unit.sizes.size() - 1;
     double affordable =
         kMeasuringMacs / (static_cast<double>(macsBefore) * static_cast<double>(counts.size()));
-    int64_t most = std::max(
-        kLeastTexts, static_cast<int64_t>(std::min(affordable / static_cast<double>(sizes), 1e6)));
+    auto most = static_cast<int64_t>(std::clamp(affordable / static_cast<double>(sizes),
+                                                static_cast<double>(kLeastTexts),
+                                                static_cast<double>(kMostTexts)));
     double perUnit =
         affordable / static_cast<double>(kLeastTexts) / static_cast<double>(units.size());
     measuredSizes = std::max<size_t>(kLeastSizes, static_cast<size_t>(perUnit));

@@ -22,8 +22,8 @@ namespace {
 
 /// Select Graphic Rendition parameters (ECMA-48).
 constexpr char kBold[] = "1", kDim[] = "2", kRed[] = "31", kYellow[] = "33";
-/// A CDTR below these stands out.
-constexpr double kPoorTransfer = 0.95, kFairTransfer = 0.98;
+/// A CDTR below this stands out.
+constexpr double kFairTransfer = 0.98;
 
 struct Cell {
   Cell(std::string text = "-", const char *style = nullptr) : text(std::move(text)), style(style) {}
@@ -172,8 +172,9 @@ private:
     return result;
   }
 
-  static const char *styleOf(double transfer) {
-    return transfer < kPoorTransfer ? kRed : transfer < kFairTransfer ? kYellow : nullptr;
+  /// Red is a loss that the texts are enough to tell from chance.
+  static const char *styleOf(double transfer, const std::optional<Interval> &interval) {
+    return interval && interval->high < 1 ? kRed : transfer < kFairTransfer ? kYellow : nullptr;
   }
 
   Column names(const ModelScores &model) const {
@@ -212,7 +213,8 @@ private:
       if (hasScores)
         columns.push_back(column(model, "CDTR", [](const DomainScores &row) {
           return Cell(withInterval(row.transferRatio, row.transferInterval),
-                      row.transferRatio ? styleOf(*row.transferRatio) : nullptr);
+                      row.transferRatio ? styleOf(*row.transferRatio, row.transferInterval)
+                                        : nullptr);
         }));
       columns.push_back(column(model, "agree", [](const DomainScores &row) {
         return Cell(formatPercent(row.agreement));
@@ -260,7 +262,8 @@ private:
                 size_t numDomains) {
     fact(mean, absl::StrCat(fixed(transfer.mean), bracketed(transfer.meanInterval), " over ",
                             formatPlural(numDomains, "domain")));
-    fact(minimum, absl::StrCat(paint(styleOf(transfer.minimum), fixed(transfer.minimum)),
+    fact(minimum, absl::StrCat(paint(styleOf(transfer.minimum, transfer.minimumInterval),
+                                     fixed(transfer.minimum)),
                                bracketed(transfer.minimumInterval), " in ",
                                printable(nameOfDomain(transfer.minimumDomain))));
   }
@@ -424,12 +427,15 @@ private:
       return Cell(model.transfer ? fixed(model.transfer->mean) : "-");
     });
     add("min", [](const ModelScores &model) {
-      return model.transfer ? Cell(fixed(model.transfer->minimum), styleOf(model.transfer->minimum))
-                            : Cell();
+      return model.transfer
+                 ? Cell(fixed(model.transfer->minimum),
+                        styleOf(model.transfer->minimum, model.transfer->minimumInterval))
+                 : Cell();
     });
     add("unseen", [](const ModelScores &model) {
       return model.transferUnseen ? Cell(fixed(model.transferUnseen->minimum),
-                                         styleOf(model.transferUnseen->minimum))
+                                         styleOf(model.transferUnseen->minimum,
+                                                 model.transferUnseen->minimumInterval))
                                   : Cell();
     });
     add("DSI", [](const ModelScores &model) { return Cell(fixed(model.specializationIndex)); });

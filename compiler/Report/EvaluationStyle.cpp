@@ -59,7 +59,8 @@ const char kEvaluationStyle[] = R"css(
 @media print {
   .scroll { overflow: visible; }
   .grid-table { font-size: 0.68rem; }
-  .grid-table th, .grid-table td { padding: 0.15rem 0.3rem; white-space: normal; }
+  .grid-table th, .grid-table td { padding: 0.15rem 0.25rem; }
+  .grid-table th { white-space: normal; }
   .grid-table small { font-size: 0.58rem; white-space: nowrap; }
   .heat td, .marks tr, .base-key { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }

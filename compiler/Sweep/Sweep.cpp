@@ -363,6 +363,8 @@ private:
   absl::StatusOr<std::unique_ptr<BundleRunner>> openBundle(const NamelessFile &file) {
     BundleRunner::Options runner;
     runner.threads = options.threads;
+    // A session a thread, so that the time of a text is that of one thread.
+    runner.smallSessionBytes = uint64_t(1) << 30;
     return BundleRunner::open(file.path(), runner);
   }
 

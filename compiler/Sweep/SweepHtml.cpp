@@ -49,7 +49,7 @@ public:
     std::string lead = absl::StrCat(formatPlural(report.entries.size(), "recipe"), " on ",
                                     formatPlural(report.texts, "text"),
                                     report.data.empty() ? "" : " of ", escapeHtml(report.data));
-    put(headOfPage(absl::StrCat("Compression and brittleness of ", report.model), lead,
+    put(headOfPage(absl::StrCat("Compression and brittleness of ", nameOfModel()), lead,
                    kEvaluationStyle));
     if (std::string headline = headlineOf(report); !headline.empty())
       put("<p class=\"headline\">", absl::StrReplaceAll(escapeHtml(headline), {{" %", "&nbsp;%"}}),
@@ -70,6 +70,14 @@ public:
 private:
   template <typename... T> void put(const T &...pieces) { absl::StrAppend(&out, pieces...); }
 
+  /// The last part of the path.
+  std::string nameOfModel() const {
+    std::string path = report.model;
+    while (path.size() > 1 && path.back() == '/')
+      path.pop_back();
+    return path.substr(path.find_last_of('/') + 1);
+  }
+
   /// By how much work it keeps, so that sparsities stay apart.
   std::string colorOf(const ModelScores &scores) const {
     static constexpr const char *kColors[] = {"c1", "c3", "c2", "c4", "c5", "c0", "c6"};
@@ -83,6 +91,12 @@ private:
   /// The share of the work kept, to 5 %: recipes of one aim have one colour.
   static double sparsityOf(const ModelScores &scores) {
     return has(scores.macsKept) ? std::round(*scores.macsKept * 20) / 20 : 1.0;
+  }
+
+  bool hasPruned() const {
+    return std::any_of(report.entries.begin(), report.entries.end(), [](const SweepEntry &entry) {
+      return entry.scores && has(entry.scores->macsKept);
+    });
   }
 
   struct Measure {
@@ -161,7 +175,8 @@ private:
     put("<section>\n<h2>Compression against brittleness</h2>\n<p class=\"soft\">Each number is a "
         "recipe, the upright line its 95 % interval. Ringed and joined is the Pareto front: no "
         "other recipe has both fewer bits and a higher lowest CDTR. The dashed line is the f32 "
-        "model.</p>\n");
+        "model.",
+        hasPruned() ? " Recipes of one colour keep the same share of the work.</p>\n" : "</p>\n");
     legend();
     put("<div class=\"plots\">\n");
     for (const std::string &plot : plots)
@@ -181,7 +196,8 @@ private:
     const SweepEntry &entry = report.entries[index];
     return absl::StrCat("<b style=\"color:var(--",
                         entry.scores ? colorOf(*entry.scores) : std::string("soft"), ")\">",
-                        index + 1, "</b> ", escapeHtml(entry.recipe));
+                        index + 1, "</b> ",
+                        absl::StrReplaceAll(escapeHtml(entry.recipe), {{"+", "<wbr>+"}}));
   }
 
   void beginScroll(const std::string &label) {
@@ -200,11 +216,11 @@ private:
   }
 
   void table() {
-    bool hasPruned = false, hasUnseen = false, hasTime = false;
+    bool hasUnseen = false, hasTime = false, isPruned = hasPruned();
+    bool hasGap = has(report.baseline.generalizationGap);
     for (const SweepEntry &entry : report.entries) {
       if (!entry.scores)
         continue;
-      hasPruned |= has(entry.scores->macsKept);
       hasUnseen |= entry.scores->transferUnseen.has_value();
       hasTime |= has(entry.scores->seconds);
     }
@@ -212,16 +228,16 @@ private:
     beginScroll("Figures of every recipe");
     put("<table class=\"grid-table\">\n<thead><tr><th scope=\"col\">Recipe</th><th "
         "scope=\"col\">Bits a weight</th><th scope=\"col\">Size</th>",
-        hasPruned ? "<th scope=\"col\">Work kept</th>" : "", "<th scope=\"col\">",
+        isPruned ? "<th scope=\"col\">Work kept</th>" : "", "<th scope=\"col\">",
         "Score</th><th scope=\"col\">CDTR, mean</th><th scope=\"col\">CDTR, lowest</th>",
         hasUnseen ? "<th scope=\"col\">Unseen, lowest</th>" : "",
-        "<th scope=\"col\">DSI, largest</th><th scope=\"col\">GG</th><th scope=\"col\">KL</th><th "
-        "scope=\"col\">Flips</th>",
+        "<th scope=\"col\">DSI, largest</th>", hasGap ? "<th scope=\"col\">GG</th>" : "",
+        "<th scope=\"col\">KL</th><th scope=\"col\">Flips</th>",
         hasTime ? "<th scope=\"col\">Time of a text</th>" : "", "</tr></thead>\n<tbody>\n");
     auto row = [&](const std::string &nameHtml, const ModelScores &scores) {
       put("<tr><th scope=\"row\">", nameHtml, "</th>", cell(number(scores.bitsPerWeight, 2), {}),
           cell(scores.bytes > 0 ? formatBytes(scores.bytes) : "", {}));
-      if (hasPruned)
+      if (isPruned)
         put(cell(percent(scores.macsKept.value_or(1)), {}));
       put(cell(number(scores.overall.score), scores.overall.scoreInterval));
       auto transfer = [&](const std::optional<TransferSummary> &summary, bool isMinimum) {
@@ -237,9 +253,10 @@ private:
       transfer(scores.transfer, true);
       if (hasUnseen)
         transfer(scores.transferUnseen, true);
-      put(cell(number(scores.specializationIndex), {}, nameOfDomain(scores.specializationDomain)),
-          cell(number(scores.generalizationGap), scores.gapInterval),
-          cell(nats(scores.overall.divergence), {}),
+      put(cell(number(scores.specializationIndex), {}, nameOfDomain(scores.specializationDomain)));
+      if (hasGap)
+        put(cell(number(scores.generalizationGap), scores.gapInterval));
+      put(cell(nats(scores.overall.divergence), {}),
           cell(scores.overall.flips ? percent(scores.overall.flips->routed) : "", {}));
       if (hasTime)
         put(cell(has(scores.seconds) ? formatSeconds(*scores.seconds) : "", {}));

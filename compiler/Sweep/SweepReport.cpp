@@ -55,6 +55,8 @@ void concludeSweep(SweepReport &report) {
         x.push_back(first->second);
         y.push_back(second->second);
       }
+      if (x.empty()) // as GG is not known where all domains are specialised
+        continue;
       Correlation correlation = correlate(x, y);
       correlation.compression = compression;
       correlation.figure = figure;

@@ -35,7 +35,8 @@ struct SweepReport {
 
 /// Marks the Pareto front and computes the correlations of `bits_per_weight` and, where
 /// recipes prune, `macs_kept` with `dsi.max`, `gg`, `cdtr.mean` and `cdtr.min`, over the
-/// recipes; the f32 model, whose CDTR is 1 by definition, is no point of them.
+/// recipes; the f32 model, whose CDTR is 1 by definition, is no point of them. A figure that
+/// no recipe has, as GG where all domains are specialised, has no correlation.
 void concludeSweep(SweepReport &report);
 
 /// What to read first, one or two sentences.

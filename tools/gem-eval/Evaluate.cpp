@@ -10,7 +10,9 @@
 #include "tools/common/Messages.h"
 #include "tools/common/Progress.h"
 #include "tools/common/Terminal.h"
+#include <algorithm>
 #include <map>
+#include <set>
 
 using namespace gem;
 using namespace gem::eval;
@@ -55,14 +57,14 @@ absl::StatusOr<BrittlenessEvaluator> readData(const Options &options) {
   return BrittlenessEvaluator::create(std::move(data), std::move(measures));
 }
 
-/// The names of files; their paths where two have one name.
+/// The names of files; their paths where two files have one name.
 std::vector<std::string> namesOf(const std::vector<std::string> &paths) {
-  std::map<std::string, int> uses;
+  std::map<std::string, std::set<std::string>> pathsOf;
   std::vector<std::string> names;
   for (const std::string &path : paths)
-    ++uses[names.emplace_back(path.substr(path.find_last_of('/') + 1))];
+    pathsOf[names.emplace_back(path.substr(path.find_last_of('/') + 1))].insert(path);
   for (size_t i = 0; i < paths.size(); ++i)
-    if (uses[names[i]] > 1)
+    if (pathsOf[names[i]].size() > 1)
       names[i] = paths[i];
   return names;
 }
@@ -111,5 +113,12 @@ absl::StatusOr<BrittlenessReport> eval::evaluate(const Options &options) {
   if (!evaluator->hasLabels() && !options.common.quiet)
     tools::Note(kTool, "no text has a \"label\", which scores, DSI, GG and CDTR need; there are "
                        "agreement, KL and flips");
-  return evaluator->getReport();
+  BrittlenessReport report = evaluator->getReport();
+  const std::vector<DomainScores> &domains = report.models.front().domains;
+  if (!options.common.quiet && std::none_of(domains.begin(), domains.end(), [](const auto &domain) {
+        return domain.isSpecialised;
+      }))
+    tools::Note(kTool, "no domain of '" + options.data + "' is in '" + options.calibration +
+                           "': all are unseen, and there is no CDTR of S and no GG");
+  return report;
 }

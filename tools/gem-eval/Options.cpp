@@ -23,7 +23,7 @@ std::optional<int> eval::readOptions(int argc, const char *const *argv, Options 
        .usage = "[options] BUNDLE... --data FILE",
        .examples = {"gem-eval int8.gemb int4.gemb --data test.jsonl --against f32.gemb",
                     "gem-eval int4.gemb --data test.jsonl --against f32.gemb "
-                    "--calibration calibration.jsonl --json report.json"}},
+                    "--calibration calibration.jsonl --html report.html"}},
       &options.common);
   BrittlenessOptions &measures = options.measures;
   std::string score;
@@ -76,10 +76,10 @@ std::optional<int> eval::readOptions(int argc, const char *const *argv, Options 
   app.add_flag("--confusion", measures.confusion,
                "also which classes were taken for which; the whole matrices with --json")
       ->group("Output");
-  app.add_flag("--json{-}", options.json,
-               "write JSON, alone to standard output; --json=FILE to a file")
+  app.add_option("--json", options.json, "write the report as JSON; - is standard output")
+      ->type_name("FILE")
       ->group("Output");
-  app.add_option("--html", options.html, "write a page with charts")
+  app.add_option("--html", options.html, "write a page with charts; - is standard output")
       ->type_name("FILE")
       ->group("Output");
   app.add_option("--threads", options.threads,

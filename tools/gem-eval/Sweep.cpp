@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <thread>
 #include <unistd.h>
@@ -162,6 +163,8 @@ std::optional<int> readSettings(int argc, const char *const *argv, Settings &set
   if (sweep.cache.empty())
     return wrong("no folder to keep figures in: neither XDG_CACHE_HOME nor HOME is set; give one "
                  "with --cache DIR");
+  if (settings.json == "-" && settings.html == "-")
+    return wrong("--json and --html cannot both go to standard output");
   absl::StatusOr<std::vector<SweepRecipe>> recipes = parseRecipes(settings.recipes);
   if (!recipes.ok())
     return wrong("--recipes: " + std::string(recipes.status().message()));
@@ -271,13 +274,18 @@ int run(Settings &settings) {
       return fail(error);
   // What goes to standard output goes alone.
   bool isAlone = settings.json == "-" || settings.html == "-";
-  if (!isAlone &&
-      !tools::WriteToStdout(
-          renderSweepText(*report, tools::UseColor(STDOUT_FILENO, settings.common.color)), &error))
+  size_t width = tools::IsTerminal(STDOUT_FILENO)
+                     ? static_cast<size_t>(tools::TerminalWidth(STDOUT_FILENO))
+                     : std::numeric_limits<size_t>::max();
+  bool color = tools::UseColor(STDOUT_FILENO, settings.common.color);
+  if (!isAlone && !tools::WriteToStdout(renderSweepText(*report, width, color), &error))
     return fail(error);
+  size_t failed = 0;
   for (const SweepEntry &entry : report->entries)
-    if (!entry.failure.empty())
-      return fail(entry.recipe + ": " + entry.failure);
+    failed += !entry.failure.empty();
+  if (failed)
+    return fail(tools::Format("%zu of ", failed) +
+                tools::FormatPlural(report->entries.size(), "recipe") + " failed");
   return tools::kExitOk;
 }
 

@@ -14,8 +14,9 @@ namespace gem::eval {
 /// Runs the subcommand; `argv[0]` is its name. The exit code.
 int sweepMain(int argc, const char *const *argv);
 
-/// The report for a terminal, and for machines.
-std::string renderSweepText(const SweepReport &report, bool color);
+/// The report for a terminal of `width` columns: in a narrow one the table has fewer columns.
+std::string renderSweepText(const SweepReport &report, size_t width, bool color);
+/// The report for machines ("schema_version": 1).
 std::string renderSweepJson(const SweepReport &report);
 
 } // namespace gem::eval

@@ -8,7 +8,9 @@
 #include "tools/common/Json.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-eval/Sweep.h"
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 using namespace gem;
@@ -36,59 +38,128 @@ static std::string titleOf(const std::string &figure) {
                                      : figure;
 }
 
-std::string eval::renderSweepText(const SweepReport &report, bool color) {
-  bool hasPruned = anyOf(report, [](const ModelScores &m) { return has(m.macsKept); });
-  bool hasUnseen = anyOf(report, [](const ModelScores &m) { return m.transferUnseen.has_value(); });
-  std::vector<std::string> head = {"", "recipe", "bits", "size"};
-  if (hasPruned)
-    head.push_back("work");
-  for (const char *name : {"score", "mean", "CDTR min", "95 %"})
-    head.push_back(name);
-  if (hasUnseen)
-    head.push_back("unseen");
-  for (const char *name : {"DSI", "GG"})
-    head.push_back(name);
-  head.push_back("worst domain");
-  std::vector<tools::Table::Align> align(head.size(), tools::Table::Align::kRight);
-  align[0] = align[1] = align.back() = tools::Table::Align::kLeft;
-  tools::Table table(align);
-  for (std::string &cell : head)
-    cell = cell.empty() ? cell : tools::Paint(color, tools::kBold, cell);
-  table.AddRow(head);
-  auto add = [&](const std::string &mark, const std::string &name, const ModelScores &scores) {
-    std::vector<std::string> row = {mark, name, number(scores.bitsPerWeight, 2),
-                                    tools::FormatBytes(static_cast<uint64_t>(scores.bytes))};
-    if (hasPruned)
-      row.push_back(tools::FormatPercent(scores.macsKept.value_or(1)));
-    row.push_back(number(scores.overall.score));
-    const auto &transfer = scores.transfer;
-    row.push_back(transfer ? number(transfer->mean) : "");
-    row.push_back(transfer ? number(transfer->minimum) : "");
-    row.push_back(transfer && has(transfer->minimumInterval)
-                      ? number(transfer->minimumInterval->low) + "–" +
-                            number(transfer->minimumInterval->high)
-                      : "");
-    if (hasUnseen)
-      row.push_back(scores.transferUnseen ? number(scores.transferUnseen->minimum) : "");
-    row.push_back(number(scores.specializationIndex));
-    row.push_back(number(scores.generalizationGap));
-    row.push_back(transfer
-                      ? tools::Shorten(tools::Printable(nameOfDomain(transfer->minimumDomain)), 24)
-                      : "");
-    table.AddRow(std::move(row));
+namespace {
+
+/// A column of the table; of those with the largest `rank` a narrow terminal has none.
+struct Column {
+  std::string title;
+  int rank = 0;
+  bool isText = false;
+  std::function<std::string(const ModelScores &)> cell;
+};
+
+size_t widthOf(const std::vector<std::string> &cells) {
+  size_t width = 0;
+  for (const std::string &cell : cells)
+    width = std::max(width, tools::DisplayWidth(cell));
+  return width;
+}
+
+} // namespace
+
+/// The table, `width` columns wide at most where leaving columns out can do that.
+static std::string tableOf(const SweepReport &report, size_t width, bool color) {
+  auto lowest = [](const ModelScores &m) {
+    return m.transfer ? number(m.transfer->minimum) : std::string();
   };
-  add("", report.baseline.name, report.baseline);
+  std::vector<Column> columns = {
+      {"bits", 0, false, [](const ModelScores &m) { return number(m.bitsPerWeight, 2); }},
+      {"size", 2, false,
+       [](const ModelScores &m) { return tools::FormatBytes(static_cast<uint64_t>(m.bytes)); }}};
+  if (anyOf(report, [](const ModelScores &m) { return has(m.macsKept); }))
+    columns.push_back({"work", 0, false, [](const ModelScores &m) {
+                         return tools::FormatPercent(m.macsKept.value_or(1));
+                       }});
+  columns.push_back(
+      {"score", 0, false, [](const ModelScores &m) { return number(m.overall.score); }});
+  columns.push_back({"mean", 1, false, [](const ModelScores &m) {
+                       return m.transfer ? number(m.transfer->mean) : std::string();
+                     }});
+  columns.push_back({"CDTR min", 0, false, lowest});
+  columns.push_back({"95 %", 0, false, [](const ModelScores &m) {
+                       return m.transfer && has(m.transfer->minimumInterval)
+                                  ? number(m.transfer->minimumInterval->low) + "–" +
+                                        number(m.transfer->minimumInterval->high)
+                                  : std::string();
+                     }});
+  if (anyOf(report, [](const ModelScores &m) { return m.transferUnseen.has_value(); }))
+    columns.push_back({"unseen", 3, false, [](const ModelScores &m) {
+                         return m.transferUnseen ? number(m.transferUnseen->minimum)
+                                                 : std::string();
+                       }});
+  columns.push_back(
+      {"DSI", 4, false, [](const ModelScores &m) { return number(m.specializationIndex); }});
+  if (has(report.baseline.generalizationGap))
+    columns.push_back(
+        {"GG", 5, false, [](const ModelScores &m) { return number(m.generalizationGap); }});
+  columns.push_back(
+      {"worst domain", 6, true, [](const ModelScores &m) {
+         return m.transfer
+                    ? tools::Shorten(tools::Printable(nameOfDomain(m.transfer->minimumDomain)), 24)
+                    : std::string();
+       }});
+
+  std::vector<std::string> marks = {"", ""}, names = {"recipe", report.baseline.name};
+  std::vector<const ModelScores *> models = {&report.baseline};
   for (const SweepEntry &entry : report.entries)
-    if (entry.scores)
-      add(entry.isOnFront ? tools::Paint(color, tools::kGreen, "*") : "", entry.recipe,
-          *entry.scores);
-  std::string out = table.ToString();
+    if (entry.scores) {
+      marks.push_back(entry.isOnFront ? "*" : "");
+      names.push_back(entry.recipe);
+      models.push_back(&*entry.scores);
+    }
+  std::vector<std::vector<std::string>> cells; // by column
+  for (const Column &column : columns) {
+    std::vector<std::string> &cell = cells.emplace_back();
+    cell.push_back(column.title);
+    for (const ModelScores *model : models)
+      cell.push_back(column.cell(*model));
+  }
+  auto total = [&] {
+    size_t sum = 1 + 2 + widthOf(names);
+    for (const std::vector<std::string> &cell : cells)
+      sum += 2 + widthOf(cell);
+    return sum;
+  };
+  while (total() > width) {
+    auto least = std::max_element(columns.begin(), columns.end(),
+                                  [](const auto &a, const auto &b) { return a.rank < b.rank; });
+    if (least->rank == 0)
+      break;
+    cells.erase(cells.begin() + (least - columns.begin()));
+    columns.erase(least);
+  }
+  std::vector<tools::Table::Align> align(2, tools::Table::Align::kLeft);
+  for (const Column &column : columns)
+    align.push_back(column.isText ? tools::Table::Align::kLeft : tools::Table::Align::kRight);
+  tools::Table table(align);
+  for (size_t i = 0; i < names.size(); ++i) {
+    auto paint = [&](const char *style, const std::string &text) {
+      return text.empty() ? text : tools::Paint(color, style, text);
+    };
+    std::vector<std::string> row = {paint(tools::kGreen, marks[i]), names[i]};
+    for (const std::vector<std::string> &cell : cells)
+      row.push_back(cell[i]);
+    if (i == 0)
+      for (std::string &cell : row)
+        cell = paint(tools::kBold, cell);
+    table.AddRow(std::move(row));
+  }
+  return table.ToString();
+}
+
+std::string eval::renderSweepText(const SweepReport &report, size_t width, bool color) {
+  std::string out = tableOf(report, width, color);
   out += "\n* on the Pareto front: no other recipe has both fewer bits and a higher lowest CDTR\n";
   for (const SweepEntry &entry : report.entries)
     if (!entry.failure.empty())
       out += "failed: " + entry.recipe + ": " + tools::Printable(entry.failure) + "\n";
 
-  if (!report.correlations.empty()) {
+  bool hasCorrelation = false;
+  for (const Correlation &correlation : report.correlations)
+    hasCorrelation |= correlation.pearson.has_value();
+  if (!report.correlations.empty() && !hasCorrelation) {
+    out += "\nno correlation with compression: " + report.correlations[0].problem + "\n";
+  } else if (hasCorrelation) {
     out += "\n" + tools::Paint(color, tools::kBold, "Correlation with compression, over recipes") +
            "\n";
     tools::Table correlations({tools::Table::Align::kLeft, tools::Table::Align::kLeft,

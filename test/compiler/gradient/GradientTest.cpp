@@ -291,6 +291,44 @@ TEST_F(GradientTest, NothingFlowsThroughTheRoutersDecisions) {
   EXPECT_THAT(result->front().gradient, ::testing::Each(0.0f));
 }
 
+TEST_F(GradientTest, ALossMayDependOnALayerDirectly) {
+  // A linear loss of %a, which otherwise only decides, and of the logits.
+  func::FuncOp function = parse(makeText(R"mlir(
+  %a = gem.linear %x, %wa activation(tanh) : (!x, !w) -> !x
+  %probs, %routed, %cluster = gem.route_tokens %a, %router, %centroids
+      clusters(4) threshold(0.75)
+      : (!x, tensor<3x8xf32>, tensor<4x8xf32>) -> (!classes, !flags, !clusters)
+  %y = gem.scar_attention %x, %x, %x, %routed, %cluster
+      heads(2) head_dim(4) scale(0.4) predicate(either)
+      : (!x, !x, !x, !flags, !clusters) -> !x)mlir"));
+  Value x = (*function.front().getOps<EmbeddingOp>().begin()).getResult();
+  Value a = (*function.front().getOps<LinearOp>().begin()).getResult();
+  auto differentiator = Differentiator::create(function, {x}, {a});
+  ASSERT_TRUE(differentiator.ok()) << differentiator.status();
+  auto factor = [](size_t i) { return 0.1f * static_cast<float>(i % 7) - 0.2f; };
+  auto result = (*differentiator)
+                    ->run(
+                        kIds, [](auto, auto seed) { seed[1] = 1; },
+                        [&](size_t index, const ValueGradient &value, std::span<float> seed) {
+                          EXPECT_EQ(index, 0u);
+                          EXPECT_EQ(value.value.size(), seed.size());
+                          for (size_t i = 0; i < seed.size(); ++i)
+                            seed[i] += factor(i);
+                        });
+  ASSERT_TRUE(result.ok()) << result.status();
+  ReferenceModel reference(function);
+  auto lossAt = [&](int64_t index, double delta) {
+    double loss = reference.run(kIds, kIds.size(), {x, index, delta})[1];
+    Matrix &layer = reference.value(a);
+    for (size_t i = 0; i < layer.data.size(); ++i)
+      loss += factor(i) * layer.data[i];
+    return loss;
+  };
+  reference.run(kIds, kIds.size());
+  for (size_t i = 0; i < result->front().gradient.size(); ++i)
+    EXPECT_NEAR(result->front().gradient[i], (lossAt(i, 1e-4) - lossAt(i, -1e-4)) / 2e-4, 1e-5);
+}
+
 TEST_F(GradientTest, ForksGiveTheSameBits) {
   func::FuncOp function = parse(mixed("%z = gem.gelu %x : !x"));
   auto first = Differentiator::create(function, layersOf(function));

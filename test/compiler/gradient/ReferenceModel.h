@@ -24,11 +24,13 @@ struct Matrix {
   double &at(int64_t r, int64_t i) { return data[r * width + i]; }
 };
 
-/// Adds `delta` to one element of a value before it is used.
+/// Adds `delta` to one element of a value before it is used; or, with `channels`, scales as
+/// many columns from `index` on by 1 + delta.
 struct Change {
   mlir::Value value;
   int64_t index = 0;
   double delta = 0;
+  int64_t channels = 0;
 };
 
 /// Runs a function; the router decides in the first run and keeps its decisions in later ones.
@@ -45,7 +47,7 @@ public:
         continue;
       Matrix result = evaluate(&op, ids, count);
       if (change.value && change.value == op.getResult(0))
-        result.data[change.index] += change.delta;
+        apply(change, result);
       values[op.getResult(0)] = std::move(result);
       if (mlir::isa<ClassifyOp>(op))
         return values[op.getResult(0)].data;
@@ -54,6 +56,14 @@ public:
   }
 
   Matrix &value(mlir::Value value) { return values[value]; }
+
+  static void apply(const Change &change, Matrix &to) {
+    if (change.channels == 0)
+      to.data[change.index] += change.delta;
+    for (int64_t r = 0; r < to.rows; ++r)
+      for (int64_t c = change.index; c < change.index + change.channels; ++c)
+        to.at(r, c) *= 1 + change.delta;
+  }
 
 private:
   Matrix &weight(mlir::Value value) {

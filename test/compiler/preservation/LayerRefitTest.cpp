@@ -374,17 +374,17 @@ TEST_F(LayerRefit, StaysFiniteWithFewerTokensThanChannels) {
       ASSERT_TRUE(std::isfinite(value)) << weight.getSymName().str();
 }
 
-/// Rounds the matrices `names` to int4; the ones that are quantized already stay.
+/// Rounds the matrices `names` to int3; the ones that are quantized already stay.
 absl::Status quantize(ModuleOp module, const std::vector<std::string> &names,
                       const std::string &algorithm = "rtn",
                       const quant::StatisticsSource *inputs = nullptr) {
   QuantizeStep step;
-  const quant::Format int4 = *quant::Format::parse("int4g32");
+  const quant::Format int3 = *quant::Format::parse("int3g32");
   for (auto weight : module.getOps<WeightOp>())
     if (preserve::isQuantized(weight))
-      step.plan.weights[weight.getSymName()] = int4;
+      step.plan.weights[weight.getSymName()] = int3;
   for (const std::string &name : names) {
-    step.plan.weights[name] = int4;
+    step.plan.weights[name] = int3;
     step.algorithms[name] = algorithm;
   }
   return quantizeModule(module, step, inputs);

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 namespace gem::preserve {
@@ -120,7 +121,7 @@ TEST(Regression, SolvesTheNormalEquations) {
     Sample sample(37, {5, 40}, 1300);
     Moments moments = sample.moments(2);
     std::vector<bool> hasBias{true, false};
-    std::vector<Correction> corrections = solveRidge(moments, hasBias, ridge, 2);
+    std::vector<Correction> corrections = solveRidge(moments, {{true, ridge}, {false, ridge}}, 2);
     ASSERT_EQ(corrections.size(), 2u);
     EXPECT_TRUE(corrections[1].bias.empty());
     for (size_t t = 0; t < 2; ++t)
@@ -140,7 +141,7 @@ TEST(Regression, SolvesTheNormalEquations) {
 TEST(Regression, TellsTheErrorThatIsLeft) {
   Sample sample(20, {6}, 700);
   Moments moments = sample.moments(1);
-  Correction correction = solveRidge(moments, {true}, 1e-2, 1).front();
+  Correction correction = solveRidge(moments, {{true, 1e-2}}, 1).front();
   double sum = 0, total = 0;
   for (size_t r = 0; r < sample.inputs.size(); ++r) {
     total += sample.weights[r];
@@ -165,8 +166,8 @@ TEST(Regression, IsTheSameForAnyNumberOfThreads) {
     EXPECT_EQ(one.targets[t].covariance, three.targets[t].covariance);
     EXPECT_EQ(one.targets[t].variance, three.targets[t].variance);
   }
-  auto first = solveRidge(one, {true, true}, 1e-2, 1);
-  auto second = solveRidge(one, {true, true}, 1e-2, 3);
+  auto first = solveRidge(one, {{true, 1e-2}, {true, 1e-2}}, 1);
+  auto second = solveRidge(one, {{true, 1e-2}, {true, 1e-2}}, 3);
   for (size_t t = 0; t < 2; ++t) {
     EXPECT_EQ(first[t].weights, second[t].weights);
     EXPECT_EQ(first[t].bias, second[t].bias);
@@ -177,7 +178,7 @@ TEST(Regression, StaysFiniteWhereInputsAreFewOrConstant) {
   // Five rows for twenty inputs, without a ridge: the Gram matrix is singular.
   Sample few(20, {4}, 5);
   Moments moments = few.moments(1);
-  Correction correction = solveRidge(moments, {true}, 0, 1).front();
+  Correction correction = solveRidge(moments, {{true, 0}}, 1).front();
   for (double value : correction.weights)
     ASSERT_TRUE(std::isfinite(value) && std::abs(value) < 100) << value;
   EXPECT_LT(errorAfter(moments, moments.targets[0], correction, 1), 1e-3);
@@ -187,9 +188,21 @@ TEST(Regression, StaysFiniteWhereInputsAreFewOrConstant) {
   for (std::vector<float> &row : constant.inputs)
     row = {1, -2, 3};
   moments = constant.moments(1);
-  correction = solveRidge(moments, {true}, 1e-2, 1).front();
+  correction = solveRidge(moments, {{true, 1e-2}}, 1).front();
   EXPECT_EQ(correction.weights, std::vector<double>(6));
   EXPECT_EQ(correction.bias, moments.targets[0].mean);
+}
+
+TEST(Regression, KeepsWeightsWhereTheRidgeIsInfinite) {
+  Sample sample(12, {3, 3, 3}, 100);
+  Moments moments = sample.moments(1);
+  const double infinity = std::numeric_limits<double>::infinity();
+  auto corrections = solveRidge(moments, {{true, infinity}, {true, 1e-2}, {false, infinity}}, 1);
+  EXPECT_EQ(corrections[0].weights, std::vector<double>(36));
+  EXPECT_EQ(corrections[0].bias, moments.targets[0].mean);
+  EXPECT_NE(corrections[1].weights, std::vector<double>(36));
+  EXPECT_EQ(corrections[2].weights, std::vector<double>(36));
+  EXPECT_TRUE(corrections[2].bias.empty());
 }
 
 TEST(Regression, TransformsInputsAsIfTheyHadBeenSo) {

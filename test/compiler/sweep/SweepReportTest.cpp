@@ -80,6 +80,16 @@ TEST(SweepReportTest, WhatIsNotPrunedKeepsAllItsWork) {
   EXPECT_EQ(report.correlations[4].points, 6);
 }
 
+TEST(SweepReportTest, AFigureThatNoRecipeHasIsNotCorrelated) {
+  SweepReport report = sweepSample(6);
+  for (SweepEntry &entry : report.entries)
+    entry.scores->generalizationGap.reset();
+  concludeSweep(report);
+  ASSERT_EQ(report.correlations.size(), 3u);
+  for (const Correlation &correlation : report.correlations)
+    EXPECT_NE(correlation.figure, "gg");
+}
+
 TEST(SweepReportTest, FewRecipesSaySo) {
   SweepReport report = sweepSample(3);
   EXPECT_EQ(report.correlations[0].problem, "too few points: 3, expected at least 5");

@@ -19,6 +19,7 @@
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
 #include "dialects/Gem/Gem.h"
+#include "dialects/Gem/WeightData.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Quantization/ExactMath.h"
@@ -408,6 +409,8 @@ private:
         if (!losses.ok())
           return losses.status();
         candidate.losses = *std::move(losses);
+        // Else the context would keep the weights of every copy.
+        releaseData(*copy, {*original, module});
       }
       interpolate(item);
     }

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -17,7 +19,8 @@
 // between processes, or the cases overwrite each other's files.
 int main(int argc, char **argv) {
   std::string folder = testing::TempDir() + "/gem-test-XXXXXX";
-  if (!mkdtemp(folder.data())) {
+  // Tests that become another user pass through it.
+  if (!mkdtemp(folder.data()) || chmod(folder.c_str(), 0755) != 0) {
     std::perror(("cannot make the folder " + folder).c_str());
     return 2;
   }

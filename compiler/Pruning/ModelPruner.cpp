@@ -19,6 +19,7 @@
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
 #include "dialects/Gem/Gem.h"
+#include "dialects/Gem/WeightData.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Quantization/ExactMath.h"
@@ -40,7 +41,7 @@ constexpr double kMeasuringMacs = 3e12;
 constexpr int64_t kLeastTexts = 8;
 constexpr size_t kLeastSizes = 3; ///< Of a unit, beside the whole and the last.
 /// How closely bisection finds the share of work that floors permit.
-constexpr double kStep = 0.01;
+constexpr double kStep = 0.025;
 /// Shares of the work that are tried where a budget drives pruning.
 constexpr double kBudgetShares[] = {1, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2};
 
@@ -408,6 +409,8 @@ private:
         if (!losses.ok())
           return losses.status();
         candidate.losses = *std::move(losses);
+        // Else the context would keep the weights of every copy.
+        releaseData(*copy, {*original, module});
       }
       interpolate(item);
     }

@@ -47,14 +47,17 @@ private:
     absl::StatusOr<std::vector<int64_t>> kept = chooseVocabulary(module, *use, choose);
     if (!kept.ok())
       return kept.status();
-    absl::StatusOr<VocabularyChange> change =
-        compareVocabulary(module, *kept, wanted.vocabularyCorpus);
+    // On texts that the choice did not see, where there are some: on its own it is flattering.
+    const std::string &judge = !wanted.validation.empty()     ? wanted.validation
+                               : !options.calibration.empty() ? options.calibration
+                                                              : wanted.vocabularyCorpus;
+    absl::StatusOr<VocabularyChange> change = compareVocabulary(module, *kept, judge);
     if (!change.ok())
       return change.status();
     if (absl::Status status = prune::keepVocabulary(module, *kept); !status.ok())
       return status;
     VocabularyReport &out = report.vocabulary.emplace();
-    out.corpus = wanted.vocabularyCorpus;
+    out.corpus = judge;
     out.texts = change->texts;
     out.piecesBefore = change->piecesBefore;
     out.piecesAfter = change->pieces;

@@ -52,7 +52,8 @@ absl::StatusOr<VocabularyUse> countVocabulary(mlir::ModuleOp module, const std::
 absl::StatusOr<std::vector<int64_t>>
 chooseVocabulary(mlir::ModuleOp module, const VocabularyUse &use, const VocabularyOptions &options);
 
-/// Splits `corpus` with all pieces and with those in `kept`, for the report.
+/// Splits `corpus` with all pieces and with those in `kept`, for the report. As texts come to
+/// more pieces, one that is cut to the model's length may lose an [UNK] at its end.
 absl::StatusOr<VocabularyChange>
 compareVocabulary(mlir::ModuleOp module, llvm::ArrayRef<int64_t> kept, const std::string &corpus);
 

@@ -341,7 +341,7 @@ std::array<MacsShare, 4> macsShares(const CompileReport &report) {
 std::string nameOfKind(const std::string &kind) {
   static constexpr std::pair<const char *, const char *> kNames[] = {
       {"channels", "FFN channels"}, {"heads", "heads"},       {"head_channels", "channels a head"},
-      {"scar_heads", "SCAR heads"}, {"block", "layer"},       {"vocabulary", "word pieces"},
+      {"scar_heads", "SCAR heads"}, {"block", "block"},       {"vocabulary", "word pieces"},
       {"positions", "positions"},   {"clusters", "clusters"}, {"classes", "classes"}};
   for (const auto &[key, name] : kNames)
     if (kind == key)

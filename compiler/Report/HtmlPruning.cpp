@@ -70,7 +70,7 @@ std::string tableOfSpaces(const std::vector<PrunedSpace> &spaces) {
         absl::StrCat(formatCount(space.entriesBefore), " → ", formatCount(space.entriesAfter));
     absl::StrAppend(
         &out, "<tr><th scope=\"row\" class=\"name\">", breakable(space.name),
-        "</th><td class=\"soft share\" style=\"white-space:nowrap\">",
+        "</th><td class=\"soft share\" style=\"white-space:nowrap;padding-right:1rem\">",
         escapeHtml(nameOfKind(space.kind)), "</td><td class=\"bar\">",
         beforeAndAfter(before, after, colorOfSpace(space.kind),
                        absl::StrCat(space.name, ", ", nameOfKind(space.kind), ": ", entries)),

@@ -6,6 +6,7 @@
 #include "compiler/Pruning/Importance.h"
 #include "compiler/Calibration/TextFile.h"
 #include "compiler/Pipeline/Compiler.h"
+#include "compiler/Pruning/RouterRisk.h"
 #include "compiler/Pruning/TokenReach.h"
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Quantization/ModelStatistics.h"
@@ -450,6 +451,11 @@ func.func @main(%x: tensor<4x8xf32>, %flags: tensor<4xi1>, %clusters: tensor<4xi
   EXPECT_EQ(analysis.reachOf(attention).kind, Kind::Permitted);
   Value dense = (*function.front().getOps<TanhOp>().begin()).getResult();
   EXPECT_EQ(analysis.reachOf(dense).kind, Kind::All);
+  // Decisions that nothing in the function makes have no margins.
+  auto scar = *function.front().getOps<ScarAttentionOp>().begin();
+  absl::Status status = RouterRisk::create(scar, 2).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("to be of one gem.route_tokens"));
 }
 
 TEST(TokenReach, PermitsByPredicate) {

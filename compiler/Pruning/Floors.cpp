@@ -104,7 +104,8 @@ absl::StatusOr<std::vector<PrunedDomain>> Floors::judge(BundleRunner &pruned) co
     domain.domain = texts.domains[d];
     domain.texts = static_cast<int64_t>(rises.size());
     domain.ratio = ratioOf(sum, rises.size());
-    domain.interval = *percentileInterval(ratios); // ratios are defined, so it is
+    // Undefined only where losses are not finite: then nothing is kept.
+    domain.interval = percentileInterval(ratios).value_or(Interval{0, 0});
   }
   return domains;
 }

@@ -298,6 +298,10 @@ absl::StatusOr<OwningOpRef<ModuleOp>> Compiler::finishCopy(ModuleOp pruned) {
   }
   if (!isF32()) {
     QuantizerOptions quantizer = quantizerOptions();
+    // As it will be written, but for one case: texts that were held back from those of the
+    // calibration to judge floors on must not be fitted to, so all at once there.
+    if (!options.pruning.validation.empty())
+      quantizer.imported = pruned;
     quantizer.evaluation.clear();
     quantizer.saveStatistics.clear();
     quantizer.saveRecipe.clear();
@@ -342,6 +346,9 @@ bool Compiler::isF32() const {
 }
 
 absl::Status Compiler::lower() {
+  OwningOpRef<ModuleOp> imported;
+  if (!isF32())
+    imported = module->clone();
   {
     StageTimer timer(report, "lower");
     PassManager passes(&context);
@@ -349,7 +356,7 @@ absl::Status Compiler::lower() {
     if (absl::Status status = runPasses(passes); !status.ok())
       return status;
   }
-  if (absl::Status status = quantize(); !status.ok())
+  if (absl::Status status = quantize(imported.get()); !status.ok())
     return status;
   StageTimer timer(report, "lower");
   PassManager passes(&context);
@@ -388,12 +395,15 @@ QuantizerOptions Compiler::quantizerOptions() {
   return quantizer;
 }
 
-absl::Status Compiler::quantize() {
+/// Quantizes the module; `imported`: as it was before graph passes.
+absl::Status Compiler::quantize(ModuleOp imported) {
   setProvenance("quantize", "f32");
   if (isF32())
     return absl::OkStatus();
   StageTimer timer(report, "quantize");
-  absl::StatusOr<QuantizationSummary> summary = quantizeModel(*module, quantizerOptions());
+  QuantizerOptions quantizer = quantizerOptions();
+  quantizer.imported = imported;
+  absl::StatusOr<QuantizationSummary> summary = quantizeModel(*module, quantizer);
   if (!summary.ok())
     return summary.status();
   quantization = *std::move(summary);

@@ -90,7 +90,7 @@ private:
   absl::StatusOr<BundleSummary> writeProgram(BundleSink &sink);
   absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>> finishCopy(mlir::ModuleOp pruned);
   QuantizerOptions quantizerOptions();
-  absl::Status quantize();
+  absl::Status quantize(mlir::ModuleOp imported);
   absl::Status modelLatencyOfProgram();
   absl::StatusOr<double> modelLatencyOf(mlir::ModuleOp copy);
   absl::Status runPasses(mlir::PassManager &passes);

@@ -8,11 +8,15 @@
 #include "absl/strings/str_format.h"
 #include "compiler/Allocation/Allocator.h"
 #include "compiler/Allocation/Recipe.h"
+#include "compiler/Pipeline/ErrorCollector.h"
+#include "compiler/Pipeline/Lowering.h"
+#include "compiler/Preservation/LayerRefit.h"
 #include "compiler/Quantization/ChannelEqualization.h"
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
 #include "compiler/Quantization/TableMetric.h"
 #include "dialects/Gem/Gem.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/STLExtras.h"
 #include <limits>
 
@@ -45,6 +49,10 @@ DomainReport reportDomain(const Comparison &after, const ComparisonFigures &figu
   }
   return out;
 }
+
+/// Pull to the weights as they are while quantizing: more than after pruning, which leaves more
+/// to be made up for (docs/adr/0007).
+constexpr double kInTurnRidge = 1e-1;
 
 constexpr unsigned kTableParts = 8; // that a table's rows are measured in
 constexpr unsigned kMaxTableFormats = 4; // kMaxTables of the runtime's kernels
@@ -499,26 +507,117 @@ private:
   absl::Status apply() {
     if (absl::Status status = equalize(); !status.ok())
       return status;
-    QuantizeStep step;
-    step.plan = makePlan(units, formats);
+    if (isInTurn())
+      return applyInTurn();
+    size_t done = 0;
+    QuantizeStep step = makeStep([](const QuantizationUnit &) { return true; });
     step.biasCorrection = options.biasCorrection && statistics;
-    step.keepBiases = keepBiases;
-    step.threads = options.threads;
-    size_t matrices = 0, done = 0;
-    for (auto [unit, format] : llvm::zip(units, formats))
-      if ((unit.kind == QuantizationUnit::Kind::Matrix || tables.count(unit.weight)) &&
-          !format.isFloat()) {
-        // Round-to-nearest is done while the bundle is written.
-        if (algorithm != "rtn" || step.biasCorrection)
-          step.algorithms[unit.weight] = algorithm;
-        if (auto own = algorithms.find(unit.weight); own != algorithms.end())
-          step.algorithms[unit.weight] = own->second;
-        ++matrices;
-      }
     return quantizeModule(module, step, getSource(), [&](const QuantizedWeight &weight) {
       summary.weights[weight.name] = weight;
-      progress("quantizing", ++done, matrices);
+      progress("quantizing", ++done, step.algorithms.size());
     });
+  }
+
+  /// The formats of the units that `takes` takes, and how their codes are chosen.
+  QuantizeStep makeStep(llvm::function_ref<bool(const QuantizationUnit &)> takes) const {
+    std::vector<QuantizationUnit> taken;
+    std::vector<quant::Format> takenFormats;
+    QuantizeStep step;
+    for (auto [unit, format] : llvm::zip(units, formats)) {
+      if (!takes(unit))
+        continue;
+      taken.push_back(unit);
+      takenFormats.push_back(format);
+      if (format.isFloat() ||
+          (unit.kind != QuantizationUnit::Kind::Matrix && !tables.count(unit.weight)))
+        continue;
+      // Round-to-nearest is done while the bundle is written.
+      if (algorithm != "rtn" || (options.biasCorrection && statistics))
+        step.algorithms[unit.weight] = algorithm;
+      if (auto own = algorithms.find(unit.weight); own != algorithms.end())
+        step.algorithms[unit.weight] = own->second;
+    }
+    step.plan = makePlan(taken, takenFormats);
+    step.keepBiases = keepBiases;
+    step.threads = options.threads;
+    return step;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // In turn
+  //===--------------------------------------------------------------------===//
+
+  /// Whether each layer is fitted before it is quantized.
+  bool isInTurn() {
+    bool hasCodes = llvm::any_of(llvm::zip(units, formats), [](const auto &pair) {
+      return std::get<0>(pair).kind == QuantizationUnit::Kind::Matrix &&
+             !std::get<1>(pair).isFloat();
+    });
+    if (!options.imported || !hasTexts() || !hasCodes ||
+        !options.preserve.value_or(options.parameters <= kMaxPreservedParameters))
+      return false;
+    // Channels are scaled in the module after graph passes, and the fit moves every bias.
+    const char *reason = options.equalize          ? "channels were scaled first"
+                         : !options.biasCorrection ? "biases are not corrected"
+                         : !keepBiases.empty()     ? "the recipe keeps biases"
+                                                   : nullptr;
+    if (reason)
+      summary.notes.push_back(absl::StrCat("layers were not fitted while quantizing: ", reason));
+    return !reason;
+  }
+
+  /// Quantizes the module as imported, where layers are still apart from what is fused to them:
+  /// tables first, then matrices layer by layer. What comes out goes through the graph passes
+  /// and takes the module's place.
+  absl::Status applyInTurn() {
+    ModuleOp imported = options.imported;
+    OwningOpRef<ModuleOp> inTurn = imported.clone();
+    // Positions have their final table then.
+    if (absl::Status status = runPasses(
+            *inTurn, [](PassManager &passes) { passes.addPass(createFoldEmbeddingsPass()); });
+        !status.ok())
+      return status;
+    auto learned = [&](const QuantizedWeight &weight) { summary.weights[weight.name] = weight; };
+    auto isTable = [](const QuantizationUnit &unit) {
+      return unit.kind == QuantizationUnit::Kind::Rows ||
+             unit.kind == QuantizationUnit::Kind::Positions;
+    };
+    if (absl::Status status = quantizeModule(*inTurn, makeStep(isTable), getSource(), learned);
+        !status.ok())
+      return status;
+
+    PreservationOptions preservation;
+    preservation.texts = options.calibration;
+    preservation.threads = options.threads;
+    preservation.progress = options.progress;
+    preservation.ridge = kInTurnRidge;
+    preservation.fittedWithInputs = [&](ModuleOp fitted, const std::vector<std::string> &names,
+                                        const quant::StatisticsSource &inputs) {
+      QuantizeStep step = makeStep([&](const QuantizationUnit &unit) {
+        return unit.kind == QuantizationUnit::Kind::Matrix &&
+               llvm::is_contained(names, unit.weight);
+      });
+      return quantizeModule(fitted, step, &inputs, learned);
+    };
+    if (absl::Status status = preserveKnowledge(imported, *inTurn, preservation); !status.ok())
+      return status;
+    if (absl::Status status = runPasses(*inTurn, buildGraphPipeline); !status.ok())
+      return status;
+    module.getBodyRegion().takeBody(inTurn->getBodyRegion());
+    summary.provenance["quantize.preservation"] = "in turn";
+    // A matrix that two layers share was not among them: it is quantized by its input in f32.
+    QuantizeStep step = makeStep([&](const QuantizationUnit &unit) { return !isTable(unit); });
+    step.biasCorrection = statistics != nullptr;
+    return quantizeModule(module, step, getSource(), learned);
+  }
+
+  static absl::Status runPasses(ModuleOp module, llvm::function_ref<void(PassManager &)> build) {
+    ErrorCollector errors(module.getContext());
+    PassManager passes(module.getContext());
+    build(passes);
+    if (failed(passes.run(module)))
+      return errors.toStatus("preparing the quantized model failed");
+    return absl::OkStatus();
   }
 
   absl::Status fitRouter() {

@@ -9,12 +9,17 @@
 #include "compiler/Calibration/StatisticsFile.h"
 #include "compiler/Quantization/Sensitivity.h"
 #include "compiler/Report/CompileReport.h"
+#include "mlir/IR/BuiltinOps.h"
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
 namespace gem {
+
+/// Parameters of the source up to which matrices are quantized in turn unless the options say
+/// otherwise: the time grows with the layers, and is minutes for larger models.
+constexpr int64_t kMaxPreservedParameters = 50'000'000;
 
 struct QuantizerOptions {
   /// "f32", "f16", "int8", "int4", ... for all weights, or "hybrid".
@@ -34,6 +39,13 @@ struct QuantizerOptions {
   bool measureEveryFormat = false; ///< Not SensitivityOptions::scaleByOutputError.
   bool equalize = false; ///< ChannelEqualization.h
   bool refitRouter = true, biasCorrection = true;
+  /// Quantize matrices in turn, each layer fitted to the source's on what the quantized layers
+  /// before it give (LayerRefit.h). Only with `calibration` and `imported`, with biases that
+  /// may change and without `equalize`. Unset: up to kMaxPreservedParameters.
+  std::optional<bool> preserve;
+  /// The module to be quantized before graph passes, not changed; null: matrices are quantized
+  /// all at once.
+  mlir::ModuleOp imported;
   int64_t parameters = 0; ///< Of the source, for maxBits.
   unsigned threads = 1;
   /// Modelled seconds of a run of a module in the gem dialect, formats decided.

@@ -68,9 +68,6 @@ void gem::compile::addAdvancedPruningOptions(CLI::App &app, Options &options) {
   app.add_flag("!--domain-blind", pruning.domainAware,
                "importance of all texts together, not of each domain")
       ->group(group);
-  app.add_flag("!--no-preservation", pruning.preserve,
-               "do not fit what remains to the uncompressed layers")
-      ->group(group);
 }
 
 bool gem::compile::checkPruning(Options &options) {
@@ -91,6 +88,7 @@ bool gem::compile::checkPruning(Options &options) {
                   "most 1, such as 0.98, but got " +
                   CLI::detail::to_string(*pruning.keepDomain));
   const QuantizerOptions &quantizer = options.quantization;
+  pruning.preserve = quantizer.preserve.value_or(true);
   if (pruning.keepDomain) {
     pruning.maxBytes = quantizer.maxBytes;
     pruning.maxSeconds = quantizer.maxSeconds;
@@ -103,12 +101,18 @@ bool gem::compile::checkPruning(Options &options) {
                          : pruning.importance != "hessian" ? "--importance"
                          : !pruning.routerAware            ? "--router-blind"
                          : !pruning.domainAware            ? "--domain-blind"
-                         : !pruning.preserve               ? "--no-preservation"
                                                            : nullptr;
     if (option)
       return refuse(std::string(option) +
                     " is about pruning: give --prune-to too, or --keep-domain "
                     "with a budget");
+    bool quantizes = quantizer.quantize != "f32" || !quantizer.recipe.empty();
+    if (quantizer.preserve && !quantizes)
+      return refuse(std::string(*quantizer.preserve ? "--preservation" : "--no-preservation") +
+                    " is about pruning and quantization: give --prune-to, --quantize or --recipe "
+                    "too");
+    if (quantizer.preserve.value_or(false) && options.calibration.empty())
+      return refuse("--preservation fits layers on texts: give them with --calibrate FILE.jsonl");
   }
   if (pruning.vocabulary && pruning.vocabularyCorpus.empty())
     return refuse("--vocabulary needs texts that tell which word pieces matter: give them with "

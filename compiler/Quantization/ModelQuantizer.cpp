@@ -53,6 +53,8 @@ DomainReport reportDomain(const Comparison &after, const ComparisonFigures &figu
 /// Pull to the weights as they are while quantizing: more than after pruning, which leaves more
 /// to be made up for (docs/adr/0007).
 constexpr double kInTurnRidge = 1e-1;
+/// With fewer tokens for each channel that the widest layer reads, other texts lose by the fit.
+constexpr int64_t kTokensOfChannel = 16;
 
 constexpr unsigned kTableParts = 8; // that a table's rows are measured in
 constexpr unsigned kMaxTableFormats = 4; // kMaxTables of the runtime's kernels
@@ -556,6 +558,8 @@ private:
     if (!options.imported || !hasTexts() || !hasCodes ||
         !options.preserve.value_or(options.parameters <= kMaxPreservedParameters))
       return false;
+    if (!options.preserve && hasTooFewTexts())
+      return false;
     // Channels are scaled in the module after graph passes, and the fit moves every bias.
     const char *reason = options.equalize          ? "channels were scaled first"
                          : !options.biasCorrection ? "biases are not corrected"
@@ -564,6 +568,23 @@ private:
     if (reason)
       summary.notes.push_back(absl::StrCat("layers were not fitted while quantizing: ", reason));
     return !reason;
+  }
+
+  /// Whether layers would be fitted to these very texts rather than to what the model sees.
+  bool hasTooFewTexts() {
+    int64_t tokens = 0, widest = 0;
+    for (int64_t count : tokenCounts)
+      tokens += count;
+    for (const QuantizationUnit &unit : units)
+      if (unit.kind == QuantizationUnit::Kind::Matrix)
+        widest = std::max(widest, unit.width);
+    if (tokens >= kTokensOfChannel * widest)
+      return false;
+    summary.notes.push_back(
+        absl::StrCat("layers were not fitted while quantizing: the calibration texts have ", tokens,
+                     " tokens, and expected are at least ", kTokensOfChannel, " for each of the ",
+                     widest, " channels that a layer reads; give more texts, or --preservation"));
+    return true;
   }
 
   /// Quantizes the module as imported, where layers are still apart from what is fused to them:

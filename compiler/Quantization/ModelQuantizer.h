@@ -41,7 +41,7 @@ struct QuantizerOptions {
   bool refitRouter = true, biasCorrection = true;
   /// Quantize matrices in turn, each layer fitted to the source's on what the quantized layers
   /// before it give (LayerRefit.h). Only with `calibration` and `imported`, with biases that
-  /// may change and without `equalize`. Unset: up to kMaxPreservedParameters.
+  /// may change and without `equalize`. Unset: up to kMaxPreservedParameters, with enough texts.
   std::optional<bool> preserve;
   /// The module to be quantized before graph passes, not changed; null: matrices are quantized
   /// all at once.

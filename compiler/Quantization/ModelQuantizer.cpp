@@ -558,7 +558,7 @@ private:
     if (!options.imported || !hasTexts() || !hasCodes ||
         !options.preserve.value_or(options.parameters <= kMaxPreservedParameters))
       return false;
-    if (!options.preserve && hasTooFewTexts())
+    if (!options.preserve && (hasSeveralFormats() || hasTooFewTexts()))
       return false;
     // Channels are scaled in the module after graph passes, and the fit moves every bias.
     const char *reason = options.equalize          ? "channels were scaled first"
@@ -568,6 +568,16 @@ private:
     if (reason)
       summary.notes.push_back(absl::StrCat("layers were not fitted while quantizing: ", reason));
     return !reason;
+  }
+
+  /// Whether matrices differ in format: which ones was measured with them quantized all at once,
+  /// and fitting was seen to make that worse as well as better (docs/adr/0007).
+  bool hasSeveralFormats() const {
+    std::set<std::string> names;
+    for (auto [unit, format] : llvm::zip(units, formats))
+      if (unit.kind == QuantizationUnit::Kind::Matrix)
+        names.insert(format.name());
+    return names.size() > 1;
   }
 
   /// Whether layers would be fitted to these very texts rather than to what the model sees.

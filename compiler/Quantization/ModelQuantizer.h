@@ -41,7 +41,8 @@ struct QuantizerOptions {
   bool refitRouter = true, biasCorrection = true;
   /// Quantize matrices in turn, each layer fitted to the source's on what the quantized layers
   /// before it give (LayerRefit.h). Only with `calibration` and `imported`, with biases that
-  /// may change and without `equalize`. Unset: up to kMaxPreservedParameters, with enough texts.
+  /// may change and without `equalize`. Unset: up to kMaxPreservedParameters, in one format, with
+  /// enough texts.
   std::optional<bool> preserve;
   /// The module to be quantized before graph passes, not changed; null: matrices are quantized
   /// all at once.
@@ -55,12 +56,12 @@ struct QuantizerOptions {
 
 /// What the run learned, for the report.
 struct QuantizationSummary {
-  std::map<std::string, QuantizedWeight> weights;  ///< By name, those with chosen codes.
-  std::map<std::string, std::string> sourceTypes;  ///< "f16", by weight.
+  std::map<std::string, QuantizedWeight> weights; ///< By name, those with chosen codes.
+  std::map<std::string, std::string> sourceTypes; ///< "f16", by weight.
   std::map<std::string, std::pair<double, std::string>> predicted; ///< Worst loss and domain.
   std::optional<AllocationReport> allocation;
   std::optional<EvaluationReport> evaluation; ///< On options.evaluation, or else the calibration.
-  std::vector<std::string> inputFiles;             ///< That were read.
+  std::vector<std::string> inputFiles; ///< That were read.
   std::map<std::string, std::string> provenance;
   std::vector<std::string> notes;
   std::string recipe; ///< The formats as a file (Recipe.h), when saveRecipe asks for it.

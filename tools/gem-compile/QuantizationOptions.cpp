@@ -162,8 +162,8 @@ void gem::compile::addQuantizationOptions(CLI::App &app, Options &options) {
          [&quantizer](int64_t count) { quantizer.preserve = count > 0; },
          "fit each layer to the uncompressed one after pruning, and with texts while quantizing, "
          "on what the compressed layers before it give; without either flag always after pruning, "
-         "and while quantizing up to 50 million parameters (larger ones take minutes) where the "
-         "texts suffice")
+         "and while quantizing to one format, up to 50 million parameters (larger models take "
+         "minutes), where the texts suffice")
       ->group(advanced);
   app.add_flag("!--no-router-fit", quantizer.refitRouter,
                "do not fit the router again to the quantized encoder")

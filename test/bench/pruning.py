@@ -60,7 +60,7 @@ class Bench:
     def evaluate(self, bundles, baseline):
         return json.loads(run([self.tools / "gem-eval", *bundles, "--data", self.held_out,
                                "--against", baseline, "--calibration",
-                               self.data / "calibration.jsonl", "--json", "-q"]))
+                               self.data / "calibration.jsonl", "--json", "-", "-q"]))
 
     def model(self, model, sequence):
         calibrate = ["--calibrate", self.data / "calibration.jsonl"]

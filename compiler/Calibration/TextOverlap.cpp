@@ -86,14 +86,13 @@ absl::StatusOr<TextOverlap> gem::findOverlap(const std::string &first, const std
   return overlap;
 }
 
-absl::Status gem::checkHeldOut(const std::string &evaluation, const std::string &seen,
-                               const std::string &option) {
-  absl::StatusOr<TextOverlap> overlap = findOverlap(evaluation, seen);
+absl::Status gem::checkHeldOut(const GivenTexts &evaluation, const GivenTexts &seen) {
+  absl::StatusOr<TextOverlap> overlap = findOverlap(evaluation.path, seen.path);
   if (!overlap.ok() || !overlap->shared)
     return overlap.status();
   return absl::FailedPreconditionError(absl::StrCat(
-      "--evaluate judges on texts that the compression never saw, but ", overlap->shared, " of ",
-      overlap->texts, " texts of '", evaluation, "' are in '", seen, "' of ", option,
-      " too, first line ", overlap->firstLine, ", its line ", overlap->secondLine, ": ",
-      quoted(overlap->firstText), "; hold them back from one of the two"));
+      evaluation.option, " judges on texts that the compression never saw, but ", overlap->shared,
+      " of ", overlap->texts, " texts of '", evaluation.path, "' are in '", seen.path, "' of ",
+      seen.option, " too, first line ", overlap->firstLine, ", its line ", overlap->secondLine,
+      ": ", quoted(overlap->firstText), "; hold them back from one of the two"));
 }

@@ -26,10 +26,14 @@ struct TextOverlap {
 /// 24 bytes for each text of the second; no text is kept.
 absl::StatusOr<TextOverlap> findOverlap(const std::string &first, const std::string &second);
 
+/// A file of texts and the option that gave it.
+struct GivenTexts {
+  std::string path, option;
+};
+
 /// FailedPrecondition, with the number of texts and the first, when texts of `evaluation` are
-/// among those of `seen`, which `option` gave.
-absl::Status checkHeldOut(const std::string &evaluation, const std::string &seen,
-                          const std::string &option);
+/// among those of `seen`.
+absl::Status checkHeldOut(const GivenTexts &evaluation, const GivenTexts &seen);
 
 } // namespace gem
 

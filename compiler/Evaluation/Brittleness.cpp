@@ -13,7 +13,6 @@
 #include <fstream>
 #include <map>
 #include <numeric>
-#include <unordered_set>
 
 using namespace gem;
 
@@ -28,25 +27,6 @@ std::vector<std::string> gem::domainsOf(const std::vector<CalibrationText> &text
   std::sort(domains.begin(), domains.end());
   domains.erase(std::unique(domains.begin(), domains.end()), domains.end());
   return domains;
-}
-
-absl::Status gem::checkUnseen(const EvaluationData &data, const std::vector<CalibrationText> &seen,
-                              const std::string &seenPath) {
-  std::unordered_set<std::string_view> known;
-  for (const CalibrationText &text : seen)
-    known.insert(text.text);
-  size_t numShared = 0, first = 0;
-  for (size_t i = data.texts.size(); i-- > 0;)
-    if (known.count(data.texts[i].text)) {
-      ++numShared;
-      first = i;
-    }
-  if (!numShared)
-    return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("expected texts in '", data.path, "' that the compression never saw, but ",
-                   numShared, " of ", data.texts.size(), " are also in '", seenPath, "', text ",
-                   first + 1, " first: evaluate on others"));
 }
 
 /// The domain, as messages name it.

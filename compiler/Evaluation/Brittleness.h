@@ -22,12 +22,6 @@ struct EvaluationData {
 /// The domains of texts, sorted, each once.
 std::vector<std::string> domainsOf(const std::vector<CalibrationText> &texts);
 
-/// FailedPrecondition when `data` holds texts that `seen`, read from `seenPath`, holds too:
-/// scores are taken on texts that the compression never saw. Texts are the same when their
-/// bytes are.
-absl::Status checkUnseen(const EvaluationData &data, const std::vector<CalibrationText> &seen,
-                         const std::string &seenPath);
-
 /// What a bundle says of itself: `bytes`, `bitsPerWeight`, `memoryBytes`, and a name, its
 /// file's. NotFound or DataLoss when the file cannot be read.
 absl::StatusOr<ModelScores> describeBundle(const std::string &path, const BundleRunner &runner);

@@ -51,7 +51,8 @@ calibrationDomains(const BundleEvaluationOptions &options, const std::string &da
 absl::Status BundleEvaluation::start() {
   for (const auto &[option, path] : options.seen)
     if (!path.empty())
-      if (absl::Status status = checkHeldOut(options.texts, path, option); !status.ok())
+      if (absl::Status status = checkHeldOut({options.texts, "--evaluate"}, {path, option});
+          !status.ok())
         return status;
   absl::StatusOr<TextFileInfo> info = scanTextFile(options.texts);
   if (!info.ok())

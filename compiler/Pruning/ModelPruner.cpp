@@ -429,11 +429,34 @@ private:
     absl::StatusOr<Comparison> comparison = compare((*candidate)->getRunner(), baseline, sampled);
     if (!comparison.ok())
       return comparison.status();
-    std::vector<double> losses;
     if (!wanted.domainAware)
       return std::vector<double>{comparison->all.meanDivergence()};
-    for (const ComparisonFigures &domain : comparison->domains)
-      losses.push_back(domain.meanDivergence());
+    return shrunkLosses(*comparison);
+  }
+
+  /// The mean loss of every domain, taken nearer to the mean of all by as much as the differences
+  /// between domains are what so few texts give by chance (James and Stein, 1961): else the
+  /// worst domain is the one with the unluckiest texts.
+  std::vector<double> shrunkLosses(const Comparison &comparison) const {
+    auto count = static_cast<double>(comparison.domains.size());
+    double mean = 0, between = 0, chance = 0;
+    for (const ComparisonFigures &domain : comparison.domains)
+      mean += domain.meanDivergence() / count;
+    for (auto [index, domain] : llvm::enumerate(comparison.domains)) {
+      double own = domain.meanDivergence(), squares = 0;
+      between += (own - mean) * (own - mean);
+      for (size_t text = 0; text < sampled.size(); ++text)
+        if (sampled.domainOfText[text] == index) {
+          double difference = comparison.divergenceOfText[text] - own;
+          squares += difference * difference;
+        }
+      auto texts = static_cast<double>(domain.texts);
+      chance += texts > 1 ? squares / (texts * (texts - 1)) : own * own;
+    }
+    double weight = between > 0 ? std::max(0.0, 1 - chance / between) : 0;
+    std::vector<double> losses;
+    for (const ComparisonFigures &domain : comparison.domains)
+      losses.push_back(mean + weight * (domain.meanDivergence() - mean));
     return losses;
   }
 

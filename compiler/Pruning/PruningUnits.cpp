@@ -19,7 +19,7 @@ namespace {
 constexpr double kDamping = 1e-3;
 
 /// Shares, in sixteenths, of the channels of a feed-forward network that are tried.
-constexpr int64_t kChannelShares[] = {14, 12, 10, 8, 6, 5, 4, 3, 2, 1};
+constexpr int64_t kChannelShares[] = {15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1};
 /// The same of the channels of a head.
 constexpr int64_t kHeadShares[] = {12, 10, 8, 6, 5, 4, 3, 2};
 /// Kernels work on this many channels of a head, and on groups of this many inputs, at a time.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "compiler/Calibration/TextFile.h"
+#include "compiler/Calibration/TextOverlap.h"
 #include "compiler/Checkpoint/ModelSource.h"
 #include "compiler/Evaluation/Brittleness.h"
 #include "compiler/Pipeline/Compiler.h"
@@ -214,7 +215,9 @@ private:
       auto seen = read(path, isCalibration ? calibrationHash : validationHash);
       if (!seen.ok())
         return seen.status();
-      if (absl::Status status = checkUnseen(evaluation, *seen, path); !status.ok())
+      if (absl::Status status = checkHeldOut({options.data, "--data"},
+                                             {path, isCalibration ? "--calibrate" : "--validate"});
+          !status.ok())
         return status;
       if (isCalibration)
         measures.calibrationDomains = domainsOf(*seen);

@@ -16,11 +16,12 @@ import argparse
 import datetime
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
-MODELS = [("gem-tiny", 64), ("gem-mini", 48)]
-CURVE = (0.75, 0.6, 0.5, 0.4, 0.3, 0.25)
+# Name, tokens, shares of the work.
+MODELS = [("gem-tiny", 64, (0.75, 0.6, 0.5, 0.4, 0.3, 0.25)), ("gem-mini", 48, (0.75, 0.5, 0.25))]
 LATENCY_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)
 # Other ways to choose, for comparison. Magnitude is what needs no texts at all.
 METHODS = [
@@ -51,22 +52,29 @@ class Bench:
         self.held_out = held_out
 
     def compile(self, model, sequence, name, options):
+        """The bundle and its report; those of an interrupted run of the same tool are good."""
         bundle = self.out / f"{model}-{name}.gemb"
-        report = bundle.with_suffix(".json")
-        run([self.tools / "gem-compile", self.models / model, "--sequence", sequence, "-o", bundle,
-             "--report", report, "-q", *options])
+        report, made = bundle.with_suffix(".json"), bundle.with_suffix(".made")
+        tool = self.tools / "gem-compile"
+        how = json.dumps([tool.stat().st_mtime_ns, [str(option) for option in options]])
+        if not made.exists() or made.read_text() != how:
+            made.unlink(missing_ok=True)
+            run([tool, self.models / model, "--sequence", sequence, "-o", bundle, "--report", report,
+                 "-q", *options])
+            made.write_text(how)
         return bundle, json.loads(report.read_text())
 
     def evaluate(self, bundles, baseline):
         return json.loads(run([self.tools / "gem-eval", *bundles, "--data", self.held_out,
                                "--against", baseline, "--calibration",
-                               self.data / "calibration.jsonl", "--json", "-q"]))
+                               self.data / "calibration.jsonl", "--json", "-", "-q"]))
 
-    def model(self, model, sequence):
+    def model(self, model, sequence, shares):
         calibrate = ["--calibrate", self.data / "calibration.jsonl"]
         plain, _ = self.compile(model, sequence, "f32", [])
         recipes = []
-        shares = (0.5,) if self.quick else CURVE
+        if self.quick:
+            shares = (0.5,)
         for share in shares:
             prune = ["--prune-to", share]
             recipes.append((share, "GEM", True, [*calibrate, *prune]))
@@ -76,9 +84,10 @@ class Bench:
             recipes.append((0.5, name, True,
                             [*(calibrate if needs_texts else []), "--prune-to", 0.5, *options]))
         rows, bundles = [], []
-        for index, (share, name, preserved, options) in enumerate(recipes):
+        for share, name, preserved, options in recipes:
             print(f"{model}: {name}, {share}", file=sys.stderr)
-            bundle, report = self.compile(model, sequence, str(index), options)
+            file = re.sub(r"[^a-z0-9.]+", "-", f"{name} {share}".lower())
+            bundle, report = self.compile(model, sequence, file, options)
             bundles.append(bundle)
             pruning = report["pruning"]
             rows.append({"model": model, "share": share, "method": name,
@@ -174,8 +183,8 @@ def main():
     bench.out = arguments.out / "pruning"
     bench.out.mkdir(parents=True, exist_ok=True)
     document = {"date": datetime.date.today().isoformat(),
-                "models": {name: bench.model(name, sequence)
-                           for name, sequence in (MODELS[:1] if bench.quick else MODELS)},
+                "models": {model[0]: bench.model(*model)
+                           for model in (MODELS[:1] if bench.quick else MODELS)},
                 "latency": bench.latency()}
     (arguments.out / "pruning.json").write_text(json.dumps(document, indent=1) + "\n")
     (arguments.out / "pruning-latency.svg").write_text(chart(document["latency"]))

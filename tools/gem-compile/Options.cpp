@@ -90,8 +90,8 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
                  "dialect; recognised by content")
       ->group("Input");
   app.add_option("--calibrate", options.calibration,
-                 "JSON lines, each with a \"text\" (and maybe a \"domain\"): fits the router's "
-                 "centroids when the checkpoint has none")
+                 "JSON lines, each with a \"text\" (and maybe a \"domain\" and a \"label\"): what "
+                 "quantization and pruning measure on, and a router without centroids is fitted to")
       ->type_name("FILE")
       ->group("Input");
 

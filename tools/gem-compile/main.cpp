@@ -16,6 +16,7 @@
 #include "tools/common/Output.h"
 #include "tools/common/Progress.h"
 #include "tools/common/Signals.h"
+#include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-compile/DeviceTable.h"
 #include "tools/gem-compile/Options.h"
@@ -32,17 +33,7 @@ namespace {
 /// Prints an error, one message a problem, and gives the exit code.
 int end(const absl::Status &status) {
   printProblems(status);
-  switch (status.code()) {
-  case absl::StatusCode::kInvalidArgument:
-  case absl::StatusCode::kNotFound:
-  case absl::StatusCode::kDataLoss:
-  case absl::StatusCode::kFailedPrecondition:
-  case absl::StatusCode::kUnimplemented:
-  case absl::StatusCode::kPermissionDenied:
-    return tools::kExitRefused;
-  default:
-    return tools::kExitFailed;
-  }
+  return tools::ExitCodeOf(status);
 }
 
 int fail(const std::string &message, int code = tools::kExitFailed) {

@@ -6,6 +6,7 @@
 #include "tools/gem-eval/Evaluate.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/Calibration/TextOverlap.h"
 #include "compiler/Evaluation/Brittleness.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Progress.h"
@@ -50,7 +51,9 @@ absl::StatusOr<BrittlenessEvaluator> readData(const Options &options) {
     absl::StatusOr<std::vector<CalibrationText>> seen = readTextFile(options.calibration);
     if (!seen.ok())
       return seen.status();
-    if (absl::Status status = checkUnseen(data, *seen, options.calibration); !status.ok())
+    if (absl::Status status =
+            checkHeldOut({options.data, "--data"}, {options.calibration, "--calibration"});
+        !status.ok())
       return status;
     measures.calibrationDomains = domainsOf(*seen);
   }

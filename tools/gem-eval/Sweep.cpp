@@ -13,6 +13,7 @@
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
 #include "tools/common/Progress.h"
+#include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-eval/Options.h"
 #include <CLI/CLI.hpp>
@@ -44,17 +45,7 @@ int fail(const std::string &message, int code = tools::kExitFailed) {
 }
 
 int end(const absl::Status &status) {
-  switch (status.code()) {
-  case absl::StatusCode::kInvalidArgument:
-  case absl::StatusCode::kNotFound:
-  case absl::StatusCode::kDataLoss:
-  case absl::StatusCode::kFailedPrecondition:
-  case absl::StatusCode::kUnimplemented:
-  case absl::StatusCode::kPermissionDenied:
-    return fail(std::string(status.message()), tools::kExitRefused);
-  default:
-    return fail(std::string(status.message()));
-  }
+  return fail(std::string(status.message()), tools::ExitCodeOf(status));
 }
 
 /// $XDG_CACHE_HOME/gem, or ~/.cache/gem; empty where neither is known.

@@ -8,6 +8,7 @@
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
 #include "tools/common/Signals.h"
+#include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-eval/Evaluate.h"
 #include "tools/gem-eval/Options.h"
@@ -27,17 +28,7 @@ int fail(const std::string &message, int code = tools::kExitFailed) {
 }
 
 int end(const absl::Status &status) {
-  switch (status.code()) {
-  case absl::StatusCode::kInvalidArgument:
-  case absl::StatusCode::kNotFound:
-  case absl::StatusCode::kDataLoss:
-  case absl::StatusCode::kFailedPrecondition:
-  case absl::StatusCode::kUnimplemented:
-  case absl::StatusCode::kPermissionDenied:
-    return fail(std::string(status.message()), tools::kExitRefused);
-  default:
-    return fail(std::string(status.message()));
-  }
+  return fail(std::string(status.message()), tools::ExitCodeOf(status));
 }
 
 int run(const Options &options) {

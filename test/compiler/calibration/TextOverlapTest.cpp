@@ -52,7 +52,7 @@ TEST(TextOverlap, ALongTextIsQuotedInPart) {
   for (int i = 0; i < 40; ++i)
     text += "日本";
   std::string evaluation = write("evaluation", "{\"text\": \"" + text + "\"}\n");
-  absl::Status status = checkHeldOut(evaluation, evaluation, "--calibrate");
+  absl::Status status = checkHeldOut({evaluation, "--evaluate"}, {evaluation, "--calibrate"});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   std::string message(status.message());
   EXPECT_THAT(message, HasSubstr("but 1 of 1 texts of"));
@@ -65,7 +65,9 @@ TEST(TextOverlap, TheErrorsOfAFileAreItsOwn) {
   EXPECT_THAT(std::string(findOverlap(good, bad).status().message()), HasSubstr("bad.jsonl:2:"));
   EXPECT_THAT(std::string(findOverlap(bad, good).status().message()), HasSubstr("bad.jsonl:2:"));
   EXPECT_EQ(findOverlap(good, good + ".none").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(checkHeldOut(good, write("other", "{\"text\": \"b\"}\n"), "--calibrate").ok());
+  EXPECT_TRUE(
+      checkHeldOut({good, "--data"}, {write("other", "{\"text\": \"b\"}\n"), "--calibration"})
+          .ok());
 }
 
 } // namespace

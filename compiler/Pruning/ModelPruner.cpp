@@ -635,10 +635,11 @@ private:
       if (!losses.ok())
         return losses.status();
       double worst = *std::max_element(losses->begin(), losses->end());
-      if (worst < least) {
-        least = worst;
-        best = *made;
-      }
+      // Less than this costs more: what could still be gained by finer formats was.
+      if (worst >= least)
+        break;
+      least = worst;
+      best = *made;
     }
     if (best)
       return absl::OkStatus();

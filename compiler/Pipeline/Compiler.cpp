@@ -265,7 +265,15 @@ absl::Status Compiler::prune() {
   StageTimer timer(report, "prune");
   PrunerOptions pruner;
   pruner.wanted = options.pruning;
-  pruner.calibration = options.calibration;
+  if (options.pruning.keepDomain && options.pruning.validation.empty()) {
+    absl::StatusOr<TextSplit> split =
+        TextSplit::splitFile(options.calibration, options.pruning.seed);
+    if (!split.ok())
+      return split.status();
+    heldBack = *std::move(split);
+    pruner.wanted.validation = heldBack->getJudge();
+  }
+  pruner.calibration = calibrationTexts();
   pruner.threads = options.threads;
   pruner.progress = options.progress;
   bool hasBudget = options.pruning.maxBytes || options.pruning.maxSeconds;
@@ -276,14 +284,29 @@ absl::Status Compiler::prune() {
     return summary.status();
   for (const auto &[key, value] : summary->provenance)
     setProvenance(key, value);
-  for (const std::string &file : summary->inputFiles)
-    if (!llvm::is_contained(inputFiles, file))
+  for (const std::string &file :
+       {options.calibration, options.pruning.validation, options.pruning.vocabularyCorpus})
+    if (!file.empty() && !llvm::is_contained(inputFiles, file))
       inputFiles.push_back(file);
   report.pruning = std::move(summary->report);
+  report.pruning->validation = nameOfTexts(report.pruning->validation);
+  if (report.pruning->vocabulary)
+    report.pruning->vocabulary->corpus = nameOfTexts(report.pruning->vocabulary->corpus);
   report.macs = {};
   reportModel();
   report.notes.insert(report.notes.end(), summary->notes.begin(), summary->notes.end());
   return absl::OkStatus();
+}
+
+/// Those that compression may see.
+const std::string &Compiler::calibrationTexts() const {
+  return heldBack ? heldBack->getFit() : options.calibration;
+}
+
+/// A file as the user gave it: a part that was split off is named after the whole.
+std::string Compiler::nameOfTexts(const std::string &path) const {
+  bool isPart = heldBack && (path == heldBack->getFit() || path == heldBack->getJudge());
+  return isPart ? options.calibration : path;
 }
 
 /// A copy of a pruned module as it will be written, within the budgets.
@@ -298,10 +321,7 @@ absl::StatusOr<OwningOpRef<ModuleOp>> Compiler::finishCopy(ModuleOp pruned) {
   }
   if (!isF32()) {
     QuantizerOptions quantizer = quantizerOptions();
-    // As it will be written, but for one case: texts that were held back from those of the
-    // calibration to judge floors on must not be fitted to, so all at once there.
-    if (!options.pruning.validation.empty())
-      quantizer.imported = pruned;
+    quantizer.imported = pruned;
     quantizer.evaluation.clear();
     quantizer.saveStatistics.clear();
     quantizer.saveRecipe.clear();
@@ -386,7 +406,7 @@ static std::string formatsOf(ModuleOp module) {
 
 QuantizerOptions Compiler::quantizerOptions() {
   QuantizerOptions quantizer = options.quantization;
-  quantizer.calibration = options.calibration;
+  quantizer.calibration = calibrationTexts();
   quantizer.parameters = report.parameters;
   quantizer.threads = options.threads;
   quantizer.progress = options.progress;
@@ -411,10 +431,12 @@ absl::Status Compiler::quantize(ModuleOp imported) {
   for (const auto &[key, value] : quantization.provenance)
     setProvenance(key, value);
   for (const std::string &file : quantization.inputFiles)
-    if (!llvm::is_contained(inputFiles, file))
-      inputFiles.push_back(file);
+    if (!llvm::is_contained(inputFiles, nameOfTexts(file)))
+      inputFiles.push_back(nameOfTexts(file));
   report.allocation = quantization.allocation;
   report.evaluation = quantization.evaluation;
+  if (report.evaluation)
+    report.evaluation->source = nameOfTexts(report.evaluation->source);
   report.notes.insert(report.notes.end(), quantization.notes.begin(), quantization.notes.end());
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 #include "compiler/Evaluation/BrittlenessMeasures.h"
 #include "compiler/Evaluation/Condition.h"
 #include "compiler/Pruning/PruningOptions.h"
+#include "compiler/Pruning/TextSplit.h"
 #include "compiler/Quantization/ModelQuantizer.h"
 #include "compiler/Report/CompileReport.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -90,6 +91,8 @@ private:
   absl::StatusOr<BundleSummary> writeProgram(BundleSink &sink);
   absl::StatusOr<mlir::OwningOpRef<mlir::ModuleOp>> finishCopy(mlir::ModuleOp pruned);
   QuantizerOptions quantizerOptions();
+  const std::string &calibrationTexts() const;
+  std::string nameOfTexts(const std::string &path) const;
   absl::Status quantize(mlir::ModuleOp imported);
   absl::Status modelLatencyOfProgram();
   absl::StatusOr<double> modelLatencyOf(mlir::ModuleOp copy);
@@ -103,6 +106,7 @@ private:
 
   CompileOptions options;
   CompileReport report;
+  std::optional<TextSplit> heldBack; ///< Calibration texts without those to judge floors on.
   QuantizationSummary quantization;
   std::vector<std::string> inputFiles;
   DeviceProfile device;

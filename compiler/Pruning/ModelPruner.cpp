@@ -14,7 +14,6 @@
 #include "compiler/Pruning/Importance.h"
 #include "compiler/Pruning/PruningUnits.h"
 #include "compiler/Pruning/RowPruning.h"
-#include "compiler/Pruning/TextSplit.h"
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Quantization/ModelStatistics.h"
 #include "compiler/Quantization/RouterFit.h"
@@ -69,8 +68,6 @@ public:
     RowPruningOptions rows{wanted, options.calibration, options.threads, options.progress};
     if (absl::Status status = pruneRows(module, rows, tokens, summary.report); !status.ok())
       return status;
-    if (!wanted.vocabularyCorpus.empty())
-      summary.inputFiles.push_back(wanted.vocabularyCorpus);
     summary.report.tokens = tokens;
     summary.report.macsBefore = macsBefore;
     summary.report.macsAfter = prune::countPrunableMacs(module, tokens);
@@ -114,18 +111,8 @@ private:
                                           "give them with --calibrate FILE.jsonl");
       return prepareByMagnitude();
     }
-    if (!wanted.validation.empty()) {
-      texts = TextSplit::ofFiles(options.calibration, wanted.validation);
-      summary.inputFiles.push_back(wanted.validation);
-    } else if (wanted.keepDomain) {
-      absl::StatusOr<TextSplit> split = TextSplit::splitFile(options.calibration, wanted.seed);
-      if (!split.ok())
-        return split.status();
-      texts = *std::move(split);
-    } else {
-      texts = TextSplit::ofFiles(options.calibration, "");
-    }
-    summary.inputFiles.push_back(options.calibration);
+    if (wanted.keepDomain && wanted.validation.empty())
+      return absl::InvalidArgumentError("floors of domains are judged on texts: none were given");
     if (absl::Status status = prepareFloors(); !status.ok())
       return status;
     return prepareUnits();
@@ -147,7 +134,7 @@ private:
   }
 
   absl::Status prepareFloors() {
-    if (texts.getJudge().empty())
+    if (wanted.validation.empty())
       return absl::OkStatus();
     QuantizeStep step;
     step.threads = options.threads;
@@ -155,7 +142,7 @@ private:
     if (!whole.ok())
       return whole.status();
     absl::StatusOr<Floors> made =
-        Floors::prepare((*whole)->getRunner(), texts.getJudge(), wanted.keepDomain, wanted.seed);
+        Floors::prepare((*whole)->getRunner(), wanted.validation, wanted.keepDomain, wanted.seed);
     if (!made.ok())
       return made.status();
     floors = *std::move(made);
@@ -173,7 +160,7 @@ private:
         return errors.toStatus("preparing the model's graph failed");
     }
     CalibrationOptions calibration;
-    calibration.texts = texts.getFit();
+    calibration.texts = options.calibration;
     calibration.threads = options.threads;
     calibration.progress = options.progress;
     auto statistics = collectStatistics(*graph, calibration);
@@ -188,7 +175,7 @@ private:
       measure.kind = wanted.importance == "magnitude" ? ImportanceKind::Magnitude
                      : wanted.importance == "fisher"  ? ImportanceKind::Fisher
                                                       : ImportanceKind::Activation;
-      measure.texts = texts.getFit();
+      measure.texts = options.calibration;
       measure.routerAware = wanted.routerAware;
       measure.threads = options.threads;
       measure.progress = options.progress;
@@ -302,7 +289,7 @@ private:
   /// The texts that units are run on: of each domain the first ones, as many as are worth it;
   /// and how many sizes of a unit there is work for.
   absl::StatusOr<std::vector<CalibrationText>> sampleTexts() {
-    absl::StatusOr<std::vector<CalibrationText>> all = readTextFile(texts.getFit());
+    absl::StatusOr<std::vector<CalibrationText>> all = readTextFile(options.calibration);
     if (!all.ok())
       return all.status();
     std::map<std::string, int64_t> counts;
@@ -361,7 +348,7 @@ private:
   }
 
   absl::Status measureUnits() {
-    if (texts.getFit().empty()) // by magnitude
+    if (options.calibration.empty()) // by magnitude
       return absl::OkStatus();
     absl::StatusOr<std::vector<CalibrationText>> sample = sampleTexts();
     if (!sample.ok())
@@ -498,7 +485,7 @@ private:
     }
     if (wanted.preserve) {
       PreservationOptions preservation;
-      preservation.texts = texts.getFit();
+      preservation.texts = options.calibration;
       preservation.threads = options.threads;
       preservation.progress = options.progress;
       if (absl::Status status =
@@ -533,7 +520,7 @@ private:
     if (!baseline.hasRouting)
       return absl::OkStatus();
     RouterFitOptions fit;
-    fit.texts = texts.getFit();
+    fit.texts = options.calibration;
     fit.threads = options.threads;
     fit.progress = options.progress;
     OwningOpRef<ModuleOp> fitted = pruned.clone();
@@ -668,7 +655,7 @@ private:
     // The module takes the attempt's body: symbols, functions and weights.
     module.getBodyRegion().takeBody(best->module->getBodyRegion());
     PruningReport &out = summary.report;
-    out.validation = wanted.validation.empty() && floors ? options.calibration : wanted.validation;
+    out.validation = wanted.validation;
     out.domains = best->domains;
     for (const RefittedLayer &layer : best->layers)
       out.layers.push_back({layer.weight, layer.errorBefore, layer.errorAfter});
@@ -699,7 +686,6 @@ private:
   const PruningOptions &wanted;
   PruningSummary summary;
   int64_t tokens = 0, macsBefore = 0;
-  TextSplit texts;
   std::optional<Floors> floors;
   OwningOpRef<ModuleOp> original;
   std::vector<PruningUnit> units;

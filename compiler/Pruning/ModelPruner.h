@@ -20,7 +20,9 @@ namespace gem {
 
 struct PrunerOptions {
   PruningOptions wanted;
-  std::string calibration; ///< File of texts; empty: none.
+  /// File of texts to measure and to fit on; empty: none. Floors are judged on those of
+  /// wanted.validation, which should be others.
+  std::string calibration;
   unsigned threads = 1;
   /// Takes a copy of a pruned module through the rest of the compilation, quantization above
   /// all: floors and budgets are about what comes out. FailedPrecondition where a budget cannot
@@ -32,7 +34,6 @@ struct PrunerOptions {
 /// What pruning did, for the report.
 struct PruningSummary {
   PruningReport report;
-  std::vector<std::string> inputFiles; ///< That were read.
   std::vector<std::string> notes;
   std::map<std::string, std::string> provenance;
 };

@@ -20,8 +20,8 @@ struct PruningOptions {
   /// --keep-domain: share, of 1, of its uncompressed mean likelihood that no domain may fall
   /// below, judged by the lower end of its interval.
   std::optional<double> keepDomain;
-  /// --validate: a file of texts to judge floors on; empty: a part of the calibration texts
-  /// that neither importance nor refit sees.
+  /// --validate: a file of texts to judge floors on; empty: the compilation holds back a part
+  /// of the calibration texts, which nothing else sees (TextSplit.h).
   std::string validation;
   int64_t sequence = 0; ///< Tokens that work is counted for; 0: the model's maximum.
   bool preserve = true; ///< Fit what remains to the uncompressed layers (LayerRefit.h).

@@ -25,13 +25,6 @@ struct TextSplit::Files {
   }
 };
 
-TextSplit TextSplit::ofFiles(std::string fit, std::string judge) {
-  TextSplit split;
-  split.fit = std::move(fit);
-  split.judge = std::move(judge);
-  return split;
-}
-
 absl::StatusOr<TextSplit> TextSplit::splitFile(const std::string &path, uint64_t seed) {
   std::map<std::string, std::vector<std::pair<uint64_t, size_t>>> textsOfDomain;
   RandomGenerator random(seed);

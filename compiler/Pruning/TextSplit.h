@@ -13,21 +13,19 @@
 
 namespace gem {
 
-/// Two files of texts (TextFile.h). Those that were made by splitting one go with this.
+/// One file of texts (TextFile.h) as two, which go with the last copy of this.
 class TextSplit {
 public:
-  /// `fit` and `judge` as they are.
-  static TextSplit ofFiles(std::string fit, std::string judge);
   /// Of every domain a quarter, chosen by `seed`, is for judging.
   static absl::StatusOr<TextSplit> splitFile(const std::string &path, uint64_t seed);
 
   const std::string &getFit() const { return fit; }
-  const std::string &getJudge() const { return judge; } ///< Empty: none.
+  const std::string &getJudge() const { return judge; }
 
 private:
   struct Files;
   std::string fit, judge;
-  std::shared_ptr<Files> files; ///< Temporary ones, removed with the last copy.
+  std::shared_ptr<Files> files;
 };
 
 } // namespace gem

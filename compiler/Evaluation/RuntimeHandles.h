@@ -42,6 +42,8 @@ inline absl::Status toStatus(gem_status_t status, const gem_error_t &error) {
     return absl::OutOfRangeError(error.message);
   case GEM_STATUS_CANCELLED:
     return absl::CancelledError(error.message);
+  case GEM_STATUS_UNTRUSTED:
+    return absl::PermissionDeniedError(error.message);
   }
   return absl::InternalError(error.message);
 }

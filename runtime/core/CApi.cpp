@@ -21,20 +21,39 @@ gem_status_t NullArgument(gem_error_t* error, const char* name) {
   return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "%s: expected a pointer, but got NULL", name);
 }
 
-// Copies options of a caller that was compiled against this header or a later
-// one into `out`, which holds the defaults. Options of version 0.1 are complete.
+// Copies what a caller, compiled against this header or another version of it, gives
+// of its options into `out`, which holds the defaults. `first_size` is what the first
+// version had.
 template <typename Options>
-gem_status_t ReadOptions(const Options* options, Options* out, gem_error_t* error) {
+gem_status_t ReadOptions(const Options* options, size_t first_size, Options* out,
+                         gem_error_t* error) {
   if (options == nullptr) return GEM_STATUS_OK;
-  if (options->struct_size < sizeof(Options)) {
+  const size_t size = options->struct_size;
+  if (size < first_size) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "options: struct_size: expected at least %zu, but got %u; initialise options with "
+                "options: struct_size: expected at least %zu, but got %zu; initialise options with "
                 "their init function",
-                sizeof(Options), options->struct_size);
+                first_size, size);
   }
-  memcpy(out, options, sizeof(Options));
+  memcpy(out, options, size < sizeof(Options) ? size : sizeof(Options));
   return GEM_STATUS_OK;
 }
+
+// Copies as much of `info` as the caller's struct has room for. False when it has
+// less than the first version had.
+template <typename Info>
+bool WriteInfo(Info info, size_t first_size, Info* out) {
+  const size_t size = out->struct_size;
+  if (size < first_size) return false;
+  info.struct_size = out->struct_size;
+  memcpy(out, &info, size < sizeof(Info) ? size : sizeof(Info));
+  return true;
+}
+
+// The structs of version 0.1.
+constexpr size_t kFirstBundleOptions = offsetof(gem_bundle_options_t, hash_threads);
+constexpr size_t kFirstSessionOptions = offsetof(gem_session_options_t, observer);
+constexpr size_t kFirstSessionInfo = offsetof(gem_session_info_t, variant);
 
 // An enum of the caller as the number it is: it may be out of range.
 template <typename Enum>
@@ -52,7 +71,7 @@ gem_status_t OpenBundle(const char* path, const void* data, size_t size,
                         gem_error_t* error) {
   gem_bundle_options_t resolved;
   gem_bundle_options_init(&resolved);
-  gem_status_t status = ReadOptions(options, &resolved, error);
+  gem_status_t status = ReadOptions(options, kFirstBundleOptions, &resolved, error);
   if (status != GEM_STATUS_OK) return status;
   const int mode = ToInt(resolved.load_mode);
   if (mode != GEM_LOAD_MAP && mode != GEM_LOAD_COPY) {
@@ -113,6 +132,8 @@ const char* gem_status_name(gem_status_t status) {
       return "OUT_OF_RANGE";
     case GEM_STATUS_CANCELLED:
       return "CANCELLED";
+    case GEM_STATUS_UNTRUSTED:
+      return "UNTRUSTED";
     default:
       return "UNKNOWN";
   }
@@ -211,7 +232,7 @@ gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_
   if (bundle == nullptr) return NullArgument(out_error, "bundle");
   gem_session_options_t resolved;
   gem_session_options_init(&resolved);
-  gem_status_t status = ReadOptions(options, &resolved, out_error);
+  gem_status_t status = ReadOptions(options, kFirstSessionOptions, &resolved, out_error);
   if (status == GEM_STATUS_OK) status = gem::CheckAllocator(resolved.allocator, out_error);
   if (status != GEM_STATUS_OK) return status;
   const gem_allocator_t allocator =
@@ -242,11 +263,8 @@ void gem_session_close(gem_session_t* session) {
 }
 
 gem_status_t gem_session_info(const gem_session_t* session, gem_session_info_t* out_info) {
-  if (session == nullptr || out_info == nullptr || out_info->struct_size < sizeof(*out_info)) {
-    return GEM_STATUS_INVALID_ARGUMENT;
-  }
+  if (session == nullptr || out_info == nullptr) return GEM_STATUS_INVALID_ARGUMENT;
   gem_session_info_t info = {};
-  info.struct_size = out_info->struct_size;
   info.cpu = session->cpu().kernels->name;
   info.cpu_reason = session->cpu().reason;
   info.thread_count = session->thread_count();
@@ -254,8 +272,7 @@ gem_status_t gem_session_info(const gem_session_t* session, gem_session_info_t* 
   info.session_bytes = session->bytes() + sizeof(gem_session_t);
   info.input_count = session->entry().inputs()->size();
   info.output_count = session->entry().outputs()->size();
-  *out_info = info;
-  return GEM_STATUS_OK;
+  return WriteInfo(info, kFirstSessionInfo, out_info) ? GEM_STATUS_OK : GEM_STATUS_INVALID_ARGUMENT;
 }
 
 gem_status_t gem_session_input(const gem_session_t* session, uint32_t index,

@@ -95,7 +95,7 @@ gem_status_t Bundle::ReadPreamble(gem_error_t* error) {
     return Fail(error, GEM_STATUS_CORRUPT, "hash algorithm: expected 1 (BLAKE3), but got %u",
                 raw[kOffsetHashAlgorithm]);
   }
-  for (size_t i = kOffsetReserved; i < kOffsetProgramHash; ++i) {
+  for (size_t i = kOffsetSignature; i < kOffsetProgramHash; ++i) {
     if (raw[i] != 0) {
       return Fail(error, GEM_STATUS_CORRUPT, "reserved byte %zu: expected 0, but got %u", i,
                   raw[i]);

@@ -21,6 +21,17 @@ inline constexpr size_t kPreambleSize = 64;
 inline constexpr uint8_t kHashBlake3 = 1;
 inline constexpr size_t kHashSize = 32;
 
+// Since 1.2 a file may end with a signature block: the next multiple of 64 after the
+// last segment, counted in the file size, outside the program. The message that is
+// signed is kSignatureContext (without its NUL) followed by the file's 64 bytes of
+// preamble, which has the hash of the program, which has the hashes of the segments.
+inline constexpr uint8_t kSignatureNone = 0;
+inline constexpr uint8_t kSignatureEd25519 = 1;
+inline constexpr uint64_t kSignatureBlockSize = 128;
+inline constexpr size_t kSignatureOffsetKey = 0;        // 32 bytes, the signer's public key
+inline constexpr size_t kSignatureOffsetSignature = 32;  // 64 bytes; 32 zero bytes follow
+inline constexpr char kSignatureContext[] = "gem bundle signature 1";
+
 // A program is metadata: a larger one is a mistake or an attack.
 inline constexpr uint32_t kMaxProgramSize = 64u << 20;
 
@@ -41,7 +52,8 @@ inline constexpr size_t kOffsetPreambleSize = 12;   // u32, 64
 inline constexpr size_t kOffsetFileSize = 16;       // u64
 inline constexpr size_t kOffsetProgramSize = 24;    // u32, bytes of the FlatBuffer
 inline constexpr size_t kOffsetHashAlgorithm = 28;  // u8, 1: BLAKE3
-inline constexpr size_t kOffsetReserved = 29;       // 3 bytes, zero
+inline constexpr size_t kOffsetSignature = 29;      // u8, 0: none, 1: Ed25519 (since 1.2)
+inline constexpr size_t kOffsetReserved = 30;       // 2 bytes, zero
 inline constexpr size_t kOffsetProgramHash = 32;    // 32 bytes
 
 // The preamble as values.
@@ -50,6 +62,7 @@ struct Preamble {
   uint16_t format_minor = 0;
   uint64_t file_size = 0;
   uint32_t program_size = 0;
+  uint8_t signature = kSignatureNone;
   uint8_t program_hash[kHashSize] = {};
 };
 
@@ -73,6 +86,7 @@ constexpr void EncodePreamble(const Preamble& preamble, uint8_t out[kPreambleSiz
   StoreLittleEndian(preamble.file_size, 8, out + kOffsetFileSize);
   StoreLittleEndian(preamble.program_size, 4, out + kOffsetProgramSize);
   out[kOffsetHashAlgorithm] = kHashBlake3;
+  out[kOffsetSignature] = preamble.signature;
   for (size_t i = 0; i < kHashSize; ++i) out[kOffsetProgramHash + i] = preamble.program_hash[i];
 }
 

@@ -97,7 +97,7 @@ uint16_t minorVersionFor(ModuleOp module) {
   });
   return result.wasInterrupted() ? 1 : 0;
 }
-static_assert(GEM_FORMAT_MINOR == 1, "say here what a new minor version added");
+static_assert(GEM_FORMAT_MINOR == 2, "say here what a new minor version added");
 
 static_assert(int(Layout::RowMajor) == int(schema::Layout::ROW_MAJOR));
 static_assert(int(Layout::Panel16) == int(schema::Layout::PANEL_16));

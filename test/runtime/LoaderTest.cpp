@@ -81,13 +81,13 @@ TEST(PreambleTest, RefusesMagic) {
 TEST(PreambleTest, RefusesOtherVersions) {
   Bytes bundle = TinyBundle();
   bundle[kOffsetFormatMajor] = 2;
-  Expect(bundle, GEM_STATUS_UNSUPPORTED, "format version: expected 1.0 to 1.1");
+  Expect(bundle, GEM_STATUS_UNSUPPORTED, "format version: expected 1.0 to 1.2");
   Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 2.0; use a newer runtime");
   bundle[kOffsetFormatMajor] = 0;
   Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 0.0; compile the model again");
   bundle[kOffsetFormatMajor] = 1;
-  bundle[kOffsetFormatMinor] = 2;
-  Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 1.2; use a newer runtime");
+  bundle[kOffsetFormatMinor] = 3;
+  Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 1.3; use a newer runtime");
   bundle[kOffsetFormatMinor] = 0;
   bundle[kOffsetFormatMinor + 1] = 1;
   Expect(bundle, GEM_STATUS_UNSUPPORTED, "but got 1.256");
@@ -540,6 +540,7 @@ TEST(StatusTest, Names) {
   EXPECT_STREQ(gem_status_name(GEM_STATUS_OUT_OF_MEMORY), "OUT_OF_MEMORY");
   EXPECT_STREQ(gem_status_name(GEM_STATUS_OUT_OF_RANGE), "OUT_OF_RANGE");
   EXPECT_STREQ(gem_status_name(GEM_STATUS_CANCELLED), "CANCELLED");
+  EXPECT_STREQ(gem_status_name(GEM_STATUS_UNTRUSTED), "UNTRUSTED");
   // The largest that C++ lets this enum hold.
   EXPECT_STREQ(gem_status_name(static_cast<gem_status_t>(15)), "UNKNOWN");
   EXPECT_THAT(gem_version(), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));

@@ -25,6 +25,11 @@
  * is not NULL, fill it with a message that says what was found, where, and what
  * was expected. No function aborts, throws or prints.
  *
+ * Growth: structs begin with `struct_size`, which the caller or an init function
+ * sets. Later versions of this header append fields only; the runtime reads and
+ * writes no further than the caller's struct goes, and takes defaults for what an
+ * older caller does not have.
+ *
  * Numerics: for the same bundle and inputs the results are the same bits on
  * every CPU and for every number of threads (docs/adr/0003-numerics.md).
  */
@@ -49,7 +54,7 @@ extern "C" {
 /* Of the bundle format: a runtime reads bundles of its own major version and of
  * a minor version up to its own. */
 #define GEM_FORMAT_MAJOR 1
-#define GEM_FORMAT_MINOR 1
+#define GEM_FORMAT_MINOR 2
 
 /* The runtime's version, "MAJOR.MINOR.PATCH". */
 GEM_API const char* gem_version(void);
@@ -66,6 +71,7 @@ typedef enum gem_status_t {
   GEM_STATUS_OUT_OF_MEMORY = 6,    /* an allocation failed */
   GEM_STATUS_OUT_OF_RANGE = 7,     /* a value of an input is out of its range */
   GEM_STATUS_CANCELLED = 8,        /* gem_session_cancel was called */
+  GEM_STATUS_UNTRUSTED = 9,        /* unsigned, altered, or signed with another key */
 } gem_status_t;
 
 /* "OK", "INVALID_ARGUMENT", ... Never NULL. */
@@ -87,6 +93,52 @@ typedef struct gem_allocator_t {
   void (*release)(void* self, void* pointer, size_t size);
 } gem_allocator_t;
 
+/* --- observation ---------------------------------------------------------- */
+
+typedef enum gem_event_kind_t {
+  GEM_EVENT_MESSAGE = 0, /* something a person may want to know; once per open or create */
+  GEM_EVENT_COMMAND = 1, /* a command of a session's program has ended */
+  GEM_EVENT_RUN = 2,     /* a run has ended, whatever its status */
+} gem_event_kind_t;
+
+/* Strings live as long as the call, but for `kernel`, `name` and `format`, which
+ * live as long as the session. */
+typedef struct gem_event_t {
+  uint32_t struct_size;
+  gem_event_kind_t kind;
+  gem_status_t status;     /* of the command or run */
+  const char* text;        /* MESSAGE: one line of UTF-8; else "" */
+  uint32_t command;        /* COMMAND: its number in the entry */
+  const char* kernel;      /* COMMAND: "LINEAR_QUANTIZED", ...; RUN: the entry's name */
+  const char* name;        /* COMMAND: where it came from; may be "" */
+  const char* format;      /* COMMAND: of its weights: "int8", ...; "" without any */
+  uint64_t begin_ns;       /* monotonic clock, nanoseconds; only differences mean something */
+  uint64_t end_ns;
+} gem_event_t;
+
+/* Who is told what happens. `event` is called on the thread that opens, creates or
+ * runs, between commands; it must not call into the object that it is told about.
+ * An observer makes every command be timed. The struct is copied; `self` must live
+ * as long as the object it is given to. */
+typedef struct gem_observer_t {
+  void* self;
+  void (*event)(void* self, const gem_event_t* event);
+} gem_observer_t;
+
+/* --- signatures ----------------------------------------------------------- */
+
+#define GEM_PUBLIC_KEY_SIZE 32
+#define GEM_SIGNATURE_SIZE 64
+
+/* Checks Ed25519 signatures (RFC 8032). gem/signature.h has one, as a component of
+ * its own; an application may bring its platform's. */
+typedef struct gem_verifier_t {
+  void* self;
+  /* 1 when `signature` is that of `message` by the owner of `public_key`, else 0. */
+  int32_t (*verify)(void* self, const uint8_t signature[GEM_SIGNATURE_SIZE], const void* message,
+                    size_t size, const uint8_t public_key[GEM_PUBLIC_KEY_SIZE]);
+} gem_verifier_t;
+
 /* --- bundles -------------------------------------------------------------- */
 
 typedef struct gem_bundle_t gem_bundle_t;
@@ -103,10 +155,14 @@ typedef enum gem_load_mode_t {
 } gem_load_mode_t;
 
 typedef enum gem_hash_check_t {
-  /* Checks the hash of the program part only. */
+  /* Checks the hash of the program part only. With a public key this means
+   * GEM_HASH_LAZY: what nobody checked is not trusted. */
   GEM_HASH_PROGRAM = 0,
   /* Also checks the hash of every segment before returning. */
   GEM_HASH_ALL = 1,
+  /* Checks the hash of a segment before its first use: when the first session whose
+   * program reads it, or the tokenizer, is created. */
+  GEM_HASH_LAZY = 2,
 } gem_hash_check_t;
 
 /* Initialise with gem_bundle_options_init; NULL stands for the defaults. */
@@ -115,6 +171,15 @@ typedef struct gem_bundle_options_t {
   gem_load_mode_t load_mode;
   gem_hash_check_t hash_check;
   const gem_allocator_t* allocator; /* NULL: the C library's */
+  /* Threads that check hashes, the caller's included; 0 means 1. */
+  uint32_t hash_threads;
+  /* GEM_PUBLIC_KEY_SIZE bytes, or NULL: signatures are not looked at. With a key, a
+   * bundle that is not signed with it is refused (UNTRUSTED) before anything else of
+   * it is interpreted, and `verifier` must be given. Both are only used while
+   * opening. */
+  const uint8_t* public_key;
+  const gem_verifier_t* verifier;
+  const gem_observer_t* observer; /* of messages about this bundle; NULL: none */
 } gem_bundle_options_t;
 
 GEM_API void gem_bundle_options_init(gem_bundle_options_t* options);
@@ -163,15 +228,23 @@ GEM_API const char* gem_cpu_kernels(uint32_t index, int32_t* out_supported);
 
 typedef struct gem_session_t gem_session_t;
 
+/* The variant that suits this machine: see gem_session_options_t. */
+#define GEM_VARIANT_AUTO 0xFFFFFFFFu
+
 typedef struct gem_session_options_t {
   uint32_t struct_size;
   uint32_t thread_count; /* threads that compute, the caller's included; 1 */
-  uint32_t variant;      /* index; 0 */
+  /* Index, or GEM_VARIANT_AUTO (the default). That takes, of the variants whose
+   * arena fits the machine's memory, those whose kernels are the best that this CPU
+   * runs; of these the one for the device with the most memory that this machine
+   * has too; and the first of equals. gem_session_info says which and why. */
+  uint32_t variant;
   const char* entry;     /* NULL: the first entry */
   /* "scalar", "avx2", "avx512", "avx512vnni", "neon", "dotprod", "i8mm"; NULL: the
    * GEM_CPU environment variable, else the best this CPU has. */
   const char* cpu;
   const gem_allocator_t* allocator; /* NULL: the bundle's */
+  const gem_observer_t* observer;   /* of this session's runs and commands; NULL: none */
 } gem_session_options_t;
 
 GEM_API void gem_session_options_init(gem_session_options_t* options);
@@ -190,6 +263,9 @@ typedef struct gem_session_info_t {
   uint64_t arena_bytes;   /* the planned arena */
   uint64_t session_bytes; /* everything the session allocated, arena included */
   uint32_t input_count, output_count;
+  uint32_t variant;           /* index in the bundle */
+  const char* variant_device; /* "raspberry-pi-4" */
+  const char* variant_reason; /* "asked for", "the only one", or why it suits best */
 } gem_session_info_t;
 
 GEM_API gem_status_t gem_session_info(const gem_session_t* session, gem_session_info_t* out_info);

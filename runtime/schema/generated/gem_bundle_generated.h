@@ -3079,6 +3079,7 @@ struct VariantT : public flatbuffers::NativeTable {
   std::unique_ptr<gem::schema::ProgramT> program{};
   std::vector<std::string> required_features{};
   uint64_t memory_limit = 0;
+  std::string cpu_kernels{};
   VariantT() = default;
   VariantT(const VariantT &o);
   VariantT(VariantT&&) FLATBUFFERS_NOEXCEPT = default;
@@ -3093,7 +3094,8 @@ struct Variant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_DEVICE = 4,
     VT_PROGRAM = 6,
     VT_REQUIRED_FEATURES = 8,
-    VT_MEMORY_LIMIT = 10
+    VT_MEMORY_LIMIT = 10,
+    VT_CPU_KERNELS = 12
   };
   const flatbuffers::String *device() const {
     return GetPointer<const flatbuffers::String *>(VT_DEVICE);
@@ -3107,6 +3109,9 @@ struct Variant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   uint64_t memory_limit() const {
     return GetField<uint64_t>(VT_MEMORY_LIMIT, 0);
   }
+  const flatbuffers::String *cpu_kernels() const {
+    return GetPointer<const flatbuffers::String *>(VT_CPU_KERNELS);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffsetRequired(verifier, VT_DEVICE) &&
@@ -3117,6 +3122,8 @@ struct Variant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            verifier.VerifyVector(required_features()) &&
            verifier.VerifyVectorOfStrings(required_features()) &&
            VerifyField<uint64_t>(verifier, VT_MEMORY_LIMIT, 8) &&
+           VerifyOffset(verifier, VT_CPU_KERNELS) &&
+           verifier.VerifyString(cpu_kernels()) &&
            verifier.EndTable();
   }
   VariantT *UnPack(const flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -3140,6 +3147,9 @@ struct VariantBuilder {
   void add_memory_limit(uint64_t memory_limit) {
     fbb_.AddElement<uint64_t>(Variant::VT_MEMORY_LIMIT, memory_limit, 0);
   }
+  void add_cpu_kernels(flatbuffers::Offset<flatbuffers::String> cpu_kernels) {
+    fbb_.AddOffset(Variant::VT_CPU_KERNELS, cpu_kernels);
+  }
   explicit VariantBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -3158,9 +3168,11 @@ inline flatbuffers::Offset<Variant> CreateVariant(
     flatbuffers::Offset<flatbuffers::String> device = 0,
     flatbuffers::Offset<gem::schema::Program> program = 0,
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> required_features = 0,
-    uint64_t memory_limit = 0) {
+    uint64_t memory_limit = 0,
+    flatbuffers::Offset<flatbuffers::String> cpu_kernels = 0) {
   VariantBuilder builder_(_fbb);
   builder_.add_memory_limit(memory_limit);
+  builder_.add_cpu_kernels(cpu_kernels);
   builder_.add_required_features(required_features);
   builder_.add_program(program);
   builder_.add_device(device);
@@ -3177,15 +3189,18 @@ inline flatbuffers::Offset<Variant> CreateVariantDirect(
     const char *device = nullptr,
     flatbuffers::Offset<gem::schema::Program> program = 0,
     const std::vector<flatbuffers::Offset<flatbuffers::String>> *required_features = nullptr,
-    uint64_t memory_limit = 0) {
+    uint64_t memory_limit = 0,
+    const char *cpu_kernels = nullptr) {
   auto device__ = device ? _fbb.CreateString(device) : 0;
   auto required_features__ = required_features ? _fbb.CreateVector<flatbuffers::Offset<flatbuffers::String>>(*required_features) : 0;
+  auto cpu_kernels__ = cpu_kernels ? _fbb.CreateString(cpu_kernels) : 0;
   return gem::schema::CreateVariant(
       _fbb,
       device__,
       program,
       required_features__,
-      memory_limit);
+      memory_limit,
+      cpu_kernels__);
 }
 
 flatbuffers::Offset<Variant> CreateVariant(flatbuffers::FlatBufferBuilder &_fbb, const VariantT *_o, const flatbuffers::rehasher_function_t *_rehasher = nullptr);
@@ -4407,7 +4422,8 @@ inline VariantT::VariantT(const VariantT &o)
       : device(o.device),
         program((o.program) ? new gem::schema::ProgramT(*o.program) : nullptr),
         required_features(o.required_features),
-        memory_limit(o.memory_limit) {
+        memory_limit(o.memory_limit),
+        cpu_kernels(o.cpu_kernels) {
 }
 
 inline VariantT &VariantT::operator=(VariantT o) FLATBUFFERS_NOEXCEPT {
@@ -4415,6 +4431,7 @@ inline VariantT &VariantT::operator=(VariantT o) FLATBUFFERS_NOEXCEPT {
   std::swap(program, o.program);
   std::swap(required_features, o.required_features);
   std::swap(memory_limit, o.memory_limit);
+  std::swap(cpu_kernels, o.cpu_kernels);
   return *this;
 }
 
@@ -4431,6 +4448,7 @@ inline void Variant::UnPackTo(VariantT *_o, const flatbuffers::resolver_function
   { auto _e = program(); if (_e) _o->program = std::unique_ptr<gem::schema::ProgramT>(_e->UnPack(_resolver)); }
   { auto _e = required_features(); if (_e) { _o->required_features.resize(_e->size()); for (flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->required_features[_i] = _e->Get(_i)->str(); } } }
   { auto _e = memory_limit(); _o->memory_limit = _e; }
+  { auto _e = cpu_kernels(); if (_e) _o->cpu_kernels = _e->str(); }
 }
 
 inline flatbuffers::Offset<Variant> Variant::Pack(flatbuffers::FlatBufferBuilder &_fbb, const VariantT* _o, const flatbuffers::rehasher_function_t *_rehasher) {
@@ -4445,12 +4463,14 @@ inline flatbuffers::Offset<Variant> CreateVariant(flatbuffers::FlatBufferBuilder
   auto _program = _o->program ? CreateProgram(_fbb, _o->program.get(), _rehasher) : 0;
   auto _required_features = _o->required_features.size() ? _fbb.CreateVectorOfStrings(_o->required_features) : 0;
   auto _memory_limit = _o->memory_limit;
+  auto _cpu_kernels = _o->cpu_kernels.empty() ? 0 : _fbb.CreateString(_o->cpu_kernels);
   return gem::schema::CreateVariant(
       _fbb,
       _device,
       _program,
       _required_features,
-      _memory_limit);
+      _memory_limit,
+      _cpu_kernels);
 }
 
 inline KeyValueT *KeyValue::UnPack(const flatbuffers::resolver_function_t *_resolver) const {

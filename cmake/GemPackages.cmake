@@ -3,6 +3,7 @@
 #
 # The static release build (preset release) makes tools that need no LLVM.
 
+include(GNUInstallDirs)
 set(CPACK_PACKAGE_NAME gem)
 set(CPACK_PACKAGE_VENDOR "The GEM project")
 if(NOT CPACK_PACKAGE_CONTACT) # Who distributes packages says who answers for them.

@@ -105,7 +105,8 @@ gem_status_t Session::PrepareSubmissions(gem_error_t* error) {
                                    .first_command = first_command,
                                    .arena = arena_.data(),
                                    .pool = &pool_,
-                                   .cpu_kernels = cpu_.kernels};
+                                   .cpu_kernels = cpu_.kernels,
+                                   .observer = &observer_};
     void* state = nullptr;
     const gem_status_t status = driver->create(context, &state, error);
     if (status != GEM_STATUS_OK) return status;

@@ -148,7 +148,10 @@ typedef struct gem_bundle_t gem_bundle_t;
 typedef enum gem_load_mode_t {
   /* Maps the file and uses the weights in place. The file must be neither
    * truncated nor rewritten while the bundle is open; replacing it by rename is
-   * safe. */
+   * safe. Should it happen: a rewritten file gives other results, but makes nothing
+   * read or write out of bounds; a truncated one is refused (IO) by the next run or
+   * creation, but raises SIGBUS when a run is in progress. Use GEM_LOAD_COPY for a
+   * file that others may write to. Keeps a descriptor of the file. */
   GEM_LOAD_MAP = 0,
   /* Reads the file into memory, which later changes of it cannot reach. Whole 2 MiB
    * of it are advised to be huge pages where the system has them (madvise), which

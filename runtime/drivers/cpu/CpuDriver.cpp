@@ -13,6 +13,8 @@
 #include "runtime/core/KernelContracts.h"
 #include "runtime/core/Status.h"
 #include "runtime/drivers/Driver.h"
+#include "runtime/drivers/cpu/LinkedKernels.h"
+#include "runtime/kernels/ScarPlan.h"
 
 namespace gem {
 namespace {
@@ -66,6 +68,7 @@ struct CpuKernelRow;
 
 struct CpuCommand {
   const CpuKernelRow* kernel;
+  const CpuKernels* kernels;
   const schema::Command* source;
   const ResolvedOperand* inputs;
   const ResolvedOperand* outputs;
@@ -104,30 +107,13 @@ T* Data(const ResolvedOperand& operand) {
   return static_cast<T*>(operand.data);
 }
 
-WeightType WeightTypeOf(schema::ElementType type) {
-  switch (type) {
-    case schema::ElementType::F16:
-      return WeightType::kF16;
-    case schema::ElementType::I8:
-      return WeightType::kI8;
-    case schema::ElementType::I4:
-      return WeightType::kI4;
-    case schema::ElementType::I3:
-      return WeightType::kI3;
-    case schema::ElementType::I2:
-      return WeightType::kI2;
-    default:
-      return WeightType::kF32;  // the loader lets nothing else through
-  }
-}
-
 // A constant [rows, width].
 Weight WeightOf(const ResolvedOperand& operand) {
   const schema::Constant& constant = *operand.constant;
   return {.data = operand.data,
           .rows = operand.dims[0].value(),
           .width = operand.dims[1].value(),
-          .type = WeightTypeOf(constant.element_type()),
+          .type = ToWeightType(constant.element_type()),
           .scales = ToFormat(constant.scales()),
           .group = constant.group_size()};
 }
@@ -393,7 +379,7 @@ void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
 }
 
 bool PlanScar(CpuCommand* c, const uint32_t*, char (&)[128]) {
-  PlanScarAttention(c->args.scar_attention);
+  c->kernels->plan_scar_attention(c->args.scar_attention);
   return true;
 }
 
@@ -537,18 +523,10 @@ void NameFormat(CpuCommand* c) {
     if (last != nullptr && c->source->kernel() != Kernel::EMBEDDING_BLOCKS) return;
     last = constant;
     if (same) continue;
-    char group[16] = "";
-    const bool f16 = constant->scales() == schema::Scales::F16_GROUP;
-    if (constant->group_size() != 0) {
-      snprintf(group, sizeof(group), "g%u%s", constant->group_size(), f16 ? "f16" : "");
-    }
-    const unsigned bits = CodeBits(constant->element_type());
+    char name[16];
+    NameWeightFormat(*constant, name, sizeof(name));
     const int written =
-        bits != 0
-            ? snprintf(c->format + used, sizeof(c->format) - used, "%sint%u%s",
-                       used == 0 ? "" : "+", bits, group)
-            : snprintf(c->format + used, sizeof(c->format) - used, "%s%s", used == 0 ? "" : "+",
-                       constant->element_type() == schema::ElementType::F16 ? "f16" : "f32");
+        snprintf(c->format + used, sizeof(c->format) - used, "%s%s", used == 0 ? "" : "+", name);
     // Four names of at most 11 bytes fit.
     if (written > 0) used += static_cast<size_t>(written);
   }
@@ -667,6 +645,9 @@ void Destroy(void* opaque) {
 }
 
 gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t* error) {
+  const gem_status_t linked =
+      CheckKernelsLinked(*context.program, *context.entry, *context.cpu_kernels, error);
+  if (linked != GEM_STATUS_OK) return linked;
   const auto& commands = *context.submission->commands();
   size_t operand_count = 0;
   for (const schema::Command* command : commands) {
@@ -698,6 +679,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
       return Fail(error, GEM_STATUS_UNSUPPORTED, "CPU driver: expected a kernel it has, but got %u",
                   static_cast<unsigned>(source.kernel()));
     }
+    command.kernels = state->kernels;
     command.source = &source;
     command.grain = 1;
     command.threads = state->pool->thread_count();
@@ -859,7 +841,13 @@ gem_status_t SelectCpuKernels(const char* asked, CpuSelection* out_selection, ge
     size_t count = 0;
     const CpuKernels* const* all = AllCpuKernels(&count);
     size_t best = 0;
-    while (best + 1 < count && !all[best]->supported()) ++best;
+    while (best < count && !all[best]->supported()) ++best;
+    if (best == count) {
+      return Fail(error, GEM_STATUS_UNSUPPORTED,
+                  "cpu: expected a CPU that runs the kernels of this runtime, but it runs none; "
+                  "the runtime was built for %.160s, the least of its kernels are %s",
+                  kCpuKernelRegistry.built_for, all[count - 1]->name);
+    }
     *out_selection = {all[best], "best of this CPU"};
     return GEM_STATUS_OK;
   }

@@ -668,7 +668,7 @@ TEST(CommandLineTest, Help) {
 TEST(CommandLineTest, VersionOption) {
   const Ended ended = ParseInChild({"--version"});
   EXPECT_EQ(WEXITSTATUS(ended.status), kExitOk);
-  EXPECT_EQ(ended.out, "gem-test " + std::string(Version()) + " (format 1.1)\n");
+  EXPECT_EQ(ended.out, "gem-test " + std::string(Version()) + " (format 1.2)\n");
 }
 
 TEST(CommandLineTest, WrongUsage) {

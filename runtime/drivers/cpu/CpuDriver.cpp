@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <new>
 #include <type_traits>
 
@@ -533,18 +532,13 @@ void NameFormat(CpuCommand* c) {
   }
 }
 
-uint64_t Nanoseconds() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
-}
-
 // --- driver ------------------------------------------------------------------
 
 struct CpuState {
   Memory* memory;
   ThreadPool* pool;
   const CpuKernels* kernels;
+  const Observer* observer;
   uint32_t first_command;
   const uint32_t* symbols;
   bool profiling;
@@ -667,6 +661,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
   state->memory = context.memory;
   state->pool = context.pool;
   state->kernels = context.cpu_kernels;
+  state->observer = context.observer;
   state->first_command = context.first_command;
   if (!state->operands.Allocate(context.memory, operand_count) ||
       !state->commands.Allocate(context.memory, commands.size())) {
@@ -727,36 +722,57 @@ void RunUnits(void* opaque, uint32_t begin, uint32_t end) {
   }
 }
 
+const char* NameOf(const CpuCommand& command) {
+  const flatbuffers::String* name = command.source->name();
+  return name == nullptr ? "" : name->c_str();
+}
+
+uint32_t NumberOf(const CpuState& state, const CpuCommand& command) {
+  return state.first_command + static_cast<uint32_t>(&command - state.commands.data());
+}
+
 gem_status_t Refuse(const CpuState& state, const CpuCommand& command, const char* problem,
                     gem_error_t* error) {
-  const flatbuffers::String* name = command.source->name();
+  const char* name = NameOf(command);
   return Fail(error, GEM_STATUS_OUT_OF_RANGE, "command %u (%s%s%.64s): %s",
-              state.first_command + static_cast<uint32_t>(&command - state.commands.data()),
-              schema::EnumNameKernel(command.source->kernel()), name == nullptr ? "" : " ",
-              name == nullptr ? "" : name->c_str(), problem);
+              NumberOf(state, command), schema::EnumNameKernel(command.source->kernel()),
+              name[0] == '\0' ? "" : " ", name, problem);
+}
+
+gem_status_t RunCommand(const CpuState& state, CpuCommand* command, gem_error_t* error) {
+  char problem[128];
+  const CpuKernelRow& kernel = *command->kernel;
+  if (kernel.check != nullptr && !kernel.check(command, state.symbols, problem)) {
+    return Refuse(state, *command, problem, error);
+  }
+  Job job{state.kernels, command, false};
+  if (command->units * command->unit_operations < kSerialOperations) {
+    RunUnits(&job, 0, command->units);
+  } else {
+    state.pool->Run(RunUnits, &job, command->units, command->grain);
+  }
+  if (job.failed.load(std::memory_order_relaxed)) {
+    return Refuse(state, *command, "a value that indexes memory is out of range", error);
+  }
+  return GEM_STATUS_OK;
 }
 
 gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* error) {
   auto* state = static_cast<CpuState*>(opaque);
+  const bool observed = state->observer->exists(), timed = observed || state->profiling;
   for (CpuCommand& command : state->commands) {
     if (cancelled.load(std::memory_order_relaxed)) return GEM_STATUS_CANCELLED;
-    char problem[128];
-    const uint64_t start = state->profiling ? Nanoseconds() : 0;
-    const CpuKernelRow& kernel = *command.kernel;
-    if (kernel.check != nullptr && !kernel.check(&command, state->symbols, problem)) {
-      return Refuse(*state, command, problem, error);
+    const uint64_t begin = timed ? Nanoseconds() : 0;
+    const gem_status_t status = RunCommand(*state, &command, error);
+    const uint64_t end = timed ? Nanoseconds() : 0;
+    if (observed) {
+      state->observer->Command(begin, end, status, NumberOf(*state, command),
+                               schema::EnumNameKernel(command.source->kernel()), NameOf(command),
+                               command.format);
     }
-    Job job{state->kernels, &command, false};
-    if (command.units * command.unit_operations < kSerialOperations) {
-      RunUnits(&job, 0, command.units);
-    } else {
-      state->pool->Run(RunUnits, &job, command.units, command.grain);
-    }
-    if (job.failed.load(std::memory_order_relaxed)) {
-      return Refuse(*state, command, "a value that indexes memory is out of range", error);
-    }
+    if (status != GEM_STATUS_OK) return status;
     if (state->profiling) {
-      command.nanoseconds += Nanoseconds() - start;
+      command.nanoseconds += end - begin;
       ++command.runs;
       CountWork(&command);
     }

@@ -10,6 +10,7 @@
 #include "runtime/core/Blake3.h"
 #include "runtime/core/Status.h"
 #include "runtime/drivers/cpu/LinkedKernels.h"
+#include "runtime/loader/StructureVerifier.h"
 #include "runtime/loader/Verifier.h"
 
 // Weights are used in place, so the host must order bytes as the file does.
@@ -124,7 +125,7 @@ gem_status_t Bundle::Verify(gem_hash_check_t check, gem_error_t* error) {
                 HashText(preamble_.program_hash).text, HashText(hash).text);
   }
   flatbuffers::Verifier verifier(program_.data(), program_size, kMaxDepth, kMaxTables);
-  if (!schema::VerifyBundleBuffer(verifier)) {
+  if (!VerifyStructure(verifier, program_.data(), program_size)) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "program: expected a FlatBuffer 'GEMB' of the bundle schema, but its structure is "
                 "not valid");

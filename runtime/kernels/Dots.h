@@ -29,19 +29,25 @@ GEM_INLINE V16 LoadRow(const uint16_t* p) { return LoadHalves(p); }
 template <class Op, int kColumns, int kRows, class T>
 GEM_INLINE void SumTile(const float* a, size_t a_stride, const T* const* b, uint32_t width,
                         F (*folded)[16], size_t row) {
-  V16 sum[kColumns][kRows];
-  Unroll<kColumns>([&](auto c) GEM_LAMBDA {
-    Unroll<kRows>([&](auto r) GEM_LAMBDA { sum[c][r] = Splat(0.0f); });
-  });
   const float* column[kColumns];
   const T* value[kRows];
-  Unroll<kColumns>([&](auto c) GEM_LAMBDA { column[c] = a + c * a_stride; });
-  Unroll<kRows>([&](auto r) GEM_LAMBDA { value[r] = b[r]; });
-  // What is left, with zeros, in a second turn: so there is one loop.
+  // What is left of rows, with zeros, in a second turn: so there is one loop.
   float column_rest[kColumns][16];
   T value_rest[kRows][16];
   const size_t rest = width % 16;
   size_t count = width - rest;
+  Unroll<kColumns>([&](auto c) GEM_LAMBDA {
+    column[c] = a + c * a_stride;
+    if (rest != 0) PadTo16(column[c] + count, rest, column_rest[c]);
+  });
+  Unroll<kRows>([&](auto r) GEM_LAMBDA {
+    value[r] = b[r];
+    if (rest != 0) PadTo16(value[r] + count, rest, value_rest[r]);
+  });
+  V16 sum[kColumns][kRows];
+  Unroll<kColumns>([&](auto c) GEM_LAMBDA {
+    Unroll<kRows>([&](auto r) GEM_LAMBDA { sum[c][r] = Splat(0.0f); });
+  });
   for (bool last = rest == 0;; last = true) {
     for (size_t i = 0; i < count; i += 16) {
       V16 columns[kColumns];
@@ -52,10 +58,8 @@ GEM_INLINE void SumTile(const float* a, size_t a_stride, const T* const* b, uint
       });
     }
     if (last) break;
-    Unroll<kColumns>(
-        [&](auto c) GEM_LAMBDA { column[c] = PadTo16(column[c] + count, rest, column_rest[c]); });
-    Unroll<kRows>([&](auto r)
-                      GEM_LAMBDA { value[r] = PadTo16(value[r] + count, rest, value_rest[r]); });
+    Unroll<kColumns>([&](auto c) GEM_LAMBDA { column[c] = column_rest[c]; });
+    Unroll<kRows>([&](auto r) GEM_LAMBDA { value[r] = value_rest[r]; });
     count = 16;
   }
   Unroll<kColumns>([&](auto c) GEM_LAMBDA {

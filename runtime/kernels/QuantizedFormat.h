@@ -27,7 +27,7 @@ struct TileTable {
   // Of [height - lowest] tokens: of as many panels as fit, and of one.
   const TileFunction* many;
   const TileFunction* one;
-  uint8_t lowest, tokens, panels, slices;
+  uint8_t lowest, tokens, panels, slices, slice_rows;
   uint8_t alike;      // heights are multiples of it, where they can be
   uint8_t row_bytes;  // from row to row of a block
 };
@@ -94,8 +94,9 @@ struct Tiling {
   static constexpr Functions kOne = Make<kParts / kShape.slices>(MakeIndices<kHeights>{});
 
   static constexpr TileTable MakeTable() {
-    return {kMany.of,      kOne.of,       kLowest, kShape.tokens,
-            kShape.panels, kShape.slices, kAlike,  UsesMatrices(kKind) ? 8 : 4};
+    return {kMany.of,           kOne.of,       kLowest,
+            kShape.tokens,      kShape.panels, kShape.slices,
+            16 / kShape.slices, kAlike,        UsesMatrices(kKind) ? 8 : 4};
   }
 };
 

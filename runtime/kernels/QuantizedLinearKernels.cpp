@@ -79,7 +79,9 @@ struct QuantizedPanels {
     tile.w = panel + layout.codes + block * layout.block_bytes;
     tile.panel_bytes = layout.size;
     tile.token_bytes = x.row_bytes;
-    tile.groups = panel + layout.group_scales + block / group_blocks * (f16_groups ? 32 : 16);
+    tile.groups = panel + layout.group_scales;
+    // Most calls are of all blocks, and a division takes as long as one.
+    if (block != 0) tile.groups += block / group_blocks * (f16_groups ? 32 : 16);
     tile.group_panel_bytes = layout.size;
     tile.group_blocks = group_blocks;
     return tile;
@@ -194,8 +196,9 @@ struct QuantizedPanels {
     const uint32_t width = panels * 16;
     const TileFunction* const functions = panels == 1 ? table.one : table.many;
     // As few tiles as possible, and their heights as alike as possible.
-    const uint32_t alike = table.alike;
     const uint32_t tiles = (tokens - 1) / table.tokens + 1;
+    const uint32_t units = (tokens + table.alike - 1) / table.alike;
+    const uint32_t height_of_first = units / tiles, higher_from = tiles - units % tiles;
     for (uint32_t block = 0; block < blocks; block += kChunkBlocks) {
       const uint32_t count = Min(kChunkBlocks, blocks - block);
       if (!kSubtracts && format.starts) {
@@ -216,8 +219,8 @@ struct QuantizedPanels {
       }
       const TileArgs whole = tile;
       for (uint32_t t = 0, done = 0; t < tiles; ++t) {
-        const uint32_t left = tokens - done;
-        const uint32_t height = Min(left, (left + alike - 1) / alike / (tiles - t) * alike);
+        const uint32_t height =
+            Min(tokens - done, (height_of_first + (t >= higher_from)) * table.alike);
         const TileFunction function = functions[height - table.lowest];
         tile.x = x.codes(token + done) + block * format::kBlock;
         tile.starts = starts + (kSubtracts ? 0 : done * kChunkBlocks);
@@ -226,7 +229,7 @@ struct QuantizedPanels {
           tile.groups = whole.groups + row * (f16_groups ? 2 : 1);
           tile.sums = sums + done * width + row;
           function(tile);
-          row += 16u / table.slices;
+          row += table.slice_rows;
         }
         done += height;
       }

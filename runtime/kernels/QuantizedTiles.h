@@ -45,10 +45,12 @@ constexpr uint32_t kAhead = 4096;
 
 // Quads of a block that a turn of a tile's loop takes: few enough for a small loop, and
 // enough for its own instructions not to count.
-#if defined(GEM_ISA_AVX512) && !defined(GEM_ISA_AVX512VNNI)
-constexpr int kTileQuads = 1;
+#if defined(GEM_ISA_AVX512VNNI)
+constexpr int kWideQuads = 4, kNarrowQuads = 8;
+#elif defined(GEM_ISA_AVX512)
+constexpr int kWideQuads = 1, kNarrowQuads = 1;
 #elif defined(GEM_DOT_X86)
-constexpr int kTileQuads = 4;
+constexpr int kWideQuads = 4, kNarrowQuads = 4;
 #endif
 
 template <uint32_t kBytes>
@@ -94,7 +96,7 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
   const size_t panel_bytes = args.panel_bytes, token_bytes = args.token_bytes;
 #if defined(GEM_DOT_X86)
   // Quads of a turn of the loop. Streams read each byte once and unpack it by its place.
-  constexpr int kQuads = kStream ? 8 : kTileQuads;
+  constexpr int kQuads = kStream ? 8 : kWideQuads;
   for (uint32_t left = args.blocks * (8 / kQuads); left != 0; --left) {
     if constexpr (kStream) Prefetch<BlockBytes(kSource)>(w);
     Unroll<kQuads>([&](auto q) GEM_LAMBDA {
@@ -196,10 +198,10 @@ GEM_NOINLINE void NarrowTile(const TileArgs& args) {
     });
 #endif
 #if defined(GEM_DOT_X86)
-    constexpr int kQuads = kStream ? 8 : kTileQuads;
+    constexpr int kQuads = kStream ? 8 : kNarrowQuads;
     for (int left = 8 / kQuads; left != 0; --left) {
       // Else GCC unrolls what is a loop to be small.
-      if constexpr (!kStream) asm("" : "+r"(left));
+      if constexpr (kQuads < 8) asm("" : "+r"(left));
       Unroll<kQuads>([&](auto q) GEM_LAMBDA {
         B weights[kVectors];
         Unroll<kVectors>([&](auto v) GEM_LAMBDA {

@@ -41,6 +41,9 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "libc6-dev")
 if(TARGET gem_text)
   string(APPEND CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS ", libutf8proc-dev")
 endif()
+if(TARGET gem_signature)
+  string(APPEND CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS ", libsodium-dev")
+endif()
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "runtime of compiled language models
 A C library that verifies and runs the bundles that gem-compile makes, without
 allocating while it runs. Static libraries, headers and the CMake package

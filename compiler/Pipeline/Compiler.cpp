@@ -23,6 +23,7 @@
 #include "passes/Pruning/ModelParts.h"
 #include "passes/Quantization/EncodedWeight.h"
 #include "targets/Bundle/BundleWriter.h"
+#include "targets/Cpu/CpuTarget.h"
 #include "targets/Cpu/LatencyModel.h"
 #include "targets/Target.h"
 #include "llvm/Support/FileSystem.h"
@@ -130,13 +131,8 @@ void Compiler::setProvenance(const std::string &key, const std::string &value) {
 
 absl::Status Compiler::import() {
   StageTimer timer(report, "import");
-  absl::StatusOr<DeviceProfile> found = findDevice(options.device);
-  if (!found.ok())
-    return found.status();
-  device = *std::move(found);
-  report.device = device.name;
-  report.deviceIsa = device.isa;
-  report.deviceMemoryLimit = device.memoryLimit;
+  if (absl::Status status = useDevice(options.device); !status.ok())
+    return status;
   report.quantize = options.quantization.recipe.empty() ? options.quantization.quantize : "recipe";
   report.modelPath = options.model;
   if (options.pad && options.sequence == 0)
@@ -157,6 +153,17 @@ absl::Status Compiler::import() {
   if (evaluation)
     evaluation->setOriginal(*module);
   reportModel();
+  return absl::OkStatus();
+}
+
+absl::Status Compiler::useDevice(const std::string &name) {
+  absl::StatusOr<DeviceProfile> found = findDevice(name);
+  if (!found.ok())
+    return found.status();
+  device = *std::move(found);
+  report.device = device.name;
+  report.deviceIsa = device.isa;
+  report.deviceMemoryLimit = device.memoryLimit;
   return absl::OkStatus();
 }
 
@@ -388,6 +395,25 @@ absl::Status Compiler::lower() {
   if (absl::Status status = runPasses(passes); !status.ok())
     return status;
   reportProgram();
+  return modelLatencyOfProgram();
+}
+
+bool Compiler::isForAnyDevice(const CompileOptions &options) {
+  return !options.quantization.maxSeconds && !options.pruning.maxSeconds;
+}
+
+absl::Status Compiler::retarget(const std::string &name) {
+  if (absl::Status status = useDevice(name); !status.ok())
+    return status;
+  StringRef kernels = cpuKernelsOf(device);
+  for (auto program : module->getOps<rt::ProgramOp>()) {
+    program.setDevice(device.name);
+    program.setMemoryLimit(device.memoryLimit);
+    program.setCpuKernelsAttr(kernels.empty() ? StringAttr() : StringAttr::get(&context, kernels));
+  }
+  // What was evaluated says another device.
+  bundleSummary.reset();
+  report.latency.reset();
   return modelLatencyOfProgram();
 }
 

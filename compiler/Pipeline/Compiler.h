@@ -73,6 +73,12 @@ public:
   /// Runs the program and the uncompressed model on the texts of
   /// options.quantization.evaluation. Aborted when a gate fails, a line for each.
   absl::Status evaluate();
+  /// Makes the program, lowered before, one for another device. Only when nothing that was
+  /// decided depends on the device (isForAnyDevice): then the weights stay as they are.
+  absl::Status retarget(const std::string &name);
+  /// Whether the bundle for one device differs from that for another in nothing but what it
+  /// says of the device.
+  static bool isForAnyDevice(const CompileOptions &options);
   /// Writes the program. Refuses one that the device's memory cannot hold.
   absl::Status write(BundleSink &sink);
 
@@ -86,6 +92,7 @@ public:
 private:
   absl::Status importCheckpoint();
   absl::Status parseModule();
+  absl::Status useDevice(const std::string &name);
   absl::Status fitCentroids();
   absl::Status prepareEvaluation();
   absl::StatusOr<BundleSummary> writeProgram(BundleSink &sink);

@@ -7,6 +7,8 @@ option(GEM_TEXT "Build the runtime's text component (needs utf8proc)" ON)
 option(GEM_WERROR "Treat warnings as errors" OFF)
 option(GEM_STATIC_LLVM "Link MLIR and LLVM statically (for release)" OFF)
 set(GEM_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+option(GEM_FUZZ "Build the fuzz targets of test/fuzz, and everything so that it can be fuzzed (clang)"
+       OFF)
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
@@ -45,6 +47,15 @@ add_link_options(-Wl,--gc-sections)
 if(GEM_SANITIZE)
   add_compile_options(-fsanitize=${GEM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   add_link_options(-fsanitize=${GEM_SANITIZE})
+endif()
+if(GEM_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "GEM_FUZZ: expected clang, which has libFuzzer, but got "
+                        "${CMAKE_CXX_COMPILER_ID}; use the preset asan")
+  endif()
+  # Counts what is covered and compared. The same objects make the ordinary programs,
+  # which ignore the counters, and the fuzz targets, which link libFuzzer.
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 include_directories(${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/runtime/include
                     ${PROJECT_BINARY_DIR})

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/Report/Figures.h"
 #include <algorithm>
+#include <utility>
 
 using namespace gem;
 using namespace gem::report;
@@ -16,18 +17,29 @@ namespace {
 /// Enough to see what makes the peak.
 constexpr size_t kShownBuffers = 6;
 
+/// The buffers alive at `call`, by offset; of those that share a place, since a call may write
+/// over what it reads, the largest.
+std::vector<const BufferReport *> aliveAt(const std::vector<BufferReport> &buffers, int64_t call) {
+  std::vector<const BufferReport *> alive;
+  for (const BufferReport &buffer : buffers)
+    if (buffer.first <= call && call <= buffer.last)
+      alive.push_back(&buffer);
+  std::stable_sort(alive.begin(), alive.end(), [](const BufferReport *a, const BufferReport *b) {
+    return std::pair(a->offset, -a->bytes) < std::pair(b->offset, -b->bytes);
+  });
+  auto end = std::unique(alive.begin(), alive.end(),
+                         [](const BufferReport *kept, const BufferReport *buffer) {
+                           return buffer->offset < kept->offset + kept->bytes;
+                         });
+  alive.erase(end, alive.end());
+  return alive;
+}
+
 void findPeak(const std::vector<BufferReport> &buffers, MemoryMap &map) {
-  auto aliveAt = [&](int64_t call) {
-    std::vector<const BufferReport *> alive;
-    for (const BufferReport &buffer : buffers)
-      if (buffer.first <= call && call <= buffer.last)
-        alive.push_back(&buffer);
-    return alive;
-  };
   // The most is alive where something begins to live.
   for (const BufferReport &start : buffers) {
     int64_t bytes = 0;
-    for (const BufferReport *buffer : aliveAt(start.first))
+    for (const BufferReport *buffer : aliveAt(buffers, start.first))
       bytes += buffer->bytes;
     if (bytes > map.peakBytes || (bytes == map.peakBytes && start.first < map.peakCall)) {
       map.peakBytes = bytes;
@@ -35,7 +47,7 @@ void findPeak(const std::vector<BufferReport> &buffers, MemoryMap &map) {
       map.peakName = start.name;
     }
   }
-  for (const BufferReport *buffer : aliveAt(map.peakCall))
+  for (const BufferReport *buffer : aliveAt(buffers, map.peakCall))
     map.peakBuffers.push_back(*buffer);
   std::stable_sort(map.peakBuffers.begin(), map.peakBuffers.end(),
                    [](const BufferReport &a, const BufferReport &b) { return a.bytes > b.bytes; });

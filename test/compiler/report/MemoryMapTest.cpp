@@ -27,7 +27,7 @@ CompileReport sample() {
                            {"a", 512, 300'000, 1, 3},
                            {"b", 300'512, 500'000, 2, 4},
                            {"c", 800'512, 199'488, 3, 3},
-                           {"d", 0, 400'000, 4, 5}};
+                           {"d", 0, 300'000, 4, 5}};
   return report;
 }
 
@@ -39,6 +39,15 @@ TEST(MemoryMapTest, TheArenaIsFullestWhereMostIsAlive) {
   ASSERT_EQ(map.peakBuffers.size(), 3u);
   EXPECT_EQ(map.peakBuffers[0].name, "b");
   EXPECT_EQ(map.peakBuffers[2].name, "c");
+}
+
+TEST(MemoryMapTest, WhatIsWrittenInPlaceCountsOnce) {
+  CompileReport report = sample();
+  // Call 3 writes over `b`, which it reads.
+  report.memory.buffers.push_back({"e", 300'512, 500'000, 3, 4});
+  MemoryMap map = makeMemoryMap(report);
+  EXPECT_EQ(map.peakBytes, 999'488);
+  EXPECT_EQ(map.peakBuffers.size(), 3u);
 }
 
 TEST(MemoryMapTest, PartsAddUp) {

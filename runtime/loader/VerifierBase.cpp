@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "runtime/loader/Verifier.h"
+
 namespace gem {
 
 using schema::DimKind;
@@ -64,6 +66,17 @@ bool VerifierBase::OutOfMemory() {
   return false;
 }
 
+bool VerifierBase::Spend(uint64_t steps) {
+  if (steps <= kMaxVerifierSteps - *steps_) {
+    *steps_ += steps;
+    return true;
+  }
+  return Refuse(
+      "program: expected at most %llu bytes of strings, entries of maps and buffers to look at, "
+      "but its tables share so many that there are more",
+      static_cast<unsigned long long>(kMaxVerifierSteps));
+}
+
 bool VerifierBase::VerifyIsOneOne(const char* feature) {
   if (format_minor_ >= 1) return true;
   return Refuse("format version: expected at least 1.1, which brought %s, but got 1.0", feature);
@@ -85,6 +98,7 @@ bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const c
   if (string == nullptr) return true;
   const char* text = string->c_str();
   const size_t size = string->size();
+  if (!Spend(size)) return false;
   if (size == 0 && !may_be_empty) {
     return Refuse("%s: expected at least one byte, but got an empty string", field);
   }

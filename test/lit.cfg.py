@@ -42,7 +42,7 @@ config.environment["LC_ALL"] = "C.UTF-8"
 
 tools = [
     "gem-opt", "gem-compile", "gem-run", "gem-inspect", "gem-bench", "gem-eval",
-    "gem-make-checkpoint",
+    "gem-bundle", "gem-make-checkpoint",
 ]
 llvm_config.add_tool_substitutions(
     [ToolSubst(name, unresolved="fatal") for name in tools], [config.gem_tools_dir]

@@ -168,6 +168,9 @@ absl::Status Compiler::importCheckpoint() {
   if (!source.ok())
     return source.status();
   inputFiles = source->files;
+  // Which names a folder has decides which of its files are read.
+  if (llvm::sys::fs::is_directory(options.model))
+    inputFiles.push_back(options.model);
   ImportOptions importOptions;
   importOptions.name = options.name.empty() ? nameOfPath(options.model) : options.name;
   importOptions.sequence = options.sequence;
@@ -506,7 +509,11 @@ absl::Status Compiler::prepareEvaluation() {
   if (!created.ok())
     return created.status();
   evaluation = *std::move(created);
-  inputFiles.push_back(quantizer.evaluation);
+  // The others too: what the compression sees must not be among what it is judged on.
+  for (const std::string &file : {quantizer.evaluation, options.calibration, quantizer.statistics,
+                                  options.pruning.validation, options.pruning.vocabularyCorpus})
+    if (!file.empty())
+      inputFiles.push_back(file);
   return absl::OkStatus();
 }
 

@@ -40,7 +40,9 @@ struct PruningOptions {
 
   /// Whether structures of layers are searched: heads, channels, blocks.
   bool isSearchWanted() const { return keptMacs || keepDomain; }
-  bool isWanted() const { return isSearchWanted() || vocabulary || clusters || !classes.empty(); }
+  bool isWanted() const {
+    return isSearchWanted() || !vocabularyCorpus.empty() || clusters || !classes.empty();
+  }
   /// Whether it runs the model on texts, which --calibrate must give.
   bool needsTexts() const {
     return clusters || keepDomain || (keptMacs && (preserve || importance != "magnitude"));

@@ -7,6 +7,8 @@
 #include <bit>
 #include <cstring>
 
+#include "runtime/kernels/Kernels.h"
+
 namespace gem {
 namespace {
 
@@ -68,6 +70,30 @@ void Parent(const uint8_t* pair, uint32_t root_flag, uint8_t* out) {
 
 // --- many at a time ----------------------------------------------------------
 
+// For a program without lanes that this CPU runs.
+void OneChunk(const uint8_t* input, size_t, uint64_t chunk, uint8_t* out) {
+  uint32_t h[8];
+  Start(h);
+  for (size_t at = 0; at < kBlake3ChunkSize; at += kBlake3BlockSize) {
+    uint32_t flags = at == 0 ? uint32_t{kBlake3ChunkStart} : 0;
+    if (at + kBlake3BlockSize == kBlake3ChunkSize) flags |= kBlake3ChunkEnd;
+    Compress(h, input + at, kBlake3BlockSize, chunk, flags);
+  }
+  std::memcpy(out, h, sizeof h);
+}
+void OneParent(const uint8_t* input, size_t, uint8_t* out) { Parent(input, 0, out); }
+constexpr Blake3Lanes kOneLane = {.lanes = 1, .chunks = OneChunk, .parents = OneParent};
+
+// The best lanes that are linked and that this CPU runs.
+const Blake3Lanes& BestLanes() {
+  size_t count = 0;
+  const CpuKernels* const* all = AllCpuKernels(&count);
+  for (size_t i = 0; i < count; ++i) {
+    if (all[i]->blake3 != nullptr && all[i]->supported()) return *all[i]->blake3;
+  }
+  return kOneLane;
+}
+
 // Replaces `count` values by those of their parents, the last one staying as it
 // is when it has no partner; returns how many there are then. Pairing
 // neighbours level by level makes the tree of the specification, whose left
@@ -88,7 +114,7 @@ size_t MergePairs(const Blake3Lanes& lanes, uint8_t* values, size_t count) {
 // The value of a subtree of `chunks` whole chunks, a power of two of at most
 // kMaxSubtree.
 void SubtreeValue(const uint8_t* input, size_t chunks, uint64_t first_chunk, uint8_t* out) {
-  const Blake3Lanes& lanes = BestBlake3Lanes();
+  const Blake3Lanes& lanes = BestLanes();
   uint8_t values[kMaxSubtree * kBlake3HashSize];
   for (size_t i = 0; i < chunks; i += lanes.lanes) {
     const size_t group = chunks - i < lanes.lanes ? chunks - i : lanes.lanes;
@@ -183,7 +209,7 @@ void Blake3LeafValue(const void* data, size_t size, uint64_t leaf_index,
 
 void Blake3MergeLeaves(uint8_t (*values)[kBlake3HashSize], size_t count,
                        uint8_t out[kBlake3HashSize]) {
-  const Blake3Lanes& lanes = BestBlake3Lanes();
+  const Blake3Lanes& lanes = BestLanes();
   while (count > 2) count = MergePairs(lanes, values[0], count);
   Parent(values[0], kBlake3Root, out);
 }

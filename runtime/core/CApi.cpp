@@ -7,6 +7,7 @@
 #include <new>
 
 #include "gem/gem.h"
+#include "runtime/core/Observer.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Status.h"
 #include "runtime/loader/Bundle.h"
@@ -15,6 +16,7 @@ namespace {
 
 using gem::Fail;
 using gem::Memory;
+using gem::Observer;
 using gem::Succeed;
 
 gem_status_t NullArgument(gem_error_t* error, const char* name) {
@@ -64,8 +66,45 @@ int ToInt(const Enum& value) {
   return number;
 }
 
-// Opens the file at `path` or, when that is null, the bytes at `data`, into memory
-// from the options' allocator.
+// Makes a bundle of the file at `path` or, when that is null, of the bytes at `data`, in
+// memory from the options' allocator. The options were checked.
+gem_status_t MakeBundle(const char* path, const void* data, size_t size,
+                        const gem_bundle_options_t& options, gem_bundle_t** out_bundle,
+                        gem_error_t* error) {
+  const gem_allocator_t allocator =
+      options.allocator != nullptr ? *options.allocator : gem::DefaultAllocator();
+  void* place = Memory(allocator).Allocate(sizeof(gem_bundle_t), alignof(gem_bundle_t));
+  if (place == nullptr) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a bundle");
+  }
+  auto* bundle = new (place) gem_bundle_t(allocator);
+  const gem_status_t status =
+      path != nullptr
+          ? bundle->Open(path, options.load_mode, options.hash_check, error)
+          : bundle->OpenMemory(data, size, options.load_mode, options.hash_check, error);
+  if (status != GEM_STATUS_OK) {
+    gem_bundle_close(bundle);
+    return status;
+  }
+  *out_bundle = bundle;
+  return Succeed(error);
+}
+
+void TellOpened(const Observer& observer, uint64_t begin, const char* path,
+                const gem_bundle_options_t& options, const gem::Bundle& bundle) {
+  const gem::schema::Bundle& root = bundle.root();
+  observer.Message(
+      begin,
+      "opened %s: model '%.48s' (%.48s) by %.48s, format %u.%u, variants %u, %zu "
+      "bytes%s; hashes checked: %s",
+      path != nullptr ? path : "memory", root.model()->name()->c_str(),
+      root.model()->architecture()->c_str(), root.producer()->c_str(),
+      bundle.preamble().format_major, bundle.preamble().format_minor, root.variants()->size(),
+      bundle.bytes().size(), options.load_mode == GEM_LOAD_COPY ? " copied" : "",
+      options.hash_check == GEM_HASH_ALL ? "the program and all segments" : "the program");
+}
+
+// Opens the file at `path` or, when that is null, the bytes at `data`.
 gem_status_t OpenBundle(const char* path, const void* data, size_t size,
                         const gem_bundle_options_t* options, gem_bundle_t** out_bundle,
                         gem_error_t* error) {
@@ -87,23 +126,61 @@ gem_status_t OpenBundle(const char* path, const void* data, size_t size,
                 check);
   }
   status = gem::CheckAllocator(resolved.allocator, error);
+  if (status == GEM_STATUS_OK) status = gem::CheckObserver(resolved.observer, error);
   if (status != GEM_STATUS_OK) return status;
-  const gem_allocator_t allocator =
-      resolved.allocator != nullptr ? *resolved.allocator : gem::DefaultAllocator();
-  void* place = Memory(allocator).Allocate(sizeof(gem_bundle_t), alignof(gem_bundle_t));
-  if (place == nullptr) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a bundle");
-  }
-  auto* bundle = new (place) gem_bundle_t(allocator);
-  status = path != nullptr
-               ? bundle->Open(path, resolved.load_mode, resolved.hash_check, error)
-               : bundle->OpenMemory(data, size, resolved.load_mode, resolved.hash_check, error);
+  const Observer observer(resolved.observer);
+  const uint64_t begin = observer.Now();
+  gem_error_t own;  // the observer is told why, even if the caller does not ask
+  if (error == nullptr) error = &own;
+  status = MakeBundle(path, data, size, resolved, out_bundle, error);
   if (status != GEM_STATUS_OK) {
-    gem_bundle_close(bundle);
+    observer.Failure(begin, *error);
+  } else if (observer.exists()) {
+    TellOpened(observer, begin, path, resolved, **out_bundle);
+  }
+  return status;
+}
+
+gem_status_t MakeSession(gem_bundle_t* bundle, const gem_session_options_t& options,
+                         const Observer& observer, gem_session_t** out_session,
+                         gem_error_t* error) {
+  const gem_allocator_t allocator =
+      options.allocator != nullptr ? *options.allocator : bundle->allocator();
+  void* place = Memory(allocator).Allocate(sizeof(gem_session_t), alignof(gem_session_t));
+  if (place == nullptr) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a session");
+  }
+  auto* session = new (place) gem_session_t(*bundle, allocator, observer);
+  const gem_status_t status = session->Initialize({.thread_count = options.thread_count,
+                                                   .variant = options.variant,
+                                                   .entry = options.entry,
+                                                   .cpu = options.cpu},
+                                                  error);
+  if (status != GEM_STATUS_OK) {
+    gem_session_close(session);
     return status;
   }
-  *out_bundle = bundle;
+  *out_session = session;
   return Succeed(error);
+}
+
+void TellCreated(uint64_t begin, uint32_t variant, const gem_session_t* session) {
+  gem_session_info_t info;
+  info.struct_size = sizeof(info);
+  gem_session_info(session, &info);
+  session->observer().Message(
+      begin,
+      "session: entry '%.48s' of variant %u, kernels %s (%s), threads %u, %llu bytes of memory, of "
+      "which the arena %llu",
+      session->entry().name()->c_str(), variant, info.cpu, info.cpu_reason, info.thread_count,
+      static_cast<unsigned long long>(info.session_bytes),
+      static_cast<unsigned long long>(info.arena_bytes));
+}
+
+gem_status_t RunEnded(const gem_session_t& session, uint64_t begin, gem_status_t status,
+                      gem_error_t* error) {
+  session.observer().Run(begin, status, session.entry().name()->c_str());
+  return status == GEM_STATUS_OK ? Succeed(error) : status;
 }
 
 }  // namespace
@@ -234,25 +311,19 @@ gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_
   gem_session_options_init(&resolved);
   gem_status_t status = ReadOptions(options, kFirstSessionOptions, &resolved, out_error);
   if (status == GEM_STATUS_OK) status = gem::CheckAllocator(resolved.allocator, out_error);
+  if (status == GEM_STATUS_OK) status = gem::CheckObserver(resolved.observer, out_error);
   if (status != GEM_STATUS_OK) return status;
-  const gem_allocator_t allocator =
-      resolved.allocator != nullptr ? *resolved.allocator : bundle->allocator();
-  void* place = Memory(allocator).Allocate(sizeof(gem_session_t), alignof(gem_session_t));
-  if (place == nullptr) {
-    return Fail(out_error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a session");
-  }
-  auto* session = new (place) gem_session_t(*bundle, allocator);
-  status = session->Initialize({.thread_count = resolved.thread_count,
-                                .variant = resolved.variant,
-                                .entry = resolved.entry,
-                                .cpu = resolved.cpu},
-                               out_error);
+  const Observer observer(resolved.observer);
+  const uint64_t begin = observer.Now();
+  gem_error_t own;  // the observer is told why, even if the caller does not ask
+  if (out_error == nullptr) out_error = &own;
+  status = MakeSession(bundle, resolved, observer, out_session, out_error);
   if (status != GEM_STATUS_OK) {
-    gem_session_close(session);
-    return status;
+    observer.Failure(begin, *out_error);
+  } else if (observer.exists()) {
+    TellCreated(begin, resolved.variant, *out_session);
   }
-  *out_session = session;
-  return Succeed(out_error);
+  return status;
 }
 
 void gem_session_close(gem_session_t* session) {
@@ -310,16 +381,16 @@ gem_status_t gem_session_set_input(gem_session_t* session, uint32_t index, const
 
 gem_status_t gem_session_run(gem_session_t* session, gem_error_t* out_error) {
   if (session == nullptr) return NullArgument(out_error, "session");
-  const gem_status_t status = session->Run(out_error);
-  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+  const uint64_t begin = session->observer().Now();
+  return RunEnded(*session, begin, session->Run(out_error), out_error);
 }
 
 gem_status_t gem_session_run_tokens(gem_session_t* session, const int32_t* ids, uint32_t count,
                                     gem_error_t* out_error) {
   if (session == nullptr) return NullArgument(out_error, "session");
   if (ids == nullptr) return NullArgument(out_error, "ids");
-  const gem_status_t status = session->RunTokens(ids, count, out_error);
-  return status == GEM_STATUS_OK ? Succeed(out_error) : status;
+  const uint64_t begin = session->observer().Now();
+  return RunEnded(*session, begin, session->RunTokens(ids, count, out_error), out_error);
 }
 
 void gem_session_cancel(gem_session_t* session) {

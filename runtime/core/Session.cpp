@@ -105,7 +105,8 @@ gem_status_t Session::PrepareSubmissions(gem_error_t* error) {
                                    .first_command = first_command,
                                    .arena = arena_.data(),
                                    .pool = &pool_,
-                                   .cpu_kernels = cpu_.kernels};
+                                   .cpu_kernels = cpu_.kernels,
+                                   .observer = &observer_};
     void* state = nullptr;
     const gem_status_t status = driver->create(context, &state, error);
     if (status != GEM_STATUS_OK) return status;
@@ -120,7 +121,8 @@ gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* err
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "thread_count: expected 1 to %u, but got %u",
                 kMaxThreads, options.thread_count);
   }
-  gem_status_t status = FindEntry(options, error);
+  gem_status_t status = bundle_.CheckLength(error);
+  if (status == GEM_STATUS_OK) status = FindEntry(options, error);
   if (status == GEM_STATUS_OK) status = SelectCpuKernels(options.cpu, &cpu_, error);
   if (status != GEM_STATUS_OK) return status;
   const uint64_t arena_size = entry_->arena_size();
@@ -326,6 +328,7 @@ gem_status_t Session::Execute(gem_error_t* error) {
 gem_status_t Session::Run(gem_error_t* error) {
   has_results_ = false;
   gem_status_t status = BindSymbols(error);
+  if (status == GEM_STATUS_OK) status = bundle_.CheckLength(error);
   if (status != GEM_STATUS_OK) return status;
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
     const uint32_t buffer = entry_->inputs()->Get(i)->buffer();

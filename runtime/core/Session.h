@@ -10,6 +10,7 @@
 
 #include "gem/gem.h"
 #include "runtime/core/Memory.h"
+#include "runtime/core/Observer.h"
 #include "runtime/core/ThreadPool.h"
 #include "runtime/drivers/Driver.h"
 #include "runtime/drivers/cpu/CpuDriver.h"
@@ -26,8 +27,8 @@ struct SessionOptions {
 
 class Session {
  public:
-  Session(const Bundle& bundle, const gem_allocator_t& allocator)
-      : memory_(allocator), bundle_(bundle) {}
+  Session(const Bundle& bundle, const gem_allocator_t& allocator, const Observer& observer)
+      : memory_(allocator), bundle_(bundle), observer_(observer) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -52,6 +53,7 @@ class Session {
   uint64_t bytes() const { return memory_.bytes(); }
   const schema::Entry& entry() const { return *entry_; }
   const CpuSelection& cpu() const { return cpu_; }
+  const Observer& observer() const { return observer_; }
   uint32_t thread_count() const { return pool_.thread_count(); }
 
  private:
@@ -83,6 +85,7 @@ class Session {
 
   Memory memory_;
   const Bundle& bundle_;
+  const Observer observer_;
   const schema::Program* program_ = nullptr;
   const schema::Entry* entry_ = nullptr;
   CpuSelection cpu_ = {};

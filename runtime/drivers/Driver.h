@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "runtime/core/Memory.h"
+#include "runtime/core/Observer.h"
 #include "runtime/core/ThreadPool.h"
 #include "runtime/loader/Bundle.h"
 
@@ -16,7 +17,7 @@ namespace gem {
 
 struct CpuKernels;
 
-inline constexpr uint32_t kDriverVersion = 2;
+inline constexpr uint32_t kDriverVersion = 3;
 
 // What a driver gets to prepare a submission. Everything outlives what the
 // driver makes of it.
@@ -30,6 +31,7 @@ struct DriverContext {
   uint8_t* arena;          // 64-byte aligned, of the entry's arena_size
   ThreadPool* pool;
   const CpuKernels* cpu_kernels;
+  const Observer* observer;  // told of each command that has run; never null
 };
 
 // The functions of a driver. A submission that is handed to one was verified

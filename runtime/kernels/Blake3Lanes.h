@@ -39,12 +39,6 @@ struct Blake3Lanes {
   void (*parents)(const uint8_t* input, size_t count, uint8_t* out);
 };
 
-// The lanes compiled in, one for each of AllCpuKernels and in its order.
-const Blake3Lanes* const* AllBlake3Lanes(size_t* out_count);
-
-// The best of them that this CPU can run.
-const Blake3Lanes& BestBlake3Lanes();
-
 }  // namespace gem
 
 #endif  // GEM_RUNTIME_KERNELS_BLAKE3LANES_H

@@ -5,7 +5,8 @@
 //
 // Kernels are stateless functions over raw pointers that were verified when the
 // bundle was loaded: they check nothing but values that index memory. They never
-// allocate. One source (CpuKernels.cpp) is compiled once per ISA.
+// allocate. Their sources are compiled once per ISA; gem/kernel_registry.h has the table
+// of an ISA's kernels.
 //
 // Every kernel computes the units [begin, end) of the work its `..._units`
 // comment names; units are independent, so any split over threads gives the same
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gem/kernel_registry.h"
 #include "runtime/schema/WeightFormat.h"
 
 namespace gem {
@@ -178,35 +180,13 @@ struct ScarAttentionArgs {
   uint32_t first_query;
   ScarPredicate predicate;
   bool causal;
-  // ScarWorkspaceSize bytes, aligned to 4, that PlanScarAttention filled. Unit: a
-  // (head, query) pair as of attention, of the queries in the plan's order.
+  // ScarWorkspaceSize bytes (ScarPlan.h), aligned to 4, that PlanScarAttention filled:
+  // it sorts the tokens, once for all units, so that only permitted pairs are computed.
+  // Unit: a (head, query) pair as of attention, of the queries in the plan's order.
   void* workspace;
 };
 
-// What scar_attention needs to know of all tokens: they are sorted, once for all
-// units, so that only permitted pairs are computed.
-size_t ScarWorkspaceSize(uint32_t queries, uint32_t keys);
-void PlanScarAttention(const ScarAttentionArgs& args);
-
-struct CpuKernels {
-  const char* name;     // "scalar", "avx2", "avx512", "avx512vnni", "neon", ...
-  bool (*supported)();  // whether this CPU can run them
-
-  bool (*embedding)(const EmbeddingArgs&, uint32_t begin, uint32_t end);
-  void (*add)(const AddArgs&, uint32_t begin, uint32_t end);
-  void (*add_position)(const AddPositionArgs&, uint32_t begin, uint32_t end);
-  void (*linear)(const LinearArgs&, uint32_t begin, uint32_t end);
-  void (*quantize_tokens)(const QuantizeTokensArgs&, uint32_t begin, uint32_t end);
-  void (*linear_quantized)(const LinearQuantizedArgs&, uint32_t begin, uint32_t end);
-  void (*layer_norm)(const LayerNormArgs&, uint32_t begin, uint32_t end);
-  void (*layer_norm_quantized)(const LayerNormQuantizedArgs&, uint32_t begin, uint32_t end);
-  void (*activation)(const ActivationArgs&, uint32_t begin, uint32_t end);
-  void (*attention)(const AttentionArgs&, uint32_t begin, uint32_t end);
-  void (*route_tokens)(const RouteTokensArgs&, uint32_t begin, uint32_t end);
-  void (*scar_attention)(const ScarAttentionArgs&, uint32_t begin, uint32_t end);
-};
-
-// The tables compiled into this library, best first; `scalar` is always last.
+// The tables that the program is linked with, best first.
 const CpuKernels* const* AllCpuKernels(size_t* out_count);
 
 // The table with this name, or null.

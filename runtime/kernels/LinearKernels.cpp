@@ -97,17 +97,14 @@ constexpr LinearTileTable MakeLinearTileTable(Indices<kIndices...>) {
 template <class W>
 constexpr LinearTileTable kLinearTiles = MakeLinearTileTable<W>(MakeIndices<kLinearRows>{});
 
-}  // namespace
-
-void Linear(const LinearArgs& args, uint32_t begin, uint32_t end) {
+template <class W>
+GEM_INLINE void LinearOf(const LinearArgs& args, uint32_t begin, uint32_t end) {
   alignas(64) float bias[kLinearMaxPanels * 16];
   alignas(64) float tile[kLinearRows * kLinearMaxPanels * 16];
   const size_t n = args.n, k = args.k;
   if (args.rows == 0) return;
-  const bool halves = args.w.type == WeightType::kF16;
-  const LinearTiles* const tiles_of = (halves ? kLinearTiles<uint16_t> : kLinearTiles<float>).of;
+  const LinearTiles* const tiles_of = kLinearTiles<W>.of;
   const uint8_t* const weights = static_cast<const uint8_t*>(args.w.data);
-  const size_t element = halves ? sizeof(uint16_t) : sizeof(float);
   // As few tiles as possible, and their heights as even as possible: `tall` or
   // one less.
   const uint32_t tiles = (args.rows - 1) / kLinearRows + 1;
@@ -124,7 +121,7 @@ void Linear(const LinearArgs& args, uint32_t begin, uint32_t end) {
     for (size_t i = 0; i < panels * 16; ++i) {
       bias[i] = args.bias != nullptr && i < columns ? args.bias[column + i] : 0.0f;
     }
-    const uint8_t* const w = weights + size_t{panel} * 16 * k * element;
+    const uint8_t* const w = weights + size_t{panel} * 16 * k * sizeof(W);
     size_t row = 0;
     for (uint32_t t = 0; t < tiles; ++t) {
       const uint32_t rows = t < tall_tiles ? tall : tall - 1;
@@ -141,6 +138,15 @@ void Linear(const LinearArgs& args, uint32_t begin, uint32_t end) {
     }
     panel += panels;
   }
+}
+
+}  // namespace
+
+void LinearF32(const LinearArgs& args, uint32_t begin, uint32_t end) {
+  LinearOf<float>(args, begin, end);
+}
+void LinearF16(const LinearArgs& args, uint32_t begin, uint32_t end) {
+  LinearOf<uint16_t>(args, begin, end);
 }
 
 }  // namespace gem::GEM_ISA

@@ -392,36 +392,21 @@ struct QuantizedPanels {
   }
 };
 
-template <unsigned kBits>
-void RunCodes(const LinearQuantizedArgs& args, uint32_t begin, uint32_t end) {
-  switch (args.w.scales) {
-    case Scales::kRow:
-      return QuantizedPanels<kBits, Scales::kRow>(args).Run(begin, end);
-    case Scales::kTwoLevel:
-      return QuantizedPanels<kBits, Scales::kTwoLevel>(args).Run(begin, end);
-    case Scales::kF16Group:
-      return QuantizedPanels<kBits, Scales::kF16Group>(args).Run(begin, end);
-    case Scales::kNone:
-      break;
-  }
-}
-
 }  // namespace
 
-void LinearQuantized(const LinearQuantizedArgs& args, uint32_t begin, uint32_t end) {
-  switch (args.w.type) {
-    case WeightType::kI8:
-      return QuantizedPanels<8, Scales::kRow>(args).Run(begin, end);
-    case WeightType::kI4:
-      return RunCodes<4>(args, begin, end);
-    case WeightType::kI3:
-      return RunCodes<3>(args, begin, end);
-    case WeightType::kI2:
-      return RunCodes<2>(args, begin, end);
-    case WeightType::kF32:
-    case WeightType::kF16:
-      break;
+#define GEM_LINEAR(name, bits, scales)                                       \
+  void name(const LinearQuantizedArgs& args, uint32_t begin, uint32_t end) { \
+    QuantizedPanels<bits, Scales::scales>(args).Run(begin, end);             \
   }
-}
+GEM_LINEAR(LinearInt8, 8, kRow)
+GEM_LINEAR(LinearInt4, 4, kRow)
+GEM_LINEAR(LinearInt4Group, 4, kTwoLevel)
+GEM_LINEAR(LinearInt4F16, 4, kF16Group)
+GEM_LINEAR(LinearInt3, 3, kRow)
+GEM_LINEAR(LinearInt3Group, 3, kTwoLevel)
+GEM_LINEAR(LinearInt3F16, 3, kF16Group)
+GEM_LINEAR(LinearInt2, 2, kRow)
+GEM_LINEAR(LinearInt2Group, 2, kTwoLevel)
+GEM_LINEAR(LinearInt2F16, 2, kF16Group)
 
 }  // namespace gem::GEM_ISA

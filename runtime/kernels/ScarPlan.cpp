@@ -54,10 +54,6 @@ uint32_t EndOfRun(const int32_t* cluster, const uint32_t* keys, uint32_t begin, 
 
 }  // namespace
 
-size_t ScarWorkspaceSize(uint32_t queries, uint32_t keys) {
-  return size_t{queries} * sizeof(ScarRow) + size_t{keys} * 4 * sizeof(uint32_t);
-}
-
 void PlanScarAttention(const ScarAttentionArgs& args) {
   const uint32_t keys = args.attention.keys, queries = args.attention.queries;
   const ScarPlan plan = PlanIn(args.workspace, queries, keys);

@@ -35,6 +35,11 @@ struct ScarPlan {
   uint32_t* temporary;     // [2 * keys]
 };
 
+// Bytes of a workspace.
+inline size_t ScarWorkspaceSize(uint32_t queries, uint32_t keys) {
+  return size_t{queries} * sizeof(ScarRow) + size_t{keys} * 4 * sizeof(uint32_t);
+}
+
 inline ScarPlan PlanIn(void* workspace, uint32_t queries, uint32_t keys) {
   auto* rows = static_cast<ScarRow*>(workspace);
   auto* words = reinterpret_cast<uint32_t*>(rows + queries);

@@ -1,4 +1,4 @@
-// Kernels that read rows of tables, of floats or quantized.
+// Reading rows of tables, of floats or quantized.
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -60,73 +60,50 @@ GEM_INLINE void ForEachQuantized(const Weight& w, size_t row, Use&& use) {
   }
 }
 
-template <class Use>
-GEM_INLINE void ForEachValue(const Weight& w, size_t row, Use&& use) {
-  const uint32_t width = w.width;
-  switch (w.type) {
-    case WeightType::kF32: {
-      const float* const values = static_cast<const float*>(w.data) + row * width;
-      for (uint32_t i = 0; i < width; i += 16) {
-        const uint32_t count = Min(16, width - i);
-        use(i, count, LoadPartial(values + i, count));
-      }
-      return;
-    }
-    case WeightType::kF16: {
-      const uint16_t* const values = static_cast<const uint16_t*>(w.data) + row * width;
-      for (uint32_t i = 0; i < width; i += 16) {
-        const uint32_t count = Min(16, width - i);
-        if (count == 16) {
-          use(i, count, LoadHalves(values + i));
-        } else {
-          uint16_t rest[16] = {};
-          __builtin_memcpy(rest, values + i, count * sizeof *values);
-          use(i, count, LoadHalves(rest));
-        }
-      }
-      return;
-    }
-    case WeightType::kI8:
-      return ForEachQuantized<8>(w, row, use);
-    case WeightType::kI4:
-      return ForEachQuantized<4>(w, row, use);
-    case WeightType::kI3:
-      return ForEachQuantized<3>(w, row, use);
-    case WeightType::kI2:
-      return ForEachQuantized<2>(w, row, use);
-  }
+// y = x + row, or row itself where there is no x.
+template <unsigned kBits>
+GEM_INLINE void QuantizedRow(const Weight& w, size_t row, const float* x, float* y) {
+  ForEachQuantized<kBits>(w, row, [&](uint32_t at, uint32_t count, V16 value) GEM_LAMBDA {
+    if (x != nullptr) value = LoadPartial(x + at, count) + value;
+    StorePartial(y + at, count, value);
+  });
 }
 
 }  // namespace
 
-bool Embedding(const EmbeddingArgs& args, uint32_t begin, uint32_t end) {
-  for (size_t i = begin; i < end; ++i) {
-    const int32_t id = args.ids[i];
-    if (id < 0 || static_cast<uint32_t>(id) >= args.ids_end) return false;
-    uint32_t row = args.map != nullptr ? args.map[id] : static_cast<uint32_t>(id);
-    const Weight* table = args.tables;
-    for (; row >= table->rows; ++table) row -= table->rows;
-    float* const y = args.y + i * args.width;
-    if (table->type == WeightType::kF32) {
-      __builtin_memcpy(y, static_cast<const float*>(table->data) + size_t{row} * args.width,
-                       args.width * sizeof(float));
-      continue;
-    }
-    ForEachValue(*table, row, [&](uint32_t at, uint32_t count, V16 value) GEM_LAMBDA {
-      StorePartial(y + at, count, value);
-    });
+void TableRowF32(const Weight& table, size_t row, const float* x, float* y) {
+  const float* const values = static_cast<const float*>(table.data) + row * table.width;
+  if (x == nullptr) {
+    __builtin_memcpy(y, values, table.width * sizeof(float));
+    return;
   }
-  return true;
+  ForEach16(table.width, [&](size_t i, auto load, auto store)
+                             GEM_LAMBDA { store(y + i, load(x + i) + load(values + i)); });
 }
 
-void AddPosition(const AddPositionArgs& args, uint32_t begin, uint32_t end) {
-  for (size_t i = begin; i < end; ++i) {
-    const float* const x = args.x + i * args.width;
-    float* const y = args.y + i * args.width;
-    ForEachValue(args.table, i, [&](uint32_t at, uint32_t count, V16 value) GEM_LAMBDA {
-      StorePartial(y + at, count, LoadPartial(x + at, count) + value);
-    });
+void TableRowF16(const Weight& table, size_t row, const float* x, float* y) {
+  const uint16_t* const values = static_cast<const uint16_t*>(table.data) + row * table.width;
+  for (uint32_t i = 0; i < table.width; i += 16) {
+    const uint32_t count = Min(16, table.width - i);
+    uint16_t rest[16] = {};
+    if (count < 16) __builtin_memcpy(rest, values + i, count * sizeof *values);
+    V16 value = LoadHalves(count < 16 ? rest : values + i);
+    if (x != nullptr) value = LoadPartial(x + i, count) + value;
+    StorePartial(y + i, count, value);
   }
+}
+
+void TableRowInt8(const Weight& table, size_t row, const float* x, float* y) {
+  QuantizedRow<8>(table, row, x, y);
+}
+void TableRowInt4(const Weight& table, size_t row, const float* x, float* y) {
+  QuantizedRow<4>(table, row, x, y);
+}
+void TableRowInt3(const Weight& table, size_t row, const float* x, float* y) {
+  QuantizedRow<3>(table, row, x, y);
+}
+void TableRowInt2(const Weight& table, size_t row, const float* x, float* y) {
+  QuantizedRow<2>(table, row, x, y);
 }
 
 }  // namespace gem::GEM_ISA

@@ -9,6 +9,7 @@
 
 #include "runtime/core/Blake3.h"
 #include "runtime/core/Status.h"
+#include "runtime/drivers/cpu/LinkedKernels.h"
 #include "runtime/loader/Verifier.h"
 
 // Weights are used in place, so the host must order bytes as the file does.
@@ -131,6 +132,7 @@ gem_status_t Bundle::Verify(gem_hash_check_t check, gem_error_t* error) {
   root_ = schema::GetBundle(program_.data());
   status = VerifyBundle(*root_, kPreambleSize + program_size, bytes(), preamble_.format_minor,
                         &memory_, error);
+  if (status == GEM_STATUS_OK) status = CheckKernelsLinked(*root_, error);
   if (status != GEM_STATUS_OK) return status;
   status = VerifyPadding(error);
   if (status != GEM_STATUS_OK || check != GEM_HASH_ALL) return status;

@@ -36,6 +36,8 @@ class Bundle {
   // Of the segment that root().text() names; empty when there is no text.
   std::span<const uint8_t> tokenizer_segment() const;
 
+  // Fails when the file was cut since it was opened.
+  gem_status_t CheckLength(gem_error_t* error) const { return file_.CheckLength(error); }
   // Whether the segment's bytes have the hash that the program says.
   bool SegmentHashMatches(uint32_t index) const;
 

@@ -21,7 +21,9 @@ namespace {
 // Closes a file descriptor when it goes.
 struct FileCloser {
   int file;
-  ~FileCloser() { close(file); }
+  ~FileCloser() {
+    if (file >= 0) close(file);
+  }
 };
 
 // Asks for huge pages for memory that is not touched yet. A kernel may refuse, and does
@@ -39,6 +41,7 @@ void AdviseHugePages(uint8_t* data, size_t size) {
 
 FileData::~FileData() {
   if (is_mapped_) munmap(const_cast<uint8_t*>(data_), size_);
+  if (file_ >= 0) close(file_);
 }
 
 gem_status_t FileData::Open(const char* path, gem_load_mode_t mode, Memory* memory,
@@ -53,7 +56,7 @@ gem_status_t FileData::Open(const char* path, gem_load_mode_t mode, Memory* memo
     return Fail(error, code == ENOENT || code == ENOTDIR ? GEM_STATUS_NOT_FOUND : GEM_STATUS_IO,
                 "%s: cannot open: %s", path, strerror(code));
   }
-  const FileCloser closer{file};
+  FileCloser closer{file};
   struct stat status;
   if (fstat(file, &status) != 0) {
     return Fail(error, GEM_STATUS_IO, "%s: cannot stat: %s", path, strerror(errno));
@@ -78,7 +81,21 @@ gem_status_t FileData::Open(const char* path, gem_load_mode_t mode, Memory* memo
   data_ = static_cast<const uint8_t*>(address);
   size_ = size;
   is_mapped_ = true;
+  file_ = file;
+  closer.file = -1;
   return GEM_STATUS_OK;
+}
+
+gem_status_t FileData::CheckLength(gem_error_t* error) const {
+  struct stat status;
+  // A descriptor that says nothing is no reason to refuse what may well be there.
+  if (file_ < 0 || fstat(file_, &status) != 0) return GEM_STATUS_OK;
+  if (status.st_size >= 0 && static_cast<uint64_t>(status.st_size) >= size_) return GEM_STATUS_OK;
+  return Fail(error, GEM_STATUS_IO,
+              "file size: expected the %zu bytes that are mapped, but got %lld: the file was cut "
+              "while the bundle was open; put a new file in its place by renaming, or open it with "
+              "GEM_LOAD_COPY",
+              size_, static_cast<long long>(status.st_size));
 }
 
 gem_status_t FileData::Read(int file, const char* path, size_t size, Memory* memory,

@@ -34,12 +34,17 @@ class FileData {
 
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
 
+  // Fails when the file that is mapped has become shorter: reading what it lost would
+  // raise SIGBUS. One system call for a mapped file, nothing for others.
+  gem_status_t CheckLength(gem_error_t* error) const;
+
  private:
   gem_status_t Read(int file, const char* path, size_t size, Memory* memory, gem_error_t* error);
 
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;
   bool is_mapped_ = false;
+  int file_ = -1;  // that is mapped
   Array<uint8_t> copy_;
 };
 

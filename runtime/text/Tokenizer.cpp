@@ -82,6 +82,9 @@ gem_status_t gem_tokenizer_create(const gem_bundle_t* bundle, const gem_allocato
                 "the bundle has no tokenizer: it was compiled from a model without a vocabulary, "
                 "so give it token ids");
   }
+  if (const gem_status_t status = bundle->CheckLength(out_error); status != GEM_STATUS_OK) {
+    return status;
+  }
   // What is read for every text is worth its hash; it is small.
   if (!bundle->SegmentHashMatches(bundle->root().text()->tokenizer_segment())) {
     return Fail(out_error, GEM_STATUS_CORRUPT,

@@ -19,6 +19,7 @@
 
 #include "runtime/core/Blake3.h"
 #include "runtime/kernels/Kernels.h"
+#include "runtime/kernels/ScarPlan.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -491,11 +492,10 @@ void Register() {
   for (const int size : {64, 1 << 10, 1 << 14, 1 << 20, 1 << 24}) {
     benchmark::RegisterBenchmark("blake3", BenchBlake3)->Arg(size)->Unit(benchmark::kMicrosecond);
   }
-  const Blake3Lanes* const* all_lanes = AllBlake3Lanes(&count);
   for (size_t i = 0; i < count; ++i) {
     if (!all[i]->supported()) continue;
     add(std::string("blake3_chunks/") + all[i]->name,
-        [lanes = all_lanes[i]](benchmark::State& s) { BenchBlake3Chunks(s, *lanes); });
+        [lanes = all[i]->blake3](benchmark::State& s) { BenchBlake3Chunks(s, *lanes); });
   }
 }
 

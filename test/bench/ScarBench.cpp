@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "runtime/kernels/Kernels.h"
+#include "runtime/kernels/ScarPlan.h"
 
 namespace gem {
 namespace {

@@ -97,7 +97,8 @@ void* CountingAllocator::Allocate(void* opaque, size_t size, size_t alignment) {
   EXPECT_GT(size, 0u);
   EXPECT_TRUE(alignment != 0 && (alignment & (alignment - 1)) == 0 && alignment <= 4096)
       << "alignment " << alignment;
-  if (self->calls_++ == self->fail_at_) return nullptr;
+  const size_t call = self->calls_++;
+  if (call >= self->fail_at_ && call <= self->fail_last_) return nullptr;
   void* pointer = nullptr;
   if (alignment < sizeof(void*)) alignment = sizeof(void*);
   if (posix_memalign(&pointer, alignment, size) != 0) return nullptr;

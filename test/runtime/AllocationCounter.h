@@ -19,6 +19,19 @@ namespace gem::test {
 // C library takes on our behalf too.
 class MallocCounter {
  public:
+  // The thread sanitizer's hook is not called for posix_memalign.
+#if defined(__SANITIZE_THREAD__)
+  static constexpr bool kSeesAligned = false;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  static constexpr bool kSeesAligned = false;
+#else
+  static constexpr bool kSeesAligned = true;
+#endif
+#else
+  static constexpr bool kSeesAligned = true;
+#endif
+
   MallocCounter();
   ~MallocCounter();
   size_t count() const;
@@ -35,8 +48,12 @@ class CountingAllocator {
   ~CountingAllocator();
 
   const gem_allocator_t* get() const { return &allocator_; }
-  // The call, counted from 0, that gets null.
-  void FailAt(size_t call) { fail_at_ = call; }
+  // The call, counted from 0, that gets null; and with FailFrom all after it too.
+  void FailAt(size_t call) { fail_at_ = fail_last_ = call; }
+  void FailFrom(size_t call) {
+    fail_at_ = call;
+    fail_last_ = SIZE_MAX;
+  }
 
   size_t calls() const { return calls_; }
   size_t live_blocks() const { return live_.size(); }
@@ -51,7 +68,7 @@ class CountingAllocator {
   std::map<void*, size_t> live_;
   size_t live_bytes_ = 0;
   size_t calls_ = 0;
-  size_t fail_at_ = SIZE_MAX;
+  size_t fail_at_ = SIZE_MAX, fail_last_ = SIZE_MAX;
 };
 
 }  // namespace gem::test

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/kernels/ScarPlan.h"
 #include "test/runtime/KernelsTesting.h"
 
 // The functions inside the kernels, as the scalar ISA has them.

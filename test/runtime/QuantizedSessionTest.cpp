@@ -590,32 +590,5 @@ TEST(QuantizedMemoryTest, RunsTakeNone) {
   }
 }
 
-// Fails each allocation of a session in turn.
-TEST(QuantizedMemoryTest, EveryFailedAllocationIsReported) {
-  TinyQuantized model;
-  const AlignedBytes bytes(model.builder.Build());
-  const BundlePtr bundle = OpenBundle(bytes);
-  for (size_t call = 0;; ++call) {
-    CountingAllocator allocator;
-    allocator.FailAt(call);
-    gem_session_options_t options;
-    gem_session_options_init(&options);
-    options.allocator = allocator.get();
-    gem_session_t* session = nullptr;
-    gem_error_t error;
-    const gem_status_t status = gem_session_create(bundle.get(), &options, &session, &error);
-    if (status != GEM_STATUS_OK) {
-      EXPECT_EQ(status, GEM_STATUS_OUT_OF_MEMORY) << error.message;
-      EXPECT_EQ(allocator.live_blocks(), 0u);
-      EXPECT_THAT(error.message, HasSubstr("no memory"));
-      continue;
-    }
-    const SessionPtr closer(session);
-    EXPECT_EQ(allocator.calls(), call);
-    EXPECT_GE(call, 8u);
-    break;
-  }
-}
-
 }  // namespace
 }  // namespace gem::test

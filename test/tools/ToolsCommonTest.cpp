@@ -27,6 +27,7 @@
 #include <thread>
 
 #include "tools/common/CommandLine.h"
+#include "tools/common/Depfile.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
 #include "tools/common/Json.h"
@@ -667,7 +668,7 @@ TEST(CommandLineTest, Help) {
 TEST(CommandLineTest, VersionOption) {
   const Ended ended = ParseInChild({"--version"});
   EXPECT_EQ(WEXITSTATUS(ended.status), kExitOk);
-  EXPECT_EQ(ended.out, "gem-test " + std::string(Version()) + " (format 1.1)\n");
+  EXPECT_EQ(ended.out, "gem-test " + std::string(Version()) + " (format 1.2)\n");
 }
 
 TEST(CommandLineTest, WrongUsage) {
@@ -703,6 +704,48 @@ TEST(CommandLineTest, NearestWord) {
   EXPECT_EQ(Nearest("--colour", words), "");
   EXPECT_EQ(Nearest("", words), "");
   EXPECT_EQ(Nearest(std::string(1000, 'q'), words), "");
+}
+
+// --- depfiles -------------------------------------------------------------------
+
+TEST(Depfile, NamesEachInputOnce) {
+  std::string rule, error;
+  ASSERT_TRUE(FormatDepfile("out", {"b", "a", "b"}, &rule, &error)) << error;
+  EXPECT_EQ(rule, "out: \\\n  b \\\n  a\n");
+  ASSERT_TRUE(FormatDepfile("out", {}, &rule, &error)) << error;
+  EXPECT_EQ(rule, "out:\n");
+}
+
+TEST(Depfile, EscapesWhatMakeKnows) {
+  std::string rule, error;
+  ASSERT_TRUE(FormatDepfile("o ut", {"a b", "a#b", "a:b", "a$b", "a\\b"}, &rule, &error)) << error;
+  EXPECT_EQ(rule, "o\\ ut: \\\n  a\\ b \\\n  a\\#b \\\n  a\\:b \\\n  a$$b \\\n  a\\b\n");
+}
+
+TEST(Depfile, DoublesBackslashesBeforeWhatIsEscaped) {
+  std::string rule, error;
+  ASSERT_TRUE(FormatDepfile("out", {"a\\\\ b\\c"}, &rule, &error)) << error;
+  EXPECT_EQ(rule, "out: \\\n  a\\\\\\\\\\ b\\c\n");
+}
+
+TEST(Depfile, RefusesLineBreaks) {
+  std::string rule = "as it was", error;
+  EXPECT_FALSE(FormatDepfile("out", {"a\nb"}, &rule, &error));
+  EXPECT_THAT(error, HasSubstr("has a line break"));
+  EXPECT_FALSE(FormatDepfile("o\rut", {"a"}, &rule, &error));
+  EXPECT_EQ(rule, "as it was");
+}
+
+TEST(Depfile, LeavesOutTheFoldersOfOutputs) {
+  TemporaryFolder folder, other;
+  const std::string file = other.path() + "/file";
+  std::ofstream(file) << "x";
+  const std::vector<std::string> inputs = {folder.path(), other.path(), file};
+  EXPECT_THAT(WithoutFoldersOf({"", folder.path() + "/./out"}, inputs),
+              ElementsAre(other.path(), file));
+  // An output of another folder below it does not change its names.
+  EXPECT_THAT(WithoutFoldersOf({folder.path() + "/sub/out"}, inputs),
+              ElementsAre(folder.path(), other.path(), file));
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ void SetUpCommandLine(CLI::App& app, const ToolInfo& info, CommonOptions* common
 // after a wrong command line, whose error has been printed.
 std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv);
 
-// "gem-run 0.1.0 (format 1.1)".
+// "gem-run 0.1.0 (format 1.2)".
 std::string VersionLine(std::string_view tool);
 
 // The project's version, "0.1.0".

@@ -64,7 +64,7 @@ bool OutputFile::Fail(const std::string& what, int error_number, std::string* er
   return false;
 }
 
-bool OutputFile::Open(const std::string& path, std::string* error) {
+bool OutputFile::Open(const std::string& path, std::string* error, Readers readers) {
   Discard();
   path_ = path;
   written_ = 0;
@@ -115,7 +115,8 @@ bool OutputFile::Open(const std::string& path, std::string* error) {
     temporary_ =
         Format("%s/.gem-%ld-%u.tmp", directory_.c_str(), static_cast<long>(getpid()), counter++);
     cleanup_ = RemoveOnSignal(temporary_);
-    fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+               readers == Readers::kOwner ? 0600 : 0666);
     if (fd_ >= 0 || errno != EEXIST) break;
   }
   if (fd_ < 0) {

@@ -33,9 +33,13 @@ class OutputFile {
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
+  // Who may read a new file: whom the process's mask lets, or its owner only.
+  enum class Readers { kEveryone, kOwner };
+
   // Opens at the start of the work, so that a directory that cannot be written
-  // to is known before hours of it.
-  [[nodiscard]] bool Open(const std::string& path, std::string* error);
+  // to is known before hours of it. A file that is replaced keeps its permissions.
+  [[nodiscard]] bool Open(const std::string& path, std::string* error,
+                          Readers readers = Readers::kEveryone);
   [[nodiscard]] bool Write(std::string_view data, std::string* error);
   // Writes at `offset` from the start, in any order; only when seekable(). What is
   // never written reads as zeros.

@@ -11,6 +11,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 #include "targets/Bundle/BundleWriter.h"
+#include "tools/common/Depfile.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
@@ -143,24 +144,17 @@ absl::Status writeModuleTo(mlir::ModuleOp module, const Options &options, tools:
   return absl::OkStatus();
 }
 
-/// A path as Make reads it in a rule.
-std::string escapeForMake(const std::string &path) {
-  std::string escaped;
-  for (char c : path) {
-    if (c == ' ' || c == '#' || c == '\\' || c == ':')
-      escaped += '\\';
-    if (c == '$')
-      escaped += '$';
-    escaped += c;
-  }
-  return escaped;
-}
-
-std::string depfileOf(const Options &options, Compiler &compiler) {
-  std::string rule = escapeForMake(options.output) + ":";
-  for (const std::string &input : compiler.getInputFiles())
-    rule += " \\\n  " + escapeForMake(input);
-  return rule + "\n";
+absl::Status writeDepfile(const Options &options, Compiler &compiler, tools::OutputFile &file) {
+  std::vector<std::string> inputs = tools::WithoutFoldersOf(
+      {options.output, options.report, options.depfile, options.quantization.saveRecipe,
+       options.quantization.saveStatistics},
+      compiler.getInputFiles());
+  std::string rule, error;
+  if (!tools::FormatDepfile(options.output, inputs, &rule, &error))
+    return absl::InvalidArgumentError(error);
+  if (!file.Open(options.depfile, &error) || !file.Write(rule, &error))
+    return absl::UnavailableError(error);
+  return absl::OkStatus();
 }
 
 /// The report for people. What goes to standard output goes alone.
@@ -215,7 +209,11 @@ int endAtGate(const Options &options, const CompileReport &report, ReportKind ki
   if (!options.common.quiet)
     (void)printReport(options, report);
   (void)end(status);
-  return fail(options.dryRun ? "this bundle would not be written" : "no bundle was written");
+  std::string written = options.report.empty() || options.report == "-"
+                            ? ""
+                            : "; '" + options.report + "' is the report";
+  return fail((options.dryRun ? "this bundle would not be written" : "no bundle was written") +
+              written);
 }
 
 int run(const Options &options) {
@@ -293,14 +291,16 @@ int run(const Options &options) {
   if (!options.report.empty() && (!reportFile.Open(options.report, &error) ||
                                   !reportFile.Write(renderReport(report, reportKind), &error)))
     return fail(error);
-  if (!options.depfile.empty() && (!depfile.Open(options.depfile, &error) ||
-                                   !depfile.Write(depfileOf(options, compiler), &error)))
-    return fail(error);
+  if (!options.depfile.empty())
+    if (status = writeDepfile(options, compiler, depfile); !status.ok())
+      return end(status);
   const std::string &recipePath = options.quantization.saveRecipe;
   if (!recipePath.empty() &&
       (!recipeFile.Open(recipePath, &error) || !recipeFile.Write(compiler.getRecipe(), &error)))
     return fail(error);
-  for (tools::OutputFile *file : {&output, &reportFile, &depfile, &recipeFile})
+  // The bundle last: a build tool that is stopped in between must not find it up to date
+  // beside an older depfile.
+  for (tools::OutputFile *file : {&reportFile, &depfile, &recipeFile, &output})
     if (file->is_open() && !file->Commit(&error))
       return fail(error);
 

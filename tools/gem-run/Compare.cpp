@@ -199,9 +199,9 @@ int End(const Failure& failure) {
 
 int Compare(const Options& options, Input* input) {
   Failure failure;
-  const std::unique_ptr<Model> a = Model::Open(options.bundles[0], options, &failure);
+  const std::unique_ptr<Model> a = Model::Open(options.bundles[0], options, nullptr, &failure);
   if (a == nullptr) return End(failure);
-  const std::unique_ptr<Model> b = Model::Open(options.bundles[1], options, &failure);
+  const std::unique_ptr<Model> b = Model::Open(options.bundles[1], options, nullptr, &failure);
   if (b == nullptr) return End(failure);
   if (options.common.verbose) {
     (void)tools::WriteAll(2, a->Describe() + b->Describe());

@@ -64,9 +64,9 @@ bool Model::Fail(Failure* failure, const gem_error_t& error) const {
   return false;
 }
 
-std::unique_ptr<Model> Model::Open(const std::string& path, const Options& options,
+std::unique_ptr<Model> Model::Open(const std::string& path, const Options& options, Trace* trace,
                                    Failure* failure) {
-  std::unique_ptr<Model> model(new Model(path));
+  std::unique_ptr<Model> model(new Model(path, trace));
   if (!model->Initialize(options, failure)) return nullptr;
   return model;
 }
@@ -76,6 +76,7 @@ bool Model::Initialize(const Options& options, Failure* failure) {
   gem_bundle_options_t bundle_options;
   gem_bundle_options_init(&bundle_options);
   bundle_options.hash_check = options.check_hashes ? GEM_HASH_ALL : GEM_HASH_PROGRAM;
+  if (trace_ != nullptr) bundle_options.observer = trace_->bundle_observer();
   gem_bundle_t* bundle = nullptr;
   if (gem_bundle_open(path_.c_str(), &bundle_options, &bundle, &error) != GEM_STATUS_OK) {
     return Fail(failure, error);
@@ -90,11 +91,14 @@ bool Model::Initialize(const Options& options, Failure* failure) {
   session_options.thread_count = options.threads;
   session_options.variant = variant_;
   if (!options.cpu.empty()) session_options.cpu = options.cpu.c_str();
+  if (trace_ != nullptr) session_options.observer = trace_->session_observer();
   gem_session_t* session = nullptr;
   if (gem_session_create(bundle, &session_options, &session, &error) != GEM_STATUS_OK) {
     return Fail(failure, error);
   }
   session_.reset(session);
+  // What a trace says of the work of commands.
+  if (trace_ != nullptr) gem_session_profile(session, 1);
 
   gem_tokenizer_t* tokenizer = nullptr;
   const gem_status_t status = gem_tokenizer_create(bundle, nullptr, &tokenizer, &error);
@@ -164,6 +168,7 @@ bool Model::Run(const Item& item, Result* result, Failure* failure) {
                          path_.c_str())};
       return false;
     }
+    const uint64_t begin = trace_ != nullptr ? Trace::Now() : 0;
     result->tokens.resize(info_.maximum_tokens);
     gem_encoding_t encoding;
     if (gem_tokenizer_encode(tokenizer_.get(), item.text->data(), item.text->size(),
@@ -173,12 +178,14 @@ bool Model::Run(const Item& item, Result* result, Failure* failure) {
     }
     result->tokens.resize(encoding.count);
     result->truncated = encoding.truncated != 0;
+    if (trace_ != nullptr) trace_->Tokenized(begin, item.text->size(), result->tokens.size());
   } else {
     result->tokens = item.ids;
   }
-  if (gem_session_run_tokens(session_.get(), result->tokens.data(),
-                             static_cast<uint32_t>(result->tokens.size()),
-                             &error) != GEM_STATUS_OK) {
+  const gem_status_t status = gem_session_run_tokens(
+      session_.get(), result->tokens.data(), static_cast<uint32_t>(result->tokens.size()), &error);
+  if (trace_ != nullptr) trace_->Ran(session_.get(), result->tokens.size());
+  if (status != GEM_STATUS_OK) {
     Fail(failure, error);
     // The ids came from the command line or from the bundle's own tokenizer.
     failure->exit_code =

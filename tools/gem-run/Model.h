@@ -16,6 +16,7 @@
 #include "gem/text.h"
 #include "tools/gem-run/Input.h"
 #include "tools/gem-run/Options.h"
+#include "tools/gem-run/Trace.h"
 
 namespace gem::run {
 
@@ -38,8 +39,9 @@ struct Result {
 
 class Model {
  public:
-  // Null, with what is wrong, when the bundle does not open.
-  static std::unique_ptr<Model> Open(const std::string& path, const Options& options,
+  // Null, with what is wrong, when the bundle does not open. With `trace`, that is told
+  // what happens from now on.
+  static std::unique_ptr<Model> Open(const std::string& path, const Options& options, Trace* trace,
                                      Failure* failure);
 
   // False, with what is wrong, when the item cannot be run.
@@ -71,7 +73,7 @@ class Model {
     void operator()(gem_tokenizer_t* tokenizer) const { gem_tokenizer_close(tokenizer); }
   };
 
-  explicit Model(std::string path) : path_(std::move(path)) {}
+  Model(std::string path, Trace* trace) : path_(std::move(path)), trace_(trace) {}
   bool Initialize(const Options& options, Failure* failure);
   bool SelectVariant(const std::string& device, uint32_t* variant, Failure* failure) const;
   bool ReadLabels(const std::string& path, Failure* failure);
@@ -81,6 +83,7 @@ class Model {
   bool Fail(Failure* failure, const gem_error_t& error) const;
 
   std::string path_;
+  Trace* trace_;  // or null
   gem_bundle_info_t info_ = {};
   uint32_t variant_ = 0;
   uint32_t class_count_ = 0;

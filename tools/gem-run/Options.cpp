@@ -61,6 +61,12 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
                "they do")
       ->group("Output");
 
+  app.add_option("--trace", options->trace,
+                 "also write when each command of the model ran, and for how long, for Perfetto "
+                 "(ui.perfetto.dev) or chrome://tracing")
+      ->type_name("FILE")
+      ->group("Output");
+
   app.add_option("--threads", options->threads, "threads that compute (default 1)")
       ->check(CLI::Range(1u, 256u))
       ->type_name("N")
@@ -98,6 +104,12 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
                      ? std::string("expected a bundle, but got none")
                      : "expected one bundle, but got two ('" + options->bundles[1] +
                            "' too); give texts with --text, or use --compare");
+  }
+  if (options->compare && !options->trace.empty()) {
+    return wrong("--trace and --compare contradict each other: a trace is of one bundle");
+  }
+  if (options->trace == "-") {
+    return wrong("--trace: expected a file, but got -: the results go to standard output");
   }
   const int sources = (options->texts.empty() ? 0 : 1) + (options->input_file.empty() ? 0 : 1) +
                       (options->ids.empty() ? 0 : 1);

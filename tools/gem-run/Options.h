@@ -30,6 +30,7 @@ struct Options {
   bool hidden_states = false;
   bool compare = false;
   std::string label_file;
+  std::string trace;  // a file; empty: none
 
   uint32_t threads = 1;
   std::string cpu;     // empty: the runtime chooses

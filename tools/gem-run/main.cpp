@@ -17,6 +17,7 @@
 #include "tools/gem-run/Model.h"
 #include "tools/gem-run/Options.h"
 #include "tools/gem-run/Printer.h"
+#include "tools/gem-run/Trace.h"
 
 namespace gem::run {
 namespace {
@@ -26,9 +27,9 @@ int End(const Failure& failure) {
   return failure.exit_code;
 }
 
-int Run(const Options& options, Input* input) {
+int Run(const Options& options, Input* input, Trace* trace) {
   Failure failure;
-  const std::unique_ptr<Model> model = Model::Open(options.bundles[0], options, &failure);
+  const std::unique_ptr<Model> model = Model::Open(options.bundles[0], options, trace, &failure);
   if (model == nullptr) return End(failure);
   if (options.common.verbose) (void)tools::WriteAll(STDERR_FILENO, model->Describe());
 
@@ -59,13 +60,24 @@ int Run(const Options& options, Input* input) {
   return tools::kExitOk;
 }
 
+int RunTraced(const Options& options, Input* input) {
+  if (options.trace.empty()) return Run(options, input, nullptr);
+  Trace trace;
+  std::string error;
+  if (!trace.Open(options.trace, &error)) return End({tools::kExitFailed, error});
+  const int code = Run(options, input, &trace);
+  if (trace.Finish(&error)) return code;
+  const int unwritten = End({tools::kExitFailed, error});
+  return code == tools::kExitOk ? unwritten : code;
+}
+
 int Main(int argc, const char* const* argv) {
   Options options;
   if (const std::optional<int> code = ReadOptions(argc, argv, &options)) return *code;
   std::string error;
   const std::unique_ptr<Input> input = OpenInput(options, &error);
   if (input == nullptr) return End({tools::kExitRefused, error});
-  return options.compare ? Compare(options, input.get()) : Run(options, input.get());
+  return options.compare ? Compare(options, input.get()) : RunTraced(options, input.get());
 }
 
 }  // namespace

@@ -7,13 +7,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <new>
 #include <type_traits>
 
 #include "runtime/core/KernelContracts.h"
 #include "runtime/core/Status.h"
 #include "runtime/drivers/Driver.h"
+#include "runtime/drivers/cpu/LinkedKernels.h"
+#include "runtime/kernels/ScarPlan.h"
 
 namespace gem {
 namespace {
@@ -67,6 +68,7 @@ struct CpuKernelRow;
 
 struct CpuCommand {
   const CpuKernelRow* kernel;
+  const CpuKernels* kernels;
   const schema::Command* source;
   const ResolvedOperand* inputs;
   const ResolvedOperand* outputs;
@@ -105,30 +107,13 @@ T* Data(const ResolvedOperand& operand) {
   return static_cast<T*>(operand.data);
 }
 
-WeightType WeightTypeOf(schema::ElementType type) {
-  switch (type) {
-    case schema::ElementType::F16:
-      return WeightType::kF16;
-    case schema::ElementType::I8:
-      return WeightType::kI8;
-    case schema::ElementType::I4:
-      return WeightType::kI4;
-    case schema::ElementType::I3:
-      return WeightType::kI3;
-    case schema::ElementType::I2:
-      return WeightType::kI2;
-    default:
-      return WeightType::kF32;  // the loader lets nothing else through
-  }
-}
-
 // A constant [rows, width].
 Weight WeightOf(const ResolvedOperand& operand) {
   const schema::Constant& constant = *operand.constant;
   return {.data = operand.data,
           .rows = operand.dims[0].value(),
           .width = operand.dims[1].value(),
-          .type = WeightTypeOf(constant.element_type()),
+          .type = ToWeightType(constant.element_type()),
           .scales = ToFormat(constant.scales()),
           .group = constant.group_size()};
 }
@@ -394,7 +379,7 @@ void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
 }
 
 bool PlanScar(CpuCommand* c, const uint32_t*, char (&)[128]) {
-  PlanScarAttention(c->args.scar_attention);
+  c->kernels->plan_scar_attention(c->args.scar_attention);
   return true;
 }
 
@@ -538,27 +523,13 @@ void NameFormat(CpuCommand* c) {
     if (last != nullptr && c->source->kernel() != Kernel::EMBEDDING_BLOCKS) return;
     last = constant;
     if (same) continue;
-    char group[16] = "";
-    const bool f16 = constant->scales() == schema::Scales::F16_GROUP;
-    if (constant->group_size() != 0) {
-      snprintf(group, sizeof(group), "g%u%s", constant->group_size(), f16 ? "f16" : "");
-    }
-    const unsigned bits = CodeBits(constant->element_type());
+    char name[16];
+    NameWeightFormat(*constant, name, sizeof(name));
     const int written =
-        bits != 0
-            ? snprintf(c->format + used, sizeof(c->format) - used, "%sint%u%s",
-                       used == 0 ? "" : "+", bits, group)
-            : snprintf(c->format + used, sizeof(c->format) - used, "%s%s", used == 0 ? "" : "+",
-                       constant->element_type() == schema::ElementType::F16 ? "f16" : "f32");
+        snprintf(c->format + used, sizeof(c->format) - used, "%s%s", used == 0 ? "" : "+", name);
     // Four names of at most 11 bytes fit.
     if (written > 0) used += static_cast<size_t>(written);
   }
-}
-
-uint64_t Nanoseconds() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
 }
 
 // --- driver ------------------------------------------------------------------
@@ -567,6 +538,7 @@ struct CpuState {
   Memory* memory;
   ThreadPool* pool;
   const CpuKernels* kernels;
+  const Observer* observer;
   uint32_t first_command;
   const uint32_t* symbols;
   bool profiling;
@@ -673,6 +645,9 @@ void Destroy(void* opaque) {
 }
 
 gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t* error) {
+  const gem_status_t linked =
+      CheckKernelsLinked(*context.program, *context.entry, *context.cpu_kernels, error);
+  if (linked != GEM_STATUS_OK) return linked;
   const auto& commands = *context.submission->commands();
   size_t operand_count = 0;
   for (const schema::Command* command : commands) {
@@ -686,6 +661,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
   state->memory = context.memory;
   state->pool = context.pool;
   state->kernels = context.cpu_kernels;
+  state->observer = context.observer;
   state->first_command = context.first_command;
   if (!state->operands.Allocate(context.memory, operand_count) ||
       !state->commands.Allocate(context.memory, commands.size())) {
@@ -703,6 +679,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
       return Fail(error, GEM_STATUS_UNSUPPORTED, "CPU driver: expected a kernel it has, but got %u",
                   static_cast<unsigned>(source.kernel()));
     }
+    command.kernels = state->kernels;
     command.source = &source;
     command.grain = 1;
     command.threads = state->pool->thread_count();
@@ -745,36 +722,57 @@ void RunUnits(void* opaque, uint32_t begin, uint32_t end) {
   }
 }
 
+const char* NameOf(const CpuCommand& command) {
+  const flatbuffers::String* name = command.source->name();
+  return name == nullptr ? "" : name->c_str();
+}
+
+uint32_t NumberOf(const CpuState& state, const CpuCommand& command) {
+  return state.first_command + static_cast<uint32_t>(&command - state.commands.data());
+}
+
 gem_status_t Refuse(const CpuState& state, const CpuCommand& command, const char* problem,
                     gem_error_t* error) {
-  const flatbuffers::String* name = command.source->name();
+  const char* name = NameOf(command);
   return Fail(error, GEM_STATUS_OUT_OF_RANGE, "command %u (%s%s%.64s): %s",
-              state.first_command + static_cast<uint32_t>(&command - state.commands.data()),
-              schema::EnumNameKernel(command.source->kernel()), name == nullptr ? "" : " ",
-              name == nullptr ? "" : name->c_str(), problem);
+              NumberOf(state, command), schema::EnumNameKernel(command.source->kernel()),
+              name[0] == '\0' ? "" : " ", name, problem);
+}
+
+gem_status_t RunCommand(const CpuState& state, CpuCommand* command, gem_error_t* error) {
+  char problem[128];
+  const CpuKernelRow& kernel = *command->kernel;
+  if (kernel.check != nullptr && !kernel.check(command, state.symbols, problem)) {
+    return Refuse(state, *command, problem, error);
+  }
+  Job job{state.kernels, command, false};
+  if (command->units * command->unit_operations < kSerialOperations) {
+    RunUnits(&job, 0, command->units);
+  } else {
+    state.pool->Run(RunUnits, &job, command->units, command->grain);
+  }
+  if (job.failed.load(std::memory_order_relaxed)) {
+    return Refuse(state, *command, "a value that indexes memory is out of range", error);
+  }
+  return GEM_STATUS_OK;
 }
 
 gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* error) {
   auto* state = static_cast<CpuState*>(opaque);
+  const bool observed = state->observer->exists(), timed = observed || state->profiling;
   for (CpuCommand& command : state->commands) {
     if (cancelled.load(std::memory_order_relaxed)) return GEM_STATUS_CANCELLED;
-    char problem[128];
-    const uint64_t start = state->profiling ? Nanoseconds() : 0;
-    const CpuKernelRow& kernel = *command.kernel;
-    if (kernel.check != nullptr && !kernel.check(&command, state->symbols, problem)) {
-      return Refuse(*state, command, problem, error);
+    const uint64_t begin = timed ? Nanoseconds() : 0;
+    const gem_status_t status = RunCommand(*state, &command, error);
+    const uint64_t end = timed ? Nanoseconds() : 0;
+    if (observed) {
+      state->observer->Command(begin, end, status, NumberOf(*state, command),
+                               schema::EnumNameKernel(command.source->kernel()), NameOf(command),
+                               command.format);
     }
-    Job job{state->kernels, &command, false};
-    if (command.units * command.unit_operations < kSerialOperations) {
-      RunUnits(&job, 0, command.units);
-    } else {
-      state->pool->Run(RunUnits, &job, command.units, command.grain);
-    }
-    if (job.failed.load(std::memory_order_relaxed)) {
-      return Refuse(*state, command, "a value that indexes memory is out of range", error);
-    }
+    if (status != GEM_STATUS_OK) return status;
     if (state->profiling) {
-      command.nanoseconds += Nanoseconds() - start;
+      command.nanoseconds += end - begin;
       ++command.runs;
       CountWork(&command);
     }
@@ -843,7 +841,13 @@ gem_status_t SelectCpuKernels(const char* asked, CpuSelection* out_selection, ge
     size_t count = 0;
     const CpuKernels* const* all = AllCpuKernels(&count);
     size_t best = 0;
-    while (best + 1 < count && !all[best]->supported()) ++best;
+    while (best < count && !all[best]->supported()) ++best;
+    if (best == count) {
+      return Fail(error, GEM_STATUS_UNSUPPORTED,
+                  "cpu: expected a CPU that runs the kernels of this runtime, but it runs none; "
+                  "the runtime was built for %.160s, the least of its kernels are %s",
+                  kCpuKernelRegistry.built_for, all[count - 1]->name);
+    }
     *out_selection = {all[best], "best of this CPU"};
     return GEM_STATUS_OK;
   }

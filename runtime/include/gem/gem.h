@@ -96,7 +96,7 @@ typedef struct gem_allocator_t {
 /* --- observation ---------------------------------------------------------- */
 
 typedef enum gem_event_kind_t {
-  GEM_EVENT_MESSAGE = 0, /* something a person may want to know; once per open or create */
+  GEM_EVENT_MESSAGE = 0, /* a bundle was opened or a session created, or could not be */
   GEM_EVENT_COMMAND = 1, /* a command of a session's program has ended */
   GEM_EVENT_RUN = 2,     /* a run has ended, whatever its status */
 } gem_event_kind_t;
@@ -106,20 +106,22 @@ typedef enum gem_event_kind_t {
 typedef struct gem_event_t {
   uint32_t struct_size;
   gem_event_kind_t kind;
-  gem_status_t status;     /* of the command or run */
-  const char* text;        /* MESSAGE: one line of UTF-8; else "" */
+  gem_status_t status;     /* of what has ended */
+  const char* text;        /* MESSAGE: what was found and chosen, or the error; else "" */
   uint32_t command;        /* COMMAND: its number in the entry */
-  const char* kernel;      /* COMMAND: "LINEAR_QUANTIZED", ...; RUN: the entry's name */
+  const char* kernel;      /* COMMAND: "LINEAR_QUANTIZED", ...; RUN: the entry's name; else "" */
   const char* name;        /* COMMAND: where it came from; may be "" */
   const char* format;      /* COMMAND: of its weights: "int8", ...; "" without any */
-  uint64_t begin_ns;       /* monotonic clock, nanoseconds; only differences mean something */
+  uint64_t begin_ns;       /* CLOCK_MONOTONIC, nanoseconds; only differences mean something */
   uint64_t end_ns;
 } gem_event_t;
 
 /* Who is told what happens. `event` is called on the thread that opens, creates or
- * runs, between commands; it must not call into the object that it is told about.
- * An observer makes every command be timed. The struct is copied; `self` must live
- * as long as the object it is given to. */
+ * runs, between commands; of the functions of the object that it is told about, it may
+ * call gem_session_cancel only. An observer makes every command be timed; without one
+ * nothing is. Every call of a run function with a session and data ends with one
+ * event RUN, after those of the commands that ran. The struct is copied; `self` must
+ * live as long as the object it is given to. See docs/observability.md. */
 typedef struct gem_observer_t {
   void* self;
   void (*event)(void* self, const gem_event_t* event);
@@ -146,7 +148,10 @@ typedef struct gem_bundle_t gem_bundle_t;
 typedef enum gem_load_mode_t {
   /* Maps the file and uses the weights in place. The file must be neither
    * truncated nor rewritten while the bundle is open; replacing it by rename is
-   * safe. */
+   * safe. Should it happen: a rewritten file gives other results, but makes nothing
+   * read or write out of bounds; a truncated one is refused (IO) by the next run or
+   * creation, but raises SIGBUS when a run is in progress. Use GEM_LOAD_COPY for a
+   * file that others may write to. Keeps a descriptor of the file. */
   GEM_LOAD_MAP = 0,
   /* Reads the file into memory, which later changes of it cannot reach. Whole 2 MiB
    * of it are advised to be huge pages where the system has them (madvise), which

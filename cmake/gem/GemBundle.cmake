@@ -1,0 +1,237 @@
+# Bundles as a build step:
+#
+#   gem_add_bundle        compiles a model for devices
+#   gem_get_bundle        where a bundle is
+#   gem_bundle_manifest   what was made, as JSON
+#   gem_embed_bundle      a bundle inside a program
+#   gem_add_runtime       a runtime with only the kernels that bundles need
+#
+# docs/build-step.md is their reference.
+include_guard(GLOBAL)
+
+# The policies of 3.19, on purpose: CMP0116 of 3.20 has CMake rewrite depfiles for Ninja, and
+# it does not quote what Ninja would read as given ('$', '#': they rebuild for ever). Unset,
+# the depfile is handed over as gem-compile wrote it, which names its target as Ninja does:
+# relative to the build folder, where the commands therefore run.
+cmake_policy(PUSH)
+cmake_policy(VERSION 3.19)
+
+include("${CMAKE_CURRENT_LIST_DIR}/GemArguments.cmake")
+
+# gem_add_bundle(NAME name MODEL path DEVICES device... [QUANTIZE format] [MAX_SIZE size]
+#                [MAX_LATENCY time] [MAX_BITS bits] [CALIBRATE file] [EVALUATE file]
+#                [FAIL_IF condition...] [MIN_TEXTS n] [RECIPE file] [STATISTICS file]
+#                [PRUNE_TO share] [KEEP_DOMAIN share] [VALIDATE file]
+#                [VOCABULARY_CORPUS file] [SEQUENCE n] [PAD] [SET key=value...]
+#                [SIGN_KEY file] [MERGE] [OUTPUT_DIRECTORY folder] [EXCLUDE_FROM_ALL]
+#                [JOB_POOL pool] [DEPENDS file-or-target...] [OPTIONS option...])
+function(gem_add_bundle)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "PAD;MERGE;EXCLUDE_FROM_ALL"
+    "NAME;MODEL;QUANTIZE;MAX_SIZE;MAX_LATENCY;MAX_BITS;CALIBRATE;EVALUATE;MIN_TEXTS;RECIPE;STATISTICS;PRUNE_TO;KEEP_DOMAIN;VALIDATE;VOCABULARY_CORPUS;SEQUENCE;SIGN_KEY;OUTPUT_DIRECTORY;JOB_POOL"
+    "DEVICES;FAIL_IF;SET;DEPENDS;OPTIONS")
+  set(call "gem_add_bundle(${ARG_NAME})")
+  _gem_check_arguments("${call}" "NAME;MODEL;DEVICES" "DEVICES;FAIL_IF;SET")
+  _gem_check_new_target("${call}" "${ARG_NAME}")
+  _gem_tool("${call}" gem-compile compile)
+  set(needs_bundle_tool FALSE)
+  if(ARG_MERGE OR ARG_SIGN_KEY)
+    _gem_tool("${call}" gem-bundle bundle_tool)
+  endif()
+
+  # Everything but the device and the outputs.
+  _gem_input_path("${call}" MODEL "${ARG_MODEL}" model)
+  set(arguments "${model}")
+  set(inputs)
+  if(NOT IS_DIRECTORY "${model}")
+    list(APPEND inputs "${model}") # What a folder holds is found in the depfile.
+  endif()
+  foreach(keyword IN ITEMS CALIBRATE EVALUATE RECIPE STATISTICS VALIDATE VOCABULARY_CORPUS)
+    if(NOT "${ARG_${keyword}}" STREQUAL "")
+      _gem_input_path("${call}" ${keyword} "${ARG_${keyword}}" path)
+      _gem_option(arguments ${keyword} "${path}")
+      list(APPEND inputs "${path}")
+    endif()
+  endforeach()
+  foreach(keyword IN ITEMS QUANTIZE MAX_SIZE MAX_LATENCY MAX_BITS MIN_TEXTS PRUNE_TO KEEP_DOMAIN
+                           SEQUENCE)
+    if(NOT "${ARG_${keyword}}" STREQUAL "")
+      _gem_option(arguments ${keyword} "${ARG_${keyword}}")
+    endif()
+  endforeach()
+  foreach(keyword IN ITEMS FAIL_IF SET)
+    foreach(value IN LISTS ARG_${keyword})
+      _gem_option(arguments ${keyword} "${value}")
+    endforeach()
+  endforeach()
+  if(ARG_PAD)
+    list(APPEND arguments --pad)
+  endif()
+  list(APPEND arguments ${ARG_OPTIONS})
+  if(ARG_FAIL_IF AND NOT ARG_EVALUATE)
+    message(FATAL_ERROR "${call}: FAIL_IF judges figures of texts: give them with EVALUATE file")
+  endif()
+
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/gem/${ARG_NAME}")
+  if(ARG_OUTPUT_DIRECTORY)
+    get_filename_component(folder "${ARG_OUTPUT_DIRECTORY}" ABSOLUTE
+                           BASE_DIR "${CMAKE_CURRENT_BINARY_DIR}")
+  endif()
+  set(private "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/gem/${ARG_NAME}")
+  file(MAKE_DIRECTORY "${folder}" "${private}")
+  set(pool)
+  if(ARG_JOB_POOL)
+    set(pool JOB_POOL "${ARG_JOB_POOL}")
+  endif()
+
+  _gem_device_names("${call}" "${compile}" known)
+  set(devices)
+  set(bundles)
+  set(reports)
+  set(targets)
+  foreach(device IN LISTS ARG_DEVICES)
+    _gem_device("${call}" "${known}" "${device}" key profile)
+    if(key IN_LIST devices)
+      message(FATAL_ERROR "${call}: DEVICES names '${key}' twice")
+    endif()
+    list(APPEND devices "${key}")
+    set(bundle "${folder}/${ARG_NAME}-${key}.gemb")
+    set(report "${folder}/${ARG_NAME}-${key}.json")
+    set(compiled "${bundle}")
+    if(ARG_SIGN_KEY OR ARG_MERGE)
+      # Compiled first, then merged or signed into its place.
+      set(compiled "${private}/${ARG_NAME}-${key}.gemb")
+    endif()
+    set(depfile "${private}/${ARG_NAME}-${key}.d")
+    _gem_relative("${compiled}" relative_bundle)
+    _gem_relative("${report}" relative_report)
+    _gem_relative("${depfile}" relative_depfile)
+    set(command "${compile}" ${arguments} "--device=${device}")
+    if(profile)
+      set(command "${compile}" ${arguments} "--device=${profile}")
+    endif()
+    list(APPEND command "--output=${relative_bundle}" "--report=${relative_report}"
+         "--depfile=${relative_depfile}" --quiet)
+    add_custom_command(OUTPUT "${compiled}" "${report}"
+      COMMAND "${CMAKE_COMMAND}" -E make_directory "${folder}"
+      COMMAND ${command}
+      DEPENDS ${inputs} ${profile} "${compile}" ${ARG_DEPENDS}
+      DEPFILE "${depfile}"
+      WORKING_DIRECTORY "${CMAKE_BINARY_DIR}"
+      COMMENT "Compiling ${ARG_NAME} for ${key}"
+      ${pool} VERBATIM)
+    add_custom_target(${ARG_NAME}.${key} DEPENDS "${compiled}" "${report}")
+    list(APPEND targets ${ARG_NAME}.${key})
+    list(APPEND bundles "${bundle}")
+    list(APPEND reports "${report}")
+  endforeach()
+
+  set(all ALL)
+  if(ARG_EXCLUDE_FROM_ALL)
+    set(all)
+  endif()
+  add_custom_target(${ARG_NAME} ${all})
+  add_dependencies(${ARG_NAME} ${targets})
+  set_target_properties(${ARG_NAME} PROPERTIES
+    GEM_DEVICES "${devices}" GEM_BUNDLES "${bundles}" GEM_REPORTS "${reports}")
+endfunction()
+
+# gem_get_bundle(variable BUNDLE name [DEVICE device] [REPORT])
+function(gem_get_bundle variable)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "REPORT" "BUNDLE;DEVICE" "")
+  set(call "gem_get_bundle(${ARG_BUNDLE})")
+  _gem_check_arguments("${call}" "BUNDLE" "")
+  _gem_find_bundle("${call}" "${ARG_BUNDLE}" "${ARG_DEVICE}" bundle report target)
+  if(ARG_REPORT)
+    set(${variable} "${report}" PARENT_SCOPE)
+  else()
+    set(${variable} "${bundle}" PARENT_SCOPE)
+  endif()
+endfunction()
+
+# gem_bundle_manifest(NAME name BUNDLES bundle... [OUTPUT file])
+function(gem_bundle_manifest)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "EXCLUDE_FROM_ALL" "NAME;OUTPUT" "BUNDLES")
+  set(call "gem_bundle_manifest(${ARG_NAME})")
+  _gem_check_arguments("${call}" "NAME;BUNDLES" "BUNDLES")
+  _gem_check_new_target("${call}" "${ARG_NAME}")
+  if(NOT ARG_OUTPUT)
+    set(ARG_OUTPUT "gem/${ARG_NAME}.json")
+  endif()
+  get_filename_component(output "${ARG_OUTPUT}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_BINARY_DIR}")
+
+  # One entry a line: name, device, bundle, report.
+  set(entries "")
+  set(inputs)
+  set(names)
+  foreach(bundle IN LISTS ARG_BUNDLES)
+    _gem_check_bundle("${call}" "${bundle}")
+    get_target_property(devices ${bundle} GEM_DEVICES)
+    foreach(device IN LISTS devices)
+      _gem_find_bundle("${call}" "${bundle}" "${device}" file report target)
+      string(APPEND entries "${bundle}|${device}|${file}|${report}\n")
+      list(APPEND inputs "${file}" "${report}")
+      get_filename_component(file_name "${file}" NAME)
+      list(APPEND names "${file_name}|${file}")
+    endforeach()
+  endforeach()
+  _gem_check_file_names("${call}" "${names}")
+  list(REMOVE_DUPLICATES inputs)
+
+  set(list "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/gem/${ARG_NAME}.list")
+  file(GENERATE OUTPUT "${list}" CONTENT "${entries}") # Its time stays when it does.
+  set(script "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/GemManifest.cmake")
+  add_custom_command(OUTPUT "${output}"
+    COMMAND "${CMAKE_COMMAND}" "-DLIST=${list}" "-DOUTPUT=${output}" -P "${script}"
+    DEPENDS ${inputs} "${list}" "${script}"
+    COMMENT "Writing the manifest ${ARG_NAME}" VERBATIM)
+  set(all ALL)
+  if(ARG_EXCLUDE_FROM_ALL)
+    set(all)
+  endif()
+  add_custom_target(${ARG_NAME} ${all} DEPENDS "${output}")
+  add_dependencies(${ARG_NAME} ${ARG_BUNDLES})
+  set_target_properties(${ARG_NAME} PROPERTIES GEM_MANIFEST "${output}")
+endfunction()
+
+# gem_embed_bundle(TARGET target BUNDLE name [DEVICE device] [SYMBOL symbol])
+function(gem_embed_bundle)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "" "TARGET;BUNDLE;DEVICE;SYMBOL" "")
+  set(call "gem_embed_bundle(${ARG_TARGET} ${ARG_BUNDLE})")
+  _gem_check_arguments("${call}" "TARGET;BUNDLE" "")
+  if(NOT TARGET ${ARG_TARGET})
+    message(FATAL_ERROR "${call}: there is no target '${ARG_TARGET}': add it before this call")
+  endif()
+  if(NOT CMAKE_ASM_COMPILER)
+    message(FATAL_ERROR "${call}: the bundle is embedded by the assembler: name the language ASM, "
+                        "as in project(app LANGUAGES C ASM)")
+  endif()
+  _gem_find_bundle("${call}" "${ARG_BUNDLE}" "${ARG_DEVICE}" bundle report bundle_target)
+  set(symbol "${ARG_SYMBOL}")
+  if(symbol STREQUAL "")
+    string(MAKE_C_IDENTIFIER "${ARG_BUNDLE}" symbol)
+  elseif(NOT symbol MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
+    message(FATAL_ERROR "${call}: SYMBOL: expected a C identifier, but got '${symbol}'")
+  endif()
+  if(bundle MATCHES "[\"\\]")
+    message(FATAL_ERROR "${call}: the assembler cannot be told the path '${bundle}': it has a quote "
+                        "or a backslash; build in another folder")
+  endif()
+
+  # A folder a target, so that two may embed different bundles under one name.
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/gem/embedded/${ARG_TARGET}")
+  set(source "${folder}/${symbol}.S")
+  set(header "${folder}/${symbol}.h")
+  get_filename_component(bundle_name "${bundle}" NAME)
+  string(TOUPPER "${symbol}" guard)
+  set(templates "${CMAKE_CURRENT_FUNCTION_LIST_DIR}")
+  configure_file("${templates}/embedded_bundle.S.in" "${source}" @ONLY)
+  configure_file("${templates}/embedded_bundle.h.in" "${header}" @ONLY)
+  # The assembler reads the bundle, which no scanner of includes sees.
+  set_source_files_properties("${source}" TARGET_DIRECTORY ${ARG_TARGET}
+                              PROPERTIES OBJECT_DEPENDS "${bundle}" LANGUAGE ASM)
+  target_sources(${ARG_TARGET} PRIVATE "${source}")
+  target_include_directories(${ARG_TARGET} PRIVATE "${folder}")
+  add_dependencies(${ARG_TARGET} ${bundle_target})
+endfunction()
+
+cmake_policy(POP)

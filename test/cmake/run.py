@@ -1,0 +1,452 @@
+#!/usr/bin/env python3
+# Builds projects with the installed package gem: what is made again when what changes, what an
+# interrupted or refused build leaves, what wrong arguments say, and the example.
+#
+#   run.py --prefix PREFIX --work FOLDER [--target-prefix PREFIX --toolchain FILE]
+#          [--only NAME]... [--junit FILE]
+#
+# PREFIX holds the components tools and runtime; it is copied, as a test touches gem-compile.
+#
+# Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+from project import Failure, Project, expect, run
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MODEL = os.path.join(ROOT, "examples", "gem-tiny")
+EXAMPLE = os.path.join(ROOT, "examples", "cmake-app")
+TEXT = "Plays internet radio stations and records them to disk."
+
+# Three bundles: of a folder with calibration and a recipe, of the same folder for a device of
+# one's own, and one whose every path has characters that build tools give a meaning.
+MATRIX = """
+cmake_minimum_required(VERSION 3.20)
+project(matrix LANGUAGES C ASM)
+find_package(gem CONFIG REQUIRED COMPONENTS runtime)
+gem_add_bundle(NAME calibrated MODEL model DEVICES pixel-6 SEQUENCE 32
+  RECIPE formats.recipe CALIBRATE texts.jsonl)
+gem_add_bundle(NAME plain MODEL model DEVICES raspberry-pi-4 board.textproto SEQUENCE 32
+  QUANTIZE ${QUANTIZE})
+gem_add_bundle(NAME odd MODEL "a model #1 of $x/model.safetensors" DEVICES pixel-6 SEQUENCE 16)
+gem_bundle_manifest(NAME manifest BUNDLES calibrated plain OUTPUT manifest.json)
+add_executable(app app.c)
+target_link_libraries(app PRIVATE gem::runtime)
+gem_embed_bundle(TARGET app BUNDLE plain DEVICE board SYMBOL board_bundle)
+"""
+APP = """
+#include <board_bundle.h>
+#include <gem/gem.h>
+#include <stdint.h>
+#include <stdio.h>
+int main(void) {
+  gem_error_t error;
+  gem_bundle_t* bundle;
+  if ((uintptr_t)board_bundle % 4096 != 0) return 3;
+  if (gem_bundle_open_memory(board_bundle, board_bundle_size, NULL, &bundle, &error)) {
+    printf("%s\\n", error.message);
+    return 1;
+  }
+  printf("%zu %s\\n", board_bundle_size, gem_bundle_variant_device(bundle, 0));
+  gem_bundle_close(bundle);
+  return 0;
+}
+"""
+
+
+class Skipped(Exception):
+    """A test that cannot run here; its text says why."""
+
+
+def hash_of(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+class Tests:
+    def __init__(self, arguments):
+        self.work = os.path.abspath(arguments.work)
+        self.toolchain = arguments.toolchain and os.path.abspath(arguments.toolchain)
+        self.target_prefix = arguments.target_prefix and os.path.abspath(arguments.target_prefix)
+        shutil.rmtree(self.work, ignore_errors=True)
+        os.makedirs(self.work)
+        # Another place than it was installed to: nothing may depend on that.
+        self.prefix = os.path.join(self.work, "prefix of another name")
+        shutil.copytree(arguments.prefix, self.prefix, symlinks=True)
+        self.compile = os.path.join(self.prefix, "bin", "gem-compile")
+
+    def tests(self):
+        for generator in ("Ninja", "Unix Makefiles"):
+            short = generator.split()[-1].lower()
+            for name in ("rebuilds", "interrupts", "gates", "example"):
+                yield f"{name} ({short})", lambda n=name, g=generator: getattr(self, n)(g)
+        yield "arguments", self.arguments
+        yield "package", self.package
+        yield "cross", self.cross
+
+    def folder(self, name, generator="Ninja"):
+        path = os.path.join(self.work, name, generator.split()[-1].lower())
+        os.makedirs(path)
+        return path
+
+    def matrix(self, generator):
+        project = Project(self.folder("matrix", generator), generator, self.prefix, MATRIX,
+                          ["-DQUANTIZE=int8"])
+        for name in ("model", "a model #1 of $x"):
+            shutil.copytree(MODEL, project.path(name))
+        shutil.copy(os.path.join(EXAMPLE, "texts.jsonl"), project.path("texts.jsonl"))
+        shutil.copy(os.path.join(ROOT, "targets", "devices", "pixel-6.textproto"),
+                    project.path("board.textproto"))
+        with open(project.path("board.textproto"), encoding="utf-8") as file:
+            profile = file.read()
+        project.write("board.textproto", profile.replace('name: "pixel-6"', 'name: "board"', 1))
+        run([self.compile, MODEL, "--dry-run", "--sequence", "32", "--quantize", "int8", "--quiet"])
+        run([self.compile, MODEL, "-o", project.path("x.gemb"), "--sequence", "32", "--quantize",
+             "int8", "--quiet", "--save-recipe", project.path("formats.recipe")])
+        os.remove(project.path("x.gemb"))
+        project.write("app.c", APP)
+        return project
+
+    # --- what is made again --------------------------------------------------------------
+
+    def rebuilds(self, generator):
+        calibrated = "calibrated-pixel-6.gemb"
+        plain = "plain-raspberry-pi-4.gemb"
+        board = "plain-board.gemb"
+        odd = "odd-pixel-6.gemb"
+        manifest, app = "manifest.json", "app"
+        project = self.matrix(generator)
+        project.configure()
+        project.expect_rebuilt("the first build", calibrated, plain, board, odd, manifest, app)
+        if generator == "Ninja":
+            expect("no work to do" in project.build(), "Ninja has work though nothing changed")
+
+        for name, outputs in {
+            "model/model.safetensors": (calibrated, plain, board, manifest, app),
+            "model/vocab.txt": (calibrated, plain, board, manifest, app),
+            "model/config.json": (calibrated, plain, board, manifest, app),
+            "texts.jsonl": (calibrated, manifest),
+            "formats.recipe": (calibrated, manifest),
+            "board.textproto": (board, manifest, app),
+            "a model #1 of $x/model.safetensors": (odd,),
+            "a model #1 of $x/labels.json": (odd,),
+            "model/texts.txt": (),  # no part of the model
+            self.compile: (calibrated, plain, board, odd, manifest, app),
+        }.items():
+            project.touch(name)
+            project.expect_rebuilt(f"{name} changed", *outputs)
+
+        # A file that the importer would look for.
+        shutil.copy(project.path("model/vocab.txt"), project.path("model/notes.txt"))
+        project.expect_rebuilt("a file was added to the model", calibrated, plain, board,
+                               manifest, app)
+        os.remove(project.path("model/notes.txt"))
+        project.expect_rebuilt("a file was removed from the model", calibrated, plain, board,
+                               manifest, app)
+
+        before = run([project.output("app")])
+        project.configure("-DQUANTIZE=int4")
+        project.expect_rebuilt("an option changed", plain, board, manifest, app)
+        after = run([project.output("app")])
+        size = os.path.getsize(project.output(f"gem/plain/{board}"))
+        expect(after == f"{size} board\n" and before != after,
+               f"the program holds another bundle: before {before!r}, after {after!r}")
+        os.remove(project.output(f"gem/plain/{plain}"))
+        project.expect_rebuilt("a bundle was deleted", plain, manifest)
+        project.configure("-DQUANTIZE=int4")
+        project.expect_rebuilt("configured again")
+        self.check_manifest(project)
+
+    def check_manifest(self, project):
+        with open(project.output("manifest.json"), encoding="utf-8") as file:
+            manifest = json.load(file)
+        expect(manifest["schema_version"] == 1 and manifest["kind"] == "bundle_manifest",
+               f"the manifest says {manifest['kind']} {manifest['schema_version']}")
+        found = [(b["name"], b["device"]) for b in manifest["bundles"]]
+        expect(found == [("calibrated", "pixel-6"), ("plain", "raspberry-pi-4"),
+                         ("plain", "board")], f"the manifest has {found}")
+        for bundle in manifest["bundles"]:
+            path = project.output(os.path.join("gem", bundle["name"], bundle["file"]))
+            with open(path[: -len("gemb")] + "json", encoding="utf-8") as file:
+                report = json.load(file)
+            for what, here, there in (
+                ("sha256", bundle["sha256"], hash_of(path)),
+                ("bytes", bundle["bytes"], os.path.getsize(path)),
+                ("latency", bundle["modelled_latency"]["seconds"], report["latency"]["seconds"]),
+                ("arena", bundle["arena_bytes"], report["memory"]["arena_bytes"]),
+                ("figures", bundle["figures"], None),
+            ):
+                expect(here == there, f"the manifest's {what} of {path} is {here}, not {there}")
+
+    # --- interrupted builds --------------------------------------------------------------
+
+    def interrupts(self, generator):
+        """Interrupts a build in the middle of gem-compile; no half file is left."""
+        text = """
+cmake_minimum_required(VERSION 3.20)
+project(interrupts NONE)
+find_package(gem CONFIG REQUIRED)
+gem_add_bundle(NAME bundle MODEL model DEVICES pixel-6 raspberry-pi-4 SEQUENCE 32
+  QUANTIZE hybrid MAX_SIZE 1.2MB CALIBRATE texts.jsonl)
+"""
+        project = Project(self.folder("interrupts", generator), generator, self.prefix, text)
+        shutil.copytree(MODEL, project.path("model"))
+        shutil.copy(os.path.join(EXAMPLE, "texts.jsonl"), project.path("texts.jsonl"))
+        project.configure()
+        bundles = [project.output(f"gem/bundle/bundle-{device}.gemb")
+                   for device in ("pixel-6", "raspberry-pi-4")]
+        wanted = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # gem-compile opens its output before the work: its file tells that it works.
+            project.interrupt(number, lambda: len(project.leftovers()) == 2)
+            name = signal.Signals(number).name
+            expect(not project.leftovers(), f"{name} left {project.leftovers()}")
+            for bundle in bundles:
+                if os.path.exists(bundle):
+                    run([os.path.join(self.prefix, "bin", "gem-run"), bundle, "--text", TEXT])
+            project.build()
+            hashes = [hash_of(bundle) for bundle in bundles]
+            expect(wanted in (None, hashes), f"after {name} the next build made other bundles")
+            wanted = hashes
+            expect(not project.rebuilt(), f"after {name} the builds do not come to rest")
+            project.touch("texts.jsonl")
+
+    # --- gates ---------------------------------------------------------------------------
+
+    def gates(self, generator):
+        text = """
+cmake_minimum_required(VERSION 3.20)
+project(gates NONE)
+find_package(gem CONFIG REQUIRED)
+gem_add_bundle(NAME gated MODEL model DEVICES pixel-6 SEQUENCE 32 QUANTIZE int4
+  EVALUATE held-out.jsonl MIN_TEXTS 1 FAIL_IF "kl > ${LIMIT}" ${GATE})
+gem_bundle_manifest(NAME manifest BUNDLES gated OUTPUT manifest.json)
+"""
+        project = Project(self.folder("gates", generator), generator, self.prefix, text)
+        shutil.copytree(MODEL, project.path("model"))
+        shutil.copy(os.path.join(EXAMPLE, "held-out.jsonl"), project.path("held-out.jsonl"))
+        bundle = project.output("gem/gated/gated-pixel-6.gemb")
+        report = project.output("gem/gated/gated-pixel-6.json")
+        project.configure("-DLIMIT=0", "-DGATE=bytes > 1e9")
+        output = project.build(fails=True)
+        expect("error: --fail-if 'kl > 0' holds: kl = 0." in output,
+               f"the gate's message is missing:\n{output}")
+        expect("no bundle was written; 'gem/gated/gated-pixel-6.json' is the report" in output,
+               f"the report is not named:\n{output}")
+        expect(not os.path.exists(bundle), "there is a bundle though its gate failed")
+        expect(not os.path.exists(project.output("manifest.json")), "there is a manifest")
+        with open(report, encoding="utf-8") as file:
+            gates = json.load(file)["gates"]
+        expect([g["failed"] for g in gates] == [True, False], f"the report says {gates}")
+        project.build(fails=True)  # It is no less wrong the second time.
+
+        project.configure("-DLIMIT=1e3")
+        project.expect_rebuilt("the gate lets it pass", "gated-pixel-6.gemb", "manifest.json")
+        with open(project.output("manifest.json"), encoding="utf-8") as file:
+            entry = json.load(file)["bundles"][0]
+        with open(report, encoding="utf-8") as file:
+            figures = json.load(file)["brittleness"]["models"][0]["figures"]
+        expect(entry["figures"] == figures, f"the manifest's figures are {entry['figures']}")
+        expect(entry["gates_passed"] == ["kl > 1e3", "bytes > 1e9"],
+               f"the manifest's gates are {entry['gates_passed']}")
+
+        # Changed texts, for which the gate holds: the bundle of before stays, and is not taken
+        # for the new one.
+        kept = hash_of(bundle)
+        project.configure("-DLIMIT=1e3", "-DGATE=kl.games > 0.015")
+        project.expect_rebuilt("another gate", "gated-pixel-6.gemb", "manifest.json")
+        with open(project.path("held-out.jsonl"), encoding="utf-8") as file:
+            texts = file.read()
+        project.write("held-out.jsonl", texts.replace('"games"', '"x"')
+                      .replace('"network"', '"games"').replace('"x"', '"network"'))
+        project.touch("held-out.jsonl")
+        for _ in range(2):
+            output = project.build(fails=True)
+            expect("--fail-if 'kl.games > 0.015' holds" in output, f"the gate is silent:\n{output}")
+            expect(hash_of(bundle) == kept, "a failing gate changed the bundle that was there")
+
+    # --- wrong arguments -----------------------------------------------------------------
+
+    def arguments(self):
+        begin = """
+cmake_minimum_required(VERSION 3.20)
+project(wrong LANGUAGES C{languages})
+find_package(gem CONFIG REQUIRED)
+"""
+        good = f"gem_add_bundle(NAME b MODEL {MODEL} DEVICES pixel-6 host)\n"
+        app = good + "file(WRITE ${CMAKE_BINARY_DIR}/a.c)\nadd_executable(a ${CMAKE_BINARY_DIR}/a.c)\n"
+        model = f"NAME b MODEL {MODEL}"
+        folder = self.folder("arguments")
+        os.makedirs(os.path.join(folder, "source", "semi;colon"))
+        for number, (languages, text, message) in enumerate((
+            ("", "gem_add_bundle(NAME b DEVICES host)", "no MODEL given"),
+            ("", f"gem_add_bundle(MODEL {MODEL} DEVICES host)", "no NAME given"),
+            ("", f"gem_add_bundle({model})", "no DEVICES given"),
+            ("", f"gem_add_bundle({model} DEVICES)", "DEVICES is given without a value"),
+            ("", f"gem_add_bundle({model} DEVICES pixle-6)",
+             "unknown device 'pixle-6'; there are host, raspberry-pi-4, pixel-6"),
+            ("", f"gem_add_bundle({model} DEVICES host host)", "DEVICES names 'host' twice"),
+            ("", f"gem_add_bundle({model} DEVICES host QUANTISE int8)",
+             "unknown argument 'QUANTISE' (after DEVICES)"),
+            ("", f"gem_add_bundle({model} QUANTIZE int8 MAXSIZE DEVICES host)",
+             "unknown argument 'MAXSIZE'"),
+            ("", f"gem_add_bundle({model} DEVICES host QUANTIZE)", "QUANTIZE is given without"),
+            ("", "gem_add_bundle(NAME b MODEL none DEVICES host)", "none' does not exist"),
+            ("", f"gem_add_bundle({model} DEVICES host CALIBRATE none.jsonl)",
+             "CALIBRATE: '.*none.jsonl' does not exist"),
+            ("", f"gem_add_bundle({model} DEVICES none.textproto)", "none.textproto' does not exist"),
+            ("", "gem_add_bundle(NAME b MODEL [[semi;colon]] DEVICES host)",
+             "has the character ';'"),
+            ("", f"gem_add_bundle(NAME a/b MODEL {MODEL} DEVICES host)",
+             "expected letters, digits and _ . + -, but got 'a/b'"),
+            ("", good + good, "there is a target 'b' already"),
+            ("", f"gem_add_bundle({model} DEVICES host FAIL_IF \"kl > 1\")",
+             "give them with EVALUATE"),
+            ("", good + "gem_get_bundle(x BUNDLE b)", "which DEVICE of 'b'? There are pixel-6, host"),
+            ("", good + "gem_get_bundle(x BUNDLE c)", "there is no bundle 'c'"),
+            ("", good + "gem_get_bundle(x BUNDLE b DEVICE iphone-13)",
+             "not compiled for the device 'iphone-13'; there are pixel-6, host"),
+            ("", good + "gem_bundle_manifest(NAME m BUNDLES c)", "there is no bundle 'c'"),
+            ("", good + "gem_bundle_manifest(NAME m BUNDLES b OUTPUTS x)",
+             "unknown argument 'OUTPUTS'"),
+            (" ASM", good + "gem_embed_bundle(TARGET a BUNDLE b DEVICE host)",
+             "there is no target 'a'"),
+            (" ASM", app + "gem_embed_bundle(TARGET a BUNDLE b)", "which DEVICE of 'b'?"),
+            (" ASM", app + "gem_embed_bundle(TARGET a BUNDLE b DEVICE host SYMBOL 1x)",
+             "expected a C identifier, but got '1x'"),
+            ("", app + "gem_embed_bundle(TARGET a BUNDLE b DEVICE host)", "name the language ASM"),
+        )):
+            project = Project(folder, "Ninja", self.prefix, begin.format(languages=languages) + text)
+            # One folder for those with the same languages: the compilers are looked for once.
+            project.build_folder += str(len(languages))
+            output = " ".join(project.configure(fails=True).split())
+            expect(re.search(message if ".*" in message else re.escape(message), output),
+                   f"{text}\nexpected the message {message!r}, but got:\n{output}")
+
+    # --- the package ---------------------------------------------------------------------
+
+    def package(self):
+        """What find_package says where it cannot work, and that no path of the build is in it."""
+        text = """
+cmake_minimum_required(VERSION 3.20)
+project(package NONE)
+find_package(gem CONFIG REQUIRED)
+get_target_property(where gem::gem-compile IMPORTED_LOCATION)
+message("tools: ${where}")
+"""
+        project = Project(self.folder("package"), "Ninja", self.prefix, text)
+        output = project.configure()
+        expect(f"tools: {self.compile}" in output, f"expected the tools of the prefix:\n{output}")
+        empty = os.path.join(self.work, "package", "empty")
+        os.makedirs(empty)
+        output = " ".join(project.configure(f"-DGEM_TOOLS_DIR={empty}", fails=True).split())
+        expect(f"there is no gem-compile in '{empty}'" in output, f"it says:\n{output}")
+        script = os.path.join(empty, "gem-compile")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\necho gem-compile 9.9.9 '(format 1.2)'\n")
+        os.chmod(script, 0o755)
+        output = " ".join(project.configure(f"-DGEM_TOOLS_DIR={empty}", fails=True).split())
+        expect("is 'gem-compile 9.9.9 (format 1.2)', expected version" in output, f"it says:\n{output}")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write("\x7fELF of another machine")
+        output = " ".join(project.configure(f"-DGEM_TOOLS_DIR={empty}", fails=True).split())
+        expect("does not run on this machine" in output, f"it says:\n{output}")
+
+        for folder, _, names in os.walk(self.prefix):
+            for name in names:
+                if name.endswith((".cmake", ".h", ".in")):
+                    with open(os.path.join(folder, name), encoding="utf-8") as file:
+                        expect(ROOT not in file.read(), f"{folder}/{name} names {ROOT}")
+        for tool in os.listdir(os.path.join(self.prefix, "bin")):
+            path = os.path.join(self.prefix, "bin", tool)
+            expect(ROOT not in run(["readelf", "-d", path]), f"{path} has a path of the build")
+            run([path, "--help"], env={"PATH": "/usr/bin:/bin"}, cwd=empty)
+
+    # --- the example ---------------------------------------------------------------------
+
+    def copy_example(self, generator):
+        folder = self.folder("example", generator)
+        shutil.copytree(EXAMPLE, os.path.join(folder, "cmake-app"))
+        return folder
+
+    def check_example(self, build, command):
+        bundle = os.path.join(build, "gem", "assistant", "assistant-pixel-6.gemb")
+        result = json.loads(run([os.path.join(self.prefix, "bin", "gem-run"), bundle, "--json",
+                                 "--text", TEXT]))
+        for arguments in ([], [bundle]):
+            output = run([*command, os.path.join(build, "cmake-app"), TEXT, *arguments])
+            expect(output == result["label"] + "\n",
+                   f"cmake-app says {output!r}, gem-run {result['label']!r}")
+
+    def example(self, generator):
+        folder = self.copy_example(generator)
+        build = os.path.join(folder, "build")
+        output = run(["cmake", "-S", os.path.join(folder, "cmake-app"), "-B", build, "-G", generator,
+                      f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DMODEL={MODEL}",
+                      "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror"])
+        expect("Warning" not in output, output)
+        run(["cmake", "--build", build, "-j2"])
+        self.check_example(build, [])
+
+    def cross(self):
+        """For another machine: its runtime, the tools of this one."""
+        if not self.target_prefix:
+            raise Skipped("no runtime for 64-bit ARM: the stage aarch64 builds it")
+        folder = self.copy_example("cross")
+        build = os.path.join(folder, "build")
+        run(["cmake", "-S", os.path.join(folder, "cmake-app"), "-B", build, "-G", "Ninja",
+             f"-DCMAKE_TOOLCHAIN_FILE={self.toolchain}", "-DCMAKE_BUILD_TYPE=Release",
+             f"-Dgem_DIR={self.prefix}/share/cmake/gem", f"-DMODEL={MODEL}",
+             f"-Dgem_runtime_DIR={self.target_prefix}/lib/cmake/gem_runtime"])
+        run(["cmake", "--build", build, "-j2"])
+        expect("AArch64" in run(["readelf", "-h", os.path.join(build, "cmake-app")]),
+               "the program is not for 64-bit ARM")
+        emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-E",
+                    "LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib"]
+        self.check_example(build, emulator)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Tests of the installed package gem.")
+    parser.add_argument("--prefix", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--target-prefix", help="a runtime for the machine of --toolchain")
+    parser.add_argument("--toolchain")
+    parser.add_argument("--only", action="append", help="tests whose name begins so")
+    parser.add_argument("--junit")
+    arguments = parser.parse_args()
+    suite, failed = xml.Element("testsuite", name="build-step"), 0
+    for name, test in Tests(arguments).tests():
+        if arguments.only and not any(name.startswith(o) for o in arguments.only):
+            continue
+        start = time.time()
+        case = xml.SubElement(suite, "testcase", classname="build-step", name=name)
+        try:
+            test()
+            result = "ok"
+        except Skipped as reason:
+            xml.SubElement(case, "skipped", message=str(reason))
+            result = f"skipped: {reason}"
+        except (Failure, OSError, subprocess.TimeoutExpired) as problem:
+            xml.SubElement(case, "failure", message=str(problem).split("\n")[0]).text = str(problem)
+            result, failed = f"FAILED\n{problem}", failed + 1
+        case.set("time", f"{time.time() - start:.1f}")
+        print(f"{name}: {result} ({time.time() - start:.1f} s)", flush=True)
+    suite.set("failures", str(failed))
+    if arguments.junit:
+        xml.ElementTree(suite).write(arguments.junit)
+    return 1 if failed else 0
+
+
+sys.exit(main())

@@ -10,6 +10,8 @@ if(NOT CPACK_PACKAGE_CONTACT) # Who distributes packages says who answers for th
   set(CPACK_PACKAGE_CONTACT "The GEM project <maintainers@gem.invalid>")
 endif()
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+# Each package has a description of its own, to which CPack would add the project's.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
 set(CPACK_GENERATOR DEB)
@@ -29,6 +31,7 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME gem-tools)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SUGGESTS "libgem-dev, cmake")
 set(CPACK_DEBIAN_TOOLS_DESCRIPTION "compiler of language models for small devices
 gem-compile compiles a trained model into one file for a device; gem-run runs
 it, gem-eval and gem-bench measure it, gem-inspect explains it. The CMake
@@ -40,6 +43,9 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "libc6-dev")
 if(TARGET gem_text)
   string(APPEND CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS ", libutf8proc-dev")
+endif()
+if(TARGET gem_signature)
+  string(APPEND CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS ", libsodium-dev")
 endif()
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "runtime of compiled language models
 A C library that verifies and runs the bundles that gem-compile makes, without

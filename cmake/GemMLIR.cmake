@@ -45,6 +45,10 @@ separate_arguments(gem_llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 add_library(gem_mlir INTERFACE)
 target_compile_definitions(gem_mlir INTERFACE ${gem_llvm_definitions})
 target_compile_options(gem_mlir INTERFACE -fno-exceptions)
+if(GEM_SANITIZE MATCHES undefined)
+  # It looks at the types of MLIR's objects, whose own libraries are built without it.
+  target_compile_options(gem_mlir INTERFACE -fno-sanitize=vptr)
+endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   # libstdc++ 12's own std::stable_sort trips over this in C++20.
   target_compile_options(gem_mlir INTERFACE -Wno-deprecated-declarations)

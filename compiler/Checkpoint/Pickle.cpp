@@ -60,6 +60,8 @@ namespace {
 
 constexpr size_t kMaxValues = 2'000'000;
 constexpr size_t kMaxItems = 8'000'000;
+/// Each costs five bytes of a pickle and hundreds here.
+constexpr size_t kMaxTensors = 200'000;
 constexpr size_t kMaxRank = 32;
 /// Elements of a view that has more of them than its storage (stride 0). A view
 /// of this kind costs no bytes in a file, so it needs a limit of its own.
@@ -667,6 +669,8 @@ absl::Status Machine::rebuildTensor(const std::vector<uint32_t> &arguments) {
   if (storage.kind != Kind::Storage || offset.kind != Kind::Integer)
     return refuse("_rebuild_tensor_v2 of ", toString(storage.kind), " and ", toString(offset.kind),
                   ", expected a storage and an integer");
+  if (data.tensors.size() >= kMaxTensors)
+    return refuse("more than ", kMaxTensors, " tensors");
   PickledTensor tensor;
   tensor.storageKey = storage.text;
   tensor.storageElements = storage.integer;

@@ -82,7 +82,7 @@ struct PickledData {
 };
 
 /// Runs `pickle`, which must outlive the result. Errors begin with `what`.
-/// Limits: 2,000,000 values, 8,000,000 items in containers.
+/// Limits: 2,000,000 values, 8,000,000 items in containers, 200,000 tensors.
 absl::StatusOr<PickledData> runPickle(std::string_view pickle, const std::string &what);
 
 } // namespace gem::checkpoint

@@ -19,6 +19,9 @@ namespace gem::checkpoint {
 /// Where training scripts put a model's state dict.
 static constexpr std::string_view kStateDictKeys[] = {"model_state_dict", "state_dict", "model"};
 
+/// Of a state dict's values that are no tensors, those that are named.
+static constexpr size_t kMaxLeftOutNamed = 50;
+
 static bool holdsTensors(const PickledData &data, const PickledValue &dict) {
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2)
     if (data.at(dict.items[i + 1]).kind == PickledValue::Kind::Tensor)
@@ -128,6 +131,7 @@ absl::Status readTorch(std::shared_ptr<FileMapping> file, CheckpointBuilder &bui
     return state.status();
 
   Problems problems;
+  size_t leftOut = 0;
   std::map<std::string_view, const PickledValue *> named; // a later equal key wins
   const std::vector<uint32_t> &items = (*state)->items;
   for (size_t i = 0; i + 1 < items.size(); i += 2) {
@@ -140,8 +144,9 @@ absl::Status readTorch(std::shared_ptr<FileMapping> file, CheckpointBuilder &bui
   }
   for (auto &[name, value] : named) {
     if (value->kind != PickledValue::Kind::Tensor) {
-      builder.addInfo(absl::StrCat(quote(name), " is ", toString(value->kind),
-                                   ", no tensor, and was left out"));
+      if (++leftOut <= kMaxLeftOutNamed)
+        builder.addInfo(absl::StrCat(quote(name), " is ", toString(value->kind),
+                                     ", no tensor, and was left out"));
       continue;
     }
     const PickledTensor &source = data->tensors[static_cast<size_t>(value->integer)];
@@ -172,6 +177,9 @@ absl::Status readTorch(std::shared_ptr<FileMapping> file, CheckpointBuilder &bui
     tensor.fileBacked = true;
     builder.addTensor(std::move(tensor));
   }
+  if (leftOut > kMaxLeftOutNamed)
+    builder.addInfo(
+        absl::StrCat(leftOut - kMaxLeftOutNamed, " more are no tensors, and were left out"));
   return problems.toStatus(path);
 }
 

@@ -88,8 +88,11 @@ std::optional<std::vector<uint32_t>> buildIndex(const std::vector<std::string> &
   std::vector<uint32_t> index(slots, 0);
   for (size_t id = 0; id < pieces.size(); ++id) {
     uint32_t slot = hashPiece(pieces[id]) & (slots - 1);
-    while (index[slot] != 0)
-      slot = (slot + 1) & (slots - 1);
+    // A long search is a long run. Not going on keeps a vocabulary of pieces with the
+    // same hash from taking a time that grows with its square.
+    for (uint32_t passed = 0; index[slot] != 0; slot = (slot + 1) & (slots - 1))
+      if (++passed > kMaxIndexRun)
+        return std::nullopt;
     index[slot] = static_cast<uint32_t>(id) + 1;
   }
   // At least half of the slots are empty, so twice around sees every run whole.

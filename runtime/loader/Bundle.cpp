@@ -11,6 +11,7 @@
 #include "runtime/core/Status.h"
 #include "runtime/drivers/cpu/LinkedKernels.h"
 #include "runtime/loader/HashText.h"
+#include "runtime/loader/StructureVerifier.h"
 #include "runtime/loader/Verifier.h"
 
 // Weights are used in place, so the host must order bytes as the file does.
@@ -174,7 +175,7 @@ gem_status_t Bundle::Verify(const gem_bundle_options_t& options, gem_error_t* er
                 HashText(preamble_.program_hash).text, HashText(hash).text);
   }
   flatbuffers::Verifier verifier(program_.data(), program_size, kMaxDepth, kMaxTables);
-  if (!schema::VerifyBundleBuffer(verifier)) {
+  if (!VerifyStructure(verifier, program_.data(), program_size)) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "program: expected a FlatBuffer 'GEMB' of the bundle schema, but its structure is "
                 "not valid");

@@ -278,6 +278,7 @@ bool EntryVerifier::VerifyInputsDisjoint() {
 
 bool EntryVerifier::VerifySymbolsAreBound() {
   const uint32_t count = program_->symbols()->size();
+  if (!Spend(count)) return false;
   Array<bool> bound;
   if (!bound.Allocate(memory_, count)) return OutOfMemory();
   for (const schema::Binding* input : *entry_->inputs()) {
@@ -347,6 +348,7 @@ bool EntryVerifier::VerifyCommand() {
                       outputs)) {
     return false;
   }
+  if (contract->kernel == schema::Kernel::EMBEDDING_BLOCKS && !CountMap(inputs)) return false;
   if (contract->check != nullptr) {
     const CommandView view{*command_, *program_, inputs, outputs};
     ParameterError parameter;
@@ -358,6 +360,22 @@ bool EntryVerifier::VerifyCommand() {
   const schema::ScarAttentionParams* scar = command_->params_as_ScarAttentionParams();
   if (scar != nullptr && scar->causal() && !VerifyIsSince(1, "causal")) return false;
   return VerifyAliasing(*contract, inputs, outputs) && FollowCommand(*contract);
+}
+
+// Before its entries are looked at.
+bool EntryVerifier::CountMap(const OperandView* inputs) {
+  const OperandView& map = inputs[kEmbeddingBlocksMap];
+  if (map.kind == OperandKind::NONE) return true;
+  const uint64_t entries = map.dims[0].value();
+  if (entries > kMaxMapEntries - map_entries_) {
+    return Refuse(
+        "input %u (map): extent 0: expected at most %llu entries of maps in an entry, but "
+        "got %llu",
+        kEmbeddingBlocksMap, static_cast<unsigned long long>(kMaxMapEntries),
+        static_cast<unsigned long long>(map_entries_ + entries));
+  }
+  map_entries_ += entries;
+  return Spend(entries);
 }
 
 bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
@@ -543,6 +561,7 @@ bool EntryVerifier::FollowCommand(const KernelContract& contract) {
   const auto& outputs = *command_->outputs();
   for (const schema::Operand* operand : outputs) {
     if (operand->kind() != OperandKind::BUFFER) continue;
+    if (!Spend(buffers_.size())) return false;
     const BufferState written = buffers_[operand->index()];
     for (BufferState& buffer : buffers_) {
       if (buffer.state == BufferState::kValid && buffer.begin < written.end &&

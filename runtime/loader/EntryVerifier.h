@@ -52,6 +52,7 @@ class EntryVerifier : public VerifierBase {
   bool VerifySymbolsAreBound();
   bool VerifyOutputs();
   bool VerifyCommand();
+  bool CountMap(const OperandView* inputs);
   bool VerifyOperands(const Operands& operands, const char* side, const OperandContract* contracts,
                       uint32_t count, OperandView* views);
   static const char* SpellTypes(uint16_t types, char (&text)[48]);
@@ -63,6 +64,7 @@ class EntryVerifier : public VerifierBase {
 
   Array<BufferState> buffers_;
   Letter letters_[52];
+  uint64_t map_entries_ = 0;
 };
 
 }  // namespace gem

@@ -360,7 +360,8 @@ bool Verifier::VerifyConstants() {
 gem_status_t VerifyBundle(const schema::Bundle& bundle, const Preamble& preamble,
                           std::span<const uint8_t> file, const SegmentHashes* hashes,
                           Memory* memory, gem_error_t* error) {
-  Verifier verifier(bundle, preamble, file, hashes, memory, error);
+  uint64_t steps = 0;
+  Verifier verifier(bundle, preamble, file, hashes, memory, &steps, error);
   if (verifier.VerifySegments() && verifier.VerifyModel() && verifier.VerifyProvenance() &&
       verifier.VerifyVariants() && verifier.VerifyText()) {
     return GEM_STATUS_OK;

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "runtime/loader/Verifier.h"
+
 namespace gem {
 
 using schema::DimKind;
@@ -75,6 +77,17 @@ bool VerifierBase::VerifyHash(uint32_t segment) {
   return status_ == GEM_STATUS_OK;
 }
 
+bool VerifierBase::Spend(uint64_t steps) {
+  if (steps <= kMaxVerifierSteps - *steps_) {
+    *steps_ += steps;
+    return true;
+  }
+  return Refuse(
+      "program: expected at most %llu bytes of strings, entries of maps and buffers to look at, "
+      "but its tables share so many that there are more",
+      static_cast<unsigned long long>(kMaxVerifierSteps));
+}
+
 const char* VerifierBase::Spell(const schema::Dim& dim, char (&text)[48]) const {
   if (dim.kind() == DimKind::CONSTANT) {
     snprintf(text, sizeof(text), "%u", dim.value());
@@ -91,6 +104,7 @@ bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const c
   if (string == nullptr) return true;
   const char* text = string->c_str();
   const size_t size = string->size();
+  if (!Spend(size)) return false;
   if (size == 0 && !may_be_empty) {
     return Refuse("%s: expected at least one byte, but got an empty string", field);
   }

@@ -24,12 +24,13 @@ class VerifierBase {
  public:
   VerifierBase(const schema::Bundle& bundle, const Preamble& preamble,
                std::span<const uint8_t> file, const SegmentHashes* hashes, Memory* memory,
-               gem_error_t* error)
+               uint64_t* steps, gem_error_t* error)
       : bundle_(bundle),
         preamble_(preamble),
         file_(file),
         hashes_(hashes),
         memory_(memory),
+        steps_(steps),
         error_(error) {}
 
   gem_status_t status() const { return status_; }
@@ -42,6 +43,8 @@ class VerifierBase {
   [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
   [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
   bool OutOfMemory();
+  // Counts work; refuses a bundle that makes more than kMaxVerifierSteps of it.
+  bool Spend(uint64_t steps);
 
   // Refuses `feature`, which format 1.`minor` brought, in a file that says it is older:
   // a runtime of that version would read it and misunderstand it.
@@ -92,6 +95,7 @@ class VerifierBase {
   std::span<const uint8_t> file_;  // without a signature block
   const SegmentHashes* hashes_;    // null: hashes are not checked before reading
   Memory* memory_;
+  uint64_t* steps_;  // spent so far, by all parts of the verifier
   gem_error_t* error_;
   gem_status_t status_ = GEM_STATUS_OK;
 

@@ -47,7 +47,7 @@ def problem_of(path, included):
 
 def check(tree):
     problems = []
-    for path in tree.matching("*.h", "*.c", "*.cpp", "*.inc", "*.td"):
+    for path in tree.matching("*.h", "*.hpp", "*.c", "*.cpp", "*.inc", "*.td"):
         if is_generated(path):
             continue
         for number, line in lines(tree.read(path)):

@@ -326,6 +326,21 @@ std::vector<TreeMutation> MutationsOf(const TreeSchema& schema, const TreeTable&
   return MutationLister(schema, table, donors).List();
 }
 
+void ForEachMutation(const TreeSchema& schema, TreeTable& root,
+                     const std::function<void(const TreeTable& before, const TreeMutation& mutation,
+                                              const std::string& path)>& visit) {
+  const TreeTable original = root;
+  const TreeDonors donors(schema, original);
+  VisitTables(schema, root, [&](TreeTable& table, const std::string& path) {
+    for (const TreeMutation& mutation : MutationsOf(schema, table, donors)) {
+      const TreeTable before = table;
+      mutation.apply(table);
+      visit(before, mutation, path);
+      table = before;
+    }
+  });
+}
+
 void TreeDonors::Collect(const TreeSchema& schema, const TreeTable& table) {
   tables_[table.type].push_back(&table);
   for (const Field* field : schema.fields(*table.type)) {

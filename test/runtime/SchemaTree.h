@@ -128,6 +128,13 @@ std::vector<TreeMutation> MutationsOf(const TreeSchema& schema, const TreeTable&
 void VisitTables(const TreeSchema& schema, TreeTable& root,
                  const std::function<void(TreeTable&, const std::string& path)>& visit);
 
+// Makes every change of every table below `root`, one at a time: while `visit` is
+// called, `root` is changed. `before` is the table that `mutation` was made for, `path`
+// leads to it.
+void ForEachMutation(const TreeSchema& schema, TreeTable& root,
+                     const std::function<void(const TreeTable& before, const TreeMutation& mutation,
+                                              const std::string& path)>& visit);
+
 // --- coverage ----------------------------------------------------------------
 
 // Which fields of the schema were changed, and how often.

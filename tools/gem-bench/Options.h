@@ -35,6 +35,8 @@ struct Options {
   bool per_op = false;
   bool peaks_only = false;
   bool load = false;  // measure opening instead of running
+  bool profile_device = false;
+  std::string output = "-";  // of the profile
 };
 
 // Reads the command line. Without a value in the result, go on; else end with

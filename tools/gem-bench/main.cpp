@@ -10,6 +10,7 @@
 #include "tools/common/Output.h"
 #include "tools/common/Signals.h"
 #include "tools/gem-bench/Bench.h"
+#include "tools/gem-bench/DeviceProfiler.h"
 #include "tools/gem-bench/Load.h"
 #include "tools/gem-bench/Options.h"
 #include "tools/gem-bench/Report.h"
@@ -22,9 +23,24 @@ int End(const Failure& failure) {
   return failure.exit_code;
 }
 
+int ProfileDevice(const Options& options) {
+  Failure failure;
+  tools::OutputFile file;
+  std::string error;
+  if (!file.Open(options.output, &error)) return End({tools::kExitFailed, error});
+  MeasuredDevice device;
+  if (!MeasureDevice(options, &device, &failure)) return End(failure);
+  const std::string name = options.output == "-" ? "measured" : DeviceNameOf(options.output);
+  if (!file.Write(DeviceProfileText(device, name), &error) || !file.Commit(&error)) {
+    return End({tools::kExitFailed, error});
+  }
+  return tools::kExitOk;
+}
+
 int Main(int argc, const char* const* argv) {
   Options options;
   if (const std::optional<int> code = ReadOptions(argc, argv, &options)) return *code;
+  if (options.profile_device) return ProfileDevice(options);
   Failure failure;
   if (options.passes != 0) {
     return RunPasses(options, &failure) ? tools::kExitOk : End(failure);

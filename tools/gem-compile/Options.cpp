@@ -123,7 +123,8 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
       ->allow_extra_args(false)
       ->type_name("NAME")
       ->group("Compilation");
-  app.add_flag("--list-devices", options.listDevices, "list the devices and exit")
+  app.add_flag("--list-devices", options.listDevices,
+               "list the devices and exit; with -v, where each figure comes from")
       ->group("Compilation");
   app.add_option("--sequence", options.sequence,
                  "tokens of a text at most, [CLS] and [SEP] included (default: the model's "

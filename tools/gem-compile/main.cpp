@@ -4,13 +4,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Pipeline/Compiler.h"
-#include "gem/gem.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 #include "targets/Bundle/BundleWriter.h"
+#include "targets/Bundle/ScratchBundle.h"
 #include "tools/common/Depfile.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
@@ -86,44 +86,33 @@ private:
   tools::OutputFile &file;
 };
 
-/// Opens what was written as a device would: a bundle that the runtime refuses must not
-/// leave this tool.
-absl::Status checkBundle(gem_status_t status, gem_bundle_t *bundle, const gem_error_t &error) {
-  gem_bundle_close(bundle);
-  if (status == GEM_STATUS_OK)
-    return absl::OkStatus();
-  return absl::InternalError(std::string("the runtime refuses the bundle that was made: ") +
-                             error.message);
-}
-
-/// A bundle that goes nowhere: to know its size.
-class CountingSink final : public BundleSink {
-public:
-  absl::Status write(uint64_t, llvm::ArrayRef<char>) override { return absl::OkStatus(); }
-};
-
 absl::Status writeBundleTo(Compiler &compiler, tools::OutputFile &file) {
-  gem_error_t error{};
-  gem_bundle_t *bundle = nullptr;
   if (file.seekable()) {
     FileSink sink(file);
     if (absl::Status status = compiler.write(sink); !status.ok())
       return status;
-    gem_status_t status = gem_bundle_open(file.temporary().c_str(), nullptr, &bundle, &error);
-    return checkBundle(status, bundle, error);
+    return compiler.checkBundle(file.temporary());
   }
   // A pipe takes its bytes in order, so the bundle is put together first.
   MemoryBundleSink sink;
   if (absl::Status status = compiler.write(sink); !status.ok())
     return status;
-  gem_status_t opened =
-      gem_bundle_open_memory(sink.data().data(), sink.data().size(), nullptr, &bundle, &error);
-  if (absl::Status status = checkBundle(opened, bundle, error); !status.ok())
+  if (absl::Status status = compiler.checkBundle(sink.data()); !status.ok())
     return status;
   std::string message;
   if (!file.Write({sink.data().data(), sink.data().size()}, &message))
     return absl::UnavailableError(message);
   return absl::OkStatus();
+}
+
+/// The bundle for a report of it alone: to know its size and what it takes of memory.
+absl::Status writeBundleNowhere(Compiler &compiler) {
+  ScratchBundle sink;
+  if (absl::Status status = compiler.write(sink); !status.ok())
+    return status;
+  if (absl::Status status = sink.seal(); !status.ok())
+    return status;
+  return compiler.checkBundle(sink.data());
 }
 
 /// The module as text without its data, as text with it, or as bytecode (.mlirbc).
@@ -214,8 +203,8 @@ int printReport(const Options &options, const CompileReport &report) {
 
 int listDevicesTo(const tools::CommonOptions &common) {
   std::string error;
-  if (!tools::WriteToStdout(formatDeviceTable(tools::UseColor(STDOUT_FILENO, common.color)),
-                            &error))
+  bool color = tools::UseColor(STDOUT_FILENO, common.color);
+  if (!tools::WriteToStdout(formatDeviceTable(color, common.verbose), &error))
     return fail(error);
   return tools::kExitOk;
 }
@@ -240,9 +229,10 @@ private:
   std::unique_ptr<tools::Progress> bar;
 };
 
-/// A gate failed: the report, which says why, is all that is written.
-int endAtGate(const Options &options, const CompileReport &report, ReportKind kind,
-              const absl::Status &status) {
+/// A gate failed, or the device's memory is too small: the report, which says why, is all
+/// that is written.
+int endWithReport(const Options &options, const CompileReport &report, ReportKind kind,
+                  const absl::Status &status) {
   std::string error;
   tools::OutputFile file;
   if (!options.report.empty() &&
@@ -256,7 +246,8 @@ int endAtGate(const Options &options, const CompileReport &report, ReportKind ki
                             ? ""
                             : "; '" + options.report + "' is the report";
   return fail((options.dryRun ? "this bundle would not be written" : "no bundle was written") +
-              written);
+                  written,
+              absl::IsAborted(status) ? tools::kExitFailed : tools::ExitCodeOf(status));
 }
 
 /// Compiles for all of options.devices, more than one.
@@ -270,7 +261,8 @@ int runForDevices(const Options &options, const CompileOptions &compileOptions,
   if (!status.ok())
     output.Discard();
   if (absl::IsAborted(status))
-    return endAtGate(options, result.reports.back(), reportKind.value_or(ReportKind::Text), status);
+    return endWithReport(options, result.reports.back(), reportKind.value_or(ReportKind::Text),
+                         status);
   Companions companions;
   for (CompileReport &report : result.reports) {
     report.outputPath = options.dryRun ? "" : options.output;
@@ -351,15 +343,20 @@ int run(const Options &options) {
   if (absl::IsAborted(status)) {
     progress.finish();
     output.Discard();
-    return endAtGate(options, compiler.getReport(), reportKind.value_or(ReportKind::Text), status);
+    return endWithReport(options, compiler.getReport(), reportKind.value_or(ReportKind::Text),
+                         status);
   }
-  if (status.ok() && options.dryRun) {
-    CountingSink sink;
-    status = compiler.write(sink);
-  } else if (status.ok())
+  if (status.ok() && options.dryRun)
+    status = writeBundleNowhere(compiler);
+  else if (status.ok())
     status = options.emit == Emit::Bundle ? writeBundleTo(compiler, output)
                                           : writeModuleTo(compiler.getModule(), options, output);
   progress.finish();
+  if (compiler.getReport().memory.isTooMuch) {
+    output.Discard();
+    return endWithReport(options, compiler.getReport(), reportKind.value_or(ReportKind::Text),
+                         status);
+  }
   if (!status.ok()) {
     output.Discard();
     return end(status);

@@ -340,6 +340,25 @@ TEST(DamagedFiles, NoDamagedPickleCrashes) {
   }
 }
 
+// Tensors cost a few bytes of a pickle each, since they may share all that they are
+// made of, but more in memory.
+TEST(DamagedFiles, PicklesOfVeryManyTensorsAreRefused) {
+  auto text = [](const std::string &value) {
+    return std::string("X") + static_cast<char>(value.size()) + std::string(3, '\0') + value;
+  };
+  // Memo 0: the function, 1: its arguments.
+  std::string pickle = "\x80\x02"
+                       "ctorch._utils\n_rebuild_tensor_v2\nq";
+  pickle += std::string(1, '\0') + "((" + text("storage") + "ctorch\nFloatStorage\n" + text("0") +
+            text("cpu") + "K\x40tQK" + std::string(1, '\0') + "K\x04\x85K\x01\x85\x89)tq\x01(";
+  for (int i = 0; i < 200'001; ++i)
+    pickle += std::string("h\0h\1R", 5);
+  pickle += "l.";
+  absl::StatusOr<PickledData> data = runPickle(pickle, "many");
+  EXPECT_FALSE(data.ok());
+  EXPECT_THAT(std::string(data.status().message()), HasSubstr("more than 200000 tensors"));
+}
+
 TEST(DamagedFiles, ZipsNoticeAFlipInAnyEntry) {
   std::string bytes = readFile(fixture("small.pth"));
   TemporaryFile file(bytes);

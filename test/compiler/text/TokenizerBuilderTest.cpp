@@ -9,6 +9,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include <chrono>
+
 namespace gem {
 namespace {
 
@@ -168,6 +170,48 @@ TEST(TokenizerBuilder, CollidingPieces) {
   test::TokenizerPointer tokenizer = test::Open(*segment);
   EXPECT_THAT(test::Encode(tokenizer.get(), vocabulary.pieces.back(), 8).ids,
               ElementsAre(2, 399, 3));
+}
+
+// A vocabulary of pieces whose hashes share the low bits of every index that a segment
+// may have: refused, and not after a time that grows with the square of their number.
+TEST(TokenizerBuilder, RefusesPiecesThatCollideInEveryIndex) {
+  // The low bits of a piece's hash depend on the low bits before each byte only, and a
+  // step can be undone: so prefixes and suffixes are made apart, and meet.
+  constexpr uint32_t mask = (1u << 23) - 1;
+  uint32_t inverse = 1; // of the multiplier 0x01000193, by Newton's method
+  for (int i = 0; i < 5; ++i)
+    inverse *= 2 - 0x01000193u * inverse;
+  auto letters = [](uint32_t number, int count) {
+    std::string text;
+    for (; count > 0; --count, number /= 64)
+      text += static_cast<char>('0' + number % 64);
+    return text;
+  };
+  std::vector<std::vector<uint32_t>> suffixes(mask + 1);
+  for (uint32_t i = 0; i < 64 * 64 * 64; ++i) {
+    std::string suffix = letters(i, 3);
+    uint32_t hash = 5;
+    for (size_t at = suffix.size(); at-- > 0;)
+      hash = (hash * inverse) ^ static_cast<unsigned char>(suffix[at]);
+    suffixes[hash & mask].push_back(i);
+  }
+  WordPieceVocabulary vocabulary = makeVocabulary();
+  for (uint32_t i = 0; vocabulary.pieces.size() < 100'000; ++i) {
+    std::string prefix = letters(i, 4);
+    uint32_t hash = kPieceHashStart;
+    for (char byte : prefix)
+      hash = ExtendPieceHash(hash, byte);
+    for (uint32_t suffix : suffixes[hash & mask])
+      vocabulary.pieces.push_back(prefix + letters(suffix, 3));
+  }
+  uint32_t hash = kPieceHashStart;
+  for (char byte : vocabulary.pieces.back())
+    hash = ExtendPieceHash(hash, byte);
+  ASSERT_EQ(hash & mask, 5u);
+  auto start = std::chrono::steady_clock::now();
+  EXPECT_THAT(refusal(vocabulary), HasSubstr("too many pieces have the same hash"));
+  // Without a limit, hundreds of times that.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 } // namespace

@@ -18,6 +18,7 @@ class EntryVerifier : public VerifierBase {
   }
 
   bool Verify();
+  uint64_t steps() const { return steps_; }
 
  private:
   using Dims = flatbuffers::Vector<const schema::Dim*>;

@@ -215,6 +215,7 @@ bool Verifier::VerifyVariants() {
         status_ = verifier.status();
         return false;
       }
+      steps_ = verifier.steps();
     }
     variant_ = nullptr;
   }
@@ -354,8 +355,7 @@ bool Verifier::VerifyConstants() {
 gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end,
                           std::span<const uint8_t> file, uint32_t format_minor, Memory* memory,
                           gem_error_t* error) {
-  uint64_t steps = 0;
-  Verifier verifier(bundle, file, format_minor, memory, &steps, error);
+  Verifier verifier(bundle, file, format_minor, memory, error);
   if (verifier.VerifySegments(program_end) && verifier.VerifyModel() &&
       verifier.VerifyProvenance() && verifier.VerifyVariants() && verifier.VerifyText()) {
     return GEM_STATUS_OK;

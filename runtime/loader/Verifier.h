@@ -20,13 +20,13 @@ inline constexpr uint32_t kMaxSegments = 65536;
 inline constexpr uint32_t kMaxConstants = 65536;
 inline constexpr uint32_t kMaxBuffers = 8192;
 inline constexpr uint32_t kMaxCommands = 8192;
-inline constexpr uint64_t kMaxArenaSize = uint64_t{64} << 30;
 // Of all maps that the commands of an entry name: a session copies them.
 inline constexpr uint64_t kMaxMapEntries = uint64_t{1} << 24;
 // Bytes of strings and entries of maps that are looked at, and buffers that are
 // compared with what commands write. Tables can share them, so a small file could
 // have a verifier look at the same bytes millions of times. Takes less than a second.
 inline constexpr uint64_t kMaxVerifierSteps = uint64_t{1} << 28;
+inline constexpr uint64_t kMaxArenaSize = uint64_t{64} << 30;
 
 // Checks everything in `bundle`, which passed the FlatBuffers verifier, against
 // the rules of docs/artifact-format.md for files of this minor version.

@@ -66,17 +66,6 @@ bool VerifierBase::OutOfMemory() {
   return false;
 }
 
-bool VerifierBase::Spend(uint64_t steps) {
-  if (steps <= kMaxVerifierSteps - *steps_) {
-    *steps_ += steps;
-    return true;
-  }
-  return Refuse(
-      "program: expected at most %llu bytes of strings, entries of maps and buffers to look at, "
-      "but its tables share so many that there are more",
-      static_cast<unsigned long long>(kMaxVerifierSteps));
-}
-
 bool VerifierBase::VerifyIsOneOne(const char* feature) {
   if (format_minor_ >= 1) return true;
   return Refuse("format version: expected at least 1.1, which brought %s, but got 1.0", feature);
@@ -115,6 +104,17 @@ bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const c
     i += length;
   }
   return true;
+}
+
+bool VerifierBase::Spend(uint64_t steps) {
+  if (steps <= kMaxVerifierSteps - steps_) {
+    steps_ += steps;
+    return true;
+  }
+  return Refuse(
+      "program: expected at most %llu bytes of strings, entries of maps and buffers to look at, "
+      "but its tables share so many that there are more",
+      static_cast<unsigned long long>(kMaxVerifierSteps));
 }
 
 // Sorts rather than compares all pairs: a hostile bundle has many names.

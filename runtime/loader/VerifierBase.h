@@ -21,13 +21,8 @@ namespace gem {
 class VerifierBase {
  public:
   VerifierBase(const schema::Bundle& bundle, std::span<const uint8_t> file, uint32_t format_minor,
-               Memory* memory, uint64_t* steps, gem_error_t* error)
-      : bundle_(bundle),
-        file_(file),
-        format_minor_(format_minor),
-        memory_(memory),
-        steps_(steps),
-        error_(error) {}
+               Memory* memory, gem_error_t* error)
+      : bundle_(bundle), file_(file), format_minor_(format_minor), memory_(memory), error_(error) {}
 
   gem_status_t status() const { return status_; }
 
@@ -39,8 +34,6 @@ class VerifierBase {
   [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
   [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
   bool OutOfMemory();
-  // Counts work; refuses a bundle that makes more than kMaxVerifierSteps of it.
-  bool Spend(uint64_t steps);
 
   // Refuses `feature`, which format 1.1 brought, in a file that says it is of 1.0:
   // a runtime of that version would read it and misunderstand it.
@@ -48,6 +41,9 @@ class VerifierBase {
 
   // Strings end up in messages and in the JSON of tools.
   bool VerifyString(const String* string, bool may_be_empty, const char* field);
+
+  // Counts work; refuses a bundle that makes more than kMaxVerifierSteps of it.
+  bool Spend(uint64_t steps);
 
   template <typename T>
   static const String* NameOf(const T& item) {
@@ -86,7 +82,6 @@ class VerifierBase {
   std::span<const uint8_t> file_;
   uint32_t format_minor_;
   Memory* memory_;
-  uint64_t* steps_;  // spent so far, by all parts of the verifier
   gem_error_t* error_;
   gem_status_t status_ = GEM_STATUS_OK;
 
@@ -98,6 +93,8 @@ class VerifierBase {
   const schema::Command* command_ = nullptr;
   uint32_t command_index_ = 0;  // over all submissions of the entry
   const char* kernel_name_ = "?";
+
+  uint64_t steps_ = 0;  // spent so far, by all parts of the verifier
 
  private:
   bool RefuseV(gem_status_t status, const char* format, va_list arguments);

@@ -49,7 +49,7 @@ if(TARGET gem_signature)
 endif()
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "runtime of compiled language models
 A C library that verifies and runs the bundles that gem-compile makes, without
-allocating while it runs. Static libraries, headers and the CMake package
+allocating while it runs. Libraries, headers, bindings and the CMake package
 gem_runtime.")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
   set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE arm64)

@@ -424,6 +424,8 @@ def ConvertGemToGemRTPass : Pass<"gem-convert-to-gemrt", "::mlir::ModuleOp"> {
     Option<"device", "device", "std::string", "\"host\"", "Name of the device">,
     Option<"memoryLimit", "memory-limit", "int64_t", "0",
            "Bytes an application may use on the device; 0 when unknown">,
+    Option<"cpuKernels", "cpu-kernels", "std::string", "\"\"",
+           "The best kernels of a runtime that the device runs; empty when unknown">,
   ];
   let dependentDialects = ["::gem::rt::GemRTDialect"];
 }

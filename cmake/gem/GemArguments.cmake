@@ -42,6 +42,18 @@ function(_gem_tool call tool variable)
   set(${variable} "${path}" PARENT_SCOPE)
 endfunction()
 
+# The path of gem-bundle, which must know a command: some are only in it where the libraries that
+# they need were there.
+function(_gem_bundle_tool call command variable)
+  _gem_tool("${call}" gem-bundle path)
+  execute_process(COMMAND "${path}" ${command} --help RESULT_VARIABLE result
+                  OUTPUT_QUIET ERROR_QUIET)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${call}: needs 'gem-bundle ${command}', which '${path}' was built without")
+  endif()
+  set(${variable} "${path}" PARENT_SCOPE)
+endfunction()
+
 # MAX_SIZE 6MB -> --max-size=6MB
 function(_gem_option list keyword value)
   string(TOLOWER "${keyword}" option)
@@ -134,13 +146,17 @@ function(_gem_find_bundle call name device bundle_variable report_variable targe
   get_target_property(devices ${name} GEM_DEVICES)
   get_target_property(bundles ${name} GEM_BUNDLES)
   get_target_property(reports ${name} GEM_REPORTS)
+  get_target_property(targets ${name} GEM_TARGETS)
   list(JOIN devices ", " names)
-  list(LENGTH devices count)
   if(device STREQUAL "")
+    # Merged devices are in one file.
+    set(files ${bundles})
+    list(REMOVE_DUPLICATES files)
+    list(LENGTH files count)
     if(NOT count EQUAL 1)
       message(FATAL_ERROR "${call}: which DEVICE of '${name}'? There are ${names}")
     endif()
-    set(device "${devices}")
+    list(GET devices 0 device)
   endif()
   list(FIND devices "${device}" index)
   if(index EQUAL -1)
@@ -151,7 +167,8 @@ function(_gem_find_bundle call name device bundle_variable report_variable targe
   list(GET reports ${index} report)
   set(${bundle_variable} "${bundle}" PARENT_SCOPE)
   set(${report_variable} "${report}" PARENT_SCOPE)
-  set(${target_variable} "${name}.${device}" PARENT_SCOPE)
+  list(GET targets ${index} target)
+  set(${target_variable} "${target}" PARENT_SCOPE)
 endfunction()
 
 # Pairs "file name|path": one name may not stand for two files.

@@ -33,9 +33,18 @@ function(gem_add_bundle)
   _gem_check_arguments("${call}" "NAME;MODEL;DEVICES" "DEVICES;FAIL_IF;SET")
   _gem_check_new_target("${call}" "${ARG_NAME}")
   _gem_tool("${call}" gem-compile compile)
-  set(needs_bundle_tool FALSE)
-  if(ARG_MERGE OR ARG_SIGN_KEY)
-    _gem_tool("${call}" gem-bundle bundle_tool)
+  set(key_file "")
+  set(bundle_tool "")
+  if(ARG_SIGN_KEY)
+    _gem_input_path("${call}" SIGN_KEY "${ARG_SIGN_KEY}" key_file)
+    _gem_bundle_tool("${call}" sign bundle_tool)
+  endif()
+  if(ARG_MERGE)
+    list(LENGTH ARG_DEVICES count)
+    if(count EQUAL 1)
+      message(FATAL_ERROR "${call}: MERGE puts several devices into one bundle, but DEVICES names one")
+    endif()
+    _gem_bundle_tool("${call}" merge bundle_tool)
   endif()
 
   # Everything but the device and the outputs.
@@ -85,6 +94,7 @@ function(gem_add_bundle)
 
   _gem_device_names("${call}" "${compile}" known)
   set(devices)
+  set(compiled_bundles)
   set(bundles)
   set(reports)
   set(targets)
@@ -97,33 +107,56 @@ function(gem_add_bundle)
     set(bundle "${folder}/${ARG_NAME}-${key}.gemb")
     set(report "${folder}/${ARG_NAME}-${key}.json")
     set(compiled "${bundle}")
-    if(ARG_SIGN_KEY OR ARG_MERGE)
-      # Compiled first, then merged or signed into its place.
+    if(key_file OR ARG_MERGE)
+      # Compiled first, then signed or merged into its place.
       set(compiled "${private}/${ARG_NAME}-${key}.gemb")
     endif()
     set(depfile "${private}/${ARG_NAME}-${key}.d")
     _gem_relative("${compiled}" relative_bundle)
     _gem_relative("${report}" relative_report)
     _gem_relative("${depfile}" relative_depfile)
-    set(command "${compile}" ${arguments} "--device=${device}")
+    set(device_option "--device=${device}")
     if(profile)
-      set(command "${compile}" ${arguments} "--device=${profile}")
+      set(device_option "--device=${profile}")
     endif()
-    list(APPEND command "--output=${relative_bundle}" "--report=${relative_report}"
-         "--depfile=${relative_depfile}" --quiet)
     add_custom_command(OUTPUT "${compiled}" "${report}"
-      COMMAND "${CMAKE_COMMAND}" -E make_directory "${folder}"
-      COMMAND ${command}
+      COMMAND "${CMAKE_COMMAND}" -E make_directory "${folder}" "${private}"
+      COMMAND "${compile}" ${arguments} "${device_option}" "--output=${relative_bundle}"
+              "--report=${relative_report}" "--depfile=${relative_depfile}" --quiet
       DEPENDS ${inputs} ${profile} "${compile}" ${ARG_DEPENDS}
       DEPFILE "${depfile}"
       WORKING_DIRECTORY "${CMAKE_BINARY_DIR}"
       COMMENT "Compiling ${ARG_NAME} for ${key}"
       ${pool} VERBATIM)
-    add_custom_target(${ARG_NAME}.${key} DEPENDS "${compiled}" "${report}")
-    list(APPEND targets ${ARG_NAME}.${key})
-    list(APPEND bundles "${bundle}")
+    list(APPEND compiled_bundles "${compiled}")
     list(APPEND reports "${report}")
+    list(APPEND targets ${ARG_NAME}.${key})
+    if(ARG_MERGE)
+      add_custom_target(${ARG_NAME}.${key} DEPENDS "${compiled}" "${report}")
+    else()
+      _gem_sign("${bundle_tool}" "${key_file}" "${compiled}" "${bundle}")
+      list(APPEND bundles "${bundle}")
+      add_custom_target(${ARG_NAME}.${key} DEPENDS "${bundle}" "${report}")
+    endif()
   endforeach()
+
+  if(ARG_MERGE)
+    set(bundle "${folder}/${ARG_NAME}.gemb")
+    set(merged "${bundle}")
+    if(key_file)
+      set(merged "${private}/${ARG_NAME}.gemb")
+    endif()
+    add_custom_command(OUTPUT "${merged}"
+      COMMAND "${bundle_tool}" merge ${compiled_bundles} "--output=${merged}" --quiet
+      DEPENDS ${compiled_bundles} "${bundle_tool}"
+      COMMENT "Merging the devices of ${ARG_NAME}" VERBATIM)
+    _gem_sign("${bundle_tool}" "${key_file}" "${merged}" "${bundle}")
+    add_custom_target(${ARG_NAME}.merged DEPENDS "${bundle}")
+    add_dependencies(${ARG_NAME}.merged ${targets})
+    # One file, made by one target, for each device.
+    string(REGEX REPLACE "[^;]+" "${bundle}" bundles "${devices}")
+    string(REGEX REPLACE "[^;]+" "${ARG_NAME}.merged" targets "${devices}")
+  endif()
 
   set(all ALL)
   if(ARG_EXCLUDE_FROM_ALL)
@@ -132,7 +165,19 @@ function(gem_add_bundle)
   add_custom_target(${ARG_NAME} ${all})
   add_dependencies(${ARG_NAME} ${targets})
   set_target_properties(${ARG_NAME} PROPERTIES
-    GEM_DEVICES "${devices}" GEM_BUNDLES "${bundles}" GEM_REPORTS "${reports}")
+    GEM_DEVICES "${devices}" GEM_BUNDLES "${bundles}" GEM_REPORTS "${reports}"
+    GEM_TARGETS "${targets}")
+endfunction()
+
+# A bundle signed into another; nothing when there is no key and they are the same.
+function(_gem_sign bundle_tool key from to)
+  if(key)
+    get_filename_component(name "${to}" NAME)
+    add_custom_command(OUTPUT "${to}"
+      COMMAND "${bundle_tool}" sign "${from}" "--key=${key}" "--output=${to}" --quiet
+      DEPENDS "${from}" "${key}" "${bundle_tool}"
+      COMMENT "Signing ${name}" VERBATIM)
+  endif()
 endfunction()
 
 # gem_get_bundle(variable BUNDLE name [DEVICE device] [REPORT])
@@ -232,6 +277,60 @@ function(gem_embed_bundle)
   target_sources(${ARG_TARGET} PRIVATE "${source}")
   target_include_directories(${ARG_TARGET} PRIVATE "${folder}")
   add_dependencies(${ARG_TARGET} ${bundle_target})
+endfunction()
+
+# gem_add_runtime(NAME name BUNDLES bundle... [CPUS cpu...])
+function(gem_add_runtime)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "" "NAME" "BUNDLES;CPUS")
+  set(call "gem_add_runtime(${ARG_NAME})")
+  _gem_check_arguments("${call}" "NAME;BUNDLES" "BUNDLES;CPUS")
+  _gem_check_new_target("${call}" "${ARG_NAME}")
+  if(NOT TARGET gem::core)
+    message(FATAL_ERROR "${call}: needs the package gem_runtime for ${CMAKE_SYSTEM_NAME} "
+                        "${CMAKE_SYSTEM_PROCESSOR}: name its prefix in CMAKE_PREFIX_PATH")
+  endif()
+  if(NOT CMAKE_CXX_COMPILER)
+    message(FATAL_ERROR "${call}: the list of kernels is compiled as C++: name the language CXX, "
+                        "as in project(app LANGUAGES C CXX)")
+  endif()
+  _gem_bundle_tool("${call}" kernels bundle_tool)
+  set(files)
+  set(targets)
+  foreach(bundle IN LISTS ARG_BUNDLES)
+    _gem_check_bundle("${call}" "${bundle}")
+    get_target_property(of_bundle ${bundle} GEM_BUNDLES)
+    list(APPEND files ${of_bundle})
+    get_target_property(of_bundle ${bundle} GEM_TARGETS)
+    list(APPEND targets ${of_bundle})
+  endforeach()
+  list(REMOVE_DUPLICATES files)
+  list(REMOVE_DUPLICATES targets)
+  set(cpus)
+  foreach(cpu IN LISTS ARG_CPUS)
+    list(APPEND cpus "--cpu=${cpu}")
+  endforeach()
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/gem/${ARG_NAME}")
+  file(MAKE_DIRECTORY "${folder}")
+  set(registry "${folder}/registry.cpp")
+  add_custom_command(OUTPUT "${registry}"
+    COMMAND "${CMAKE_COMMAND}" -E make_directory "${folder}"
+    COMMAND "${bundle_tool}" kernels ${files} ${cpus} "--output=${registry}" --quiet
+    DEPENDS ${files} "${bundle_tool}"
+    COMMENT "Choosing the kernels of ${ARG_NAME}" VERBATIM)
+  add_library(${ARG_NAME}.registry STATIC "${registry}")
+  target_compile_features(${ARG_NAME}.registry PRIVATE cxx_std_20)
+  target_link_libraries(${ARG_NAME}.registry PRIVATE gem::kernels)
+  add_dependencies(${ARG_NAME}.registry ${targets})
+  # The registry is asked for by gem::core, which may come before it, and so is linked whole.
+  add_library(${ARG_NAME} INTERFACE)
+  target_link_libraries(${ARG_NAME} INTERFACE
+    gem::core "$<LINK_LIBRARY:WHOLE_ARCHIVE,${ARG_NAME}.registry>" gem::kernels)
+  # What drops, of an object that is linked for one kernel, the others.
+  if(APPLE)
+    target_link_options(${ARG_NAME} INTERFACE -Wl,-dead_strip)
+  else()
+    target_link_options(${ARG_NAME} INTERFACE -Wl,--gc-sections)
+  endif()
 endfunction()
 
 cmake_policy(POP)

@@ -15,6 +15,7 @@
 #include "compiler/Pipeline/Lowering.h"
 #include "compiler/Pruning/ModelPruner.h"
 #include "compiler/Quantization/Candidate.h"
+#include "compiler/Report/MemoryMap.h"
 #include "dialects/Gem/Gem.h"
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/Parser/Parser.h"
@@ -23,6 +24,7 @@
 #include "passes/Pruning/ModelParts.h"
 #include "passes/Quantization/EncodedWeight.h"
 #include "targets/Bundle/BundleWriter.h"
+#include "targets/Cpu/CpuTarget.h"
 #include "targets/Cpu/LatencyModel.h"
 #include "targets/Target.h"
 #include "llvm/Support/FileSystem.h"
@@ -130,13 +132,8 @@ void Compiler::setProvenance(const std::string &key, const std::string &value) {
 
 absl::Status Compiler::import() {
   StageTimer timer(report, "import");
-  absl::StatusOr<DeviceProfile> found = findDevice(options.device);
-  if (!found.ok())
-    return found.status();
-  device = *std::move(found);
-  report.device = device.name;
-  report.deviceIsa = device.isa;
-  report.deviceMemoryLimit = device.memoryLimit;
+  if (absl::Status status = useDevice(options.device); !status.ok())
+    return status;
   report.quantize = options.quantization.recipe.empty() ? options.quantization.quantize : "recipe";
   report.modelPath = options.model;
   if (options.pad && options.sequence == 0)
@@ -160,6 +157,19 @@ absl::Status Compiler::import() {
   return absl::OkStatus();
 }
 
+absl::Status Compiler::useDevice(const std::string &name) {
+  absl::StatusOr<DeviceProfile> found = findDevice(name);
+  if (!found.ok())
+    return found.status();
+  device = *std::move(found);
+  if (isDeviceFile(name) && !llvm::is_contained(inputFiles, name))
+    inputFiles.push_back(name);
+  report.device = device.name;
+  report.deviceIsa = device.isa;
+  report.deviceMemoryLimit = device.memoryLimit;
+  return absl::OkStatus();
+}
+
 absl::Status Compiler::importCheckpoint() {
   checkpoint::LoadOptions loadOptions;
   loadOptions.overrides = options.overrides;
@@ -167,7 +177,7 @@ absl::Status Compiler::importCheckpoint() {
       checkpoint::loadModelSource(options.model, loadOptions);
   if (!source.ok())
     return source.status();
-  inputFiles = source->files;
+  inputFiles.insert(inputFiles.end(), source->files.begin(), source->files.end());
   // Which names a folder has decides which of its files are read.
   if (llvm::sys::fs::is_directory(options.model))
     inputFiles.push_back(options.model);
@@ -201,7 +211,7 @@ absl::Status Compiler::parseModule() {
         absl::StrCat("'", options.model,
                      "' is a module, which says its name, sequence and hyper-parameters "
                      "itself: --name, --sequence, --pad and --set do not go with it"));
-  inputFiles = {options.model};
+  inputFiles.push_back(options.model);
   ErrorCollector errors(&context);
   module = parseSourceFile<ModuleOp>(options.model, &context);
   if (!module)
@@ -391,6 +401,25 @@ absl::Status Compiler::lower() {
   return modelLatencyOfProgram();
 }
 
+bool Compiler::isForAnyDevice(const CompileOptions &options) {
+  return !options.quantization.maxSeconds && !options.pruning.maxSeconds;
+}
+
+absl::Status Compiler::retarget(const std::string &name) {
+  if (absl::Status status = useDevice(name); !status.ok())
+    return status;
+  StringRef kernels = cpuKernelsOf(device);
+  for (auto program : module->getOps<rt::ProgramOp>()) {
+    program.setDevice(device.name);
+    program.setMemoryLimit(device.memoryLimit);
+    program.setCpuKernelsAttr(kernels.empty() ? StringAttr() : StringAttr::get(&context, kernels));
+  }
+  // What was evaluated says another device.
+  bundleSummary.reset();
+  report.latency.reset();
+  return modelLatencyOfProgram();
+}
+
 /// "int4g32", or "hybrid" for several formats: the same whether an option or a recipe said
 /// so. The router, which is never quantized, does not count.
 static std::string formatsOf(ModuleOp module) {
@@ -575,15 +604,9 @@ static absl::Status copyTo(ArrayRef<char> data, BundleSink &sink) {
 
 absl::Status Compiler::write(BundleSink &sink) {
   StageTimer timer(report, "write");
-  uint64_t weights = 0;
-  for (const TensorReport &tensor : report.tensors)
-    weights += tensor.bytes;
-  uint64_t needed = weights + report.memory.arenaBytes;
-  if (device.memoryLimit > 0 && needed > static_cast<uint64_t>(device.memoryLimit))
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the model does not fit ", device.name, ": its weights (", weights, " bytes) and arena (",
-        report.memory.arenaBytes, " bytes) take ", needed, " bytes of the ", device.memoryLimit,
-        " an application may use there; shorten --sequence, or choose another device"));
+  // What is known before the work.
+  if (absl::Status status = checkMemory(); !status.ok())
+    return status;
   if (!bundleSummary) {
     absl::StatusOr<BundleSummary> written = writeProgram(sink);
     if (!written.ok())
@@ -594,6 +617,30 @@ absl::Status Compiler::write(BundleSink &sink) {
   }
   noteBundle();
   return absl::OkStatus();
+}
+
+/// Refuses what the device's memory cannot hold, as far as it is known.
+absl::Status Compiler::checkMemory() {
+  report.memory.isTooMuch = !makeMemoryMap(report).fits();
+  return report.memory.isTooMuch ? absl::FailedPreconditionError(explainMemory(report))
+                                 : absl::OkStatus();
+}
+
+absl::Status Compiler::noteMemory(absl::StatusOr<RuntimeMemory> memory) {
+  if (!memory.ok())
+    return memory.status();
+  report.memory.sessionBytes = memory->sessionBytes;
+  report.memory.bundleBytes = memory->bundleBytes;
+  report.memory.tokenizerBytes = memory->tokenizerBytes;
+  return checkMemory();
+}
+
+absl::Status Compiler::checkBundle(const std::string &path) {
+  return noteMemory(measureRuntimeMemory(path, device.threads));
+}
+
+absl::Status Compiler::checkBundle(ArrayRef<char> bundle) {
+  return noteMemory(measureRuntimeMemory(bundle, device.threads));
 }
 
 /// What is known of the bundle once it was written.

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "compiler/Evaluation/BrittlenessMeasures.h"
 #include "compiler/Evaluation/Condition.h"
+#include "compiler/Pipeline/RuntimeMemory.h"
 #include "compiler/Pruning/PruningOptions.h"
 #include "compiler/Pruning/TextSplit.h"
 #include "compiler/Quantization/ModelQuantizer.h"
@@ -73,8 +74,19 @@ public:
   /// Runs the program and the uncompressed model on the texts of
   /// options.quantization.evaluation. Aborted when a gate fails, a line for each.
   absl::Status evaluate();
-  /// Writes the program. Refuses one that the device's memory cannot hold.
+  /// Makes the program, lowered before, one for another device. Only when nothing that was
+  /// decided depends on the device (isForAnyDevice): then the weights stay as they are.
+  absl::Status retarget(const std::string &name);
+  /// Whether the bundle for one device differs from that for another in nothing but what it
+  /// says of the device.
+  static bool isForAnyDevice(const CompileOptions &options);
+  /// Writes the program. Refuses one that the device's memory cannot hold, with a map of it
+  /// (compiler/Report/MemoryMap.h), as does checkBundle().
   absl::Status write(BundleSink &sink);
+  /// Opens what was written as a device would, in a file or in memory aligned to 64 bytes: a
+  /// bundle that the runtime refuses must not leave the compiler. Reports what it takes.
+  absl::Status checkBundle(const std::string &path);
+  absl::Status checkBundle(llvm::ArrayRef<char> bundle);
 
   mlir::ModuleOp getModule() { return *module; }
   CompileReport &getReport() { return report; }
@@ -86,6 +98,7 @@ public:
 private:
   absl::Status importCheckpoint();
   absl::Status parseModule();
+  absl::Status useDevice(const std::string &name);
   absl::Status fitCentroids();
   absl::Status prepareEvaluation();
   absl::StatusOr<BundleSummary> writeProgram(BundleSink &sink);
@@ -96,6 +109,8 @@ private:
   absl::Status quantize(mlir::ModuleOp imported);
   absl::Status modelLatencyOfProgram();
   absl::StatusOr<double> modelLatencyOf(mlir::ModuleOp copy);
+  absl::Status checkMemory();
+  absl::Status noteMemory(absl::StatusOr<RuntimeMemory> memory);
   absl::Status runPasses(mlir::PassManager &passes);
   bool isF32() const;
   void addQuantization(TensorReport &tensor);

@@ -6,7 +6,9 @@
 #include "compiler/Pruning/ModelPruner.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "compiler/Allocation/Allocator.h"
+#include "compiler/Calibration/TextFile.h"
 #include "compiler/Pipeline/ErrorCollector.h"
 #include "compiler/Pipeline/Lowering.h"
 #include "compiler/Preservation/LayerRefit.h"
@@ -73,10 +75,58 @@ public:
     summary.report.macsAfter = prune::countPrunableMacs(module, tokens);
     summary.provenance["pruning.kept"] = absl::StrFormat("%.4f", summary.report.reached());
     summary.provenance["pruning.importance"] = wanted.importance;
+    summary.provenance["pruning.settings"] = settingsText();
+    if (absl::Status status = recordTexts(); !status.ok())
+      return status;
     return std::move(summary);
   }
 
 private:
+  /// What was asked for, as far as the result depends on it: recipes do not tell.
+  std::string settingsText() const {
+    std::vector<std::string> settings;
+    auto add = [&](const char *name, const auto &value) {
+      settings.push_back(absl::StrCat(name, "=", value));
+    };
+    auto addShare = [&](const char *name, const std::optional<double> &share) {
+      if (share)
+        settings.push_back(absl::StrFormat("%s=%.6g", name, *share));
+    };
+    addShare("prune-to", wanted.keptMacs);
+    addShare("keep-domain", wanted.keepDomain);
+    if (wanted.maxBytes)
+      add("max-bytes", *wanted.maxBytes);
+    addShare("max-seconds", wanted.maxSeconds);
+    add("sequence", wanted.sequence);
+    add("preservation", wanted.preserve ? "on" : "off");
+    add("router-aware", wanted.routerAware ? "on" : "off");
+    add("domain-aware", wanted.domainAware ? "on" : "off");
+    if (wanted.vocabulary)
+      add("vocabulary", *wanted.vocabulary);
+    if (wanted.clusters)
+      add("clusters", *wanted.clusters);
+    if (!wanted.classes.empty())
+      add("classes", absl::StrJoin(wanted.classes, ","));
+    add("seed", wanted.seed);
+    return absl::StrJoin(settings, " ");
+  }
+
+  absl::Status recordTexts() {
+    const std::pair<const char *, std::string> files[] = {
+        {"pruning.calibration.hash", wanted.needsTexts() ? options.calibration : ""},
+        {"pruning.validation.hash", wanted.validation},
+        {"pruning.vocabulary.hash", wanted.vocabularyCorpus}};
+    for (const auto &[key, path] : files) {
+      if (path.empty() || summary.provenance.count(key))
+        continue;
+      absl::StatusOr<TextFileInfo> texts = scanTextFile(path);
+      if (!texts.ok())
+        return texts.status();
+      summary.provenance[key] = texts->hash;
+    }
+    return absl::OkStatus();
+  }
+
   void progress(const std::string &stage, uint64_t done, uint64_t total) const {
     if (options.progress)
       options.progress(stage, done, total);

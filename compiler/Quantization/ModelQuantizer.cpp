@@ -18,6 +18,8 @@
 #include "dialects/Gem/Gem.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
 #include <limits>
 
 using namespace mlir;
@@ -180,8 +182,8 @@ private:
     absl::Status status = !options.recipe.empty()        ? readFormats()
                           : options.quantize == "hybrid" ? allocateFormats()
                                                          : assignOneFormat();
-    if (status.ok() && !options.saveRecipe.empty())
-      saveFormats();
+    if (status.ok())
+      recordFormats();
     return status;
   }
 
@@ -248,11 +250,30 @@ private:
     return absl::OkStatus();
   }
 
-  /// The formats as a recipe, which the caller writes.
-  void saveFormats() {
+  /// The formats as a recipe: its hash for the bundle's provenance and, where it is asked for,
+  /// its text, which the caller writes.
+  void recordFormats() {
+    Recipe recipe = makeRecipe();
+    if (!options.saveRecipe.empty()) {
+      Recipe saved = recipe;
+      saved.modelName = modelName();
+      saved.modelHash = hashWeights(module);
+      summary.recipe = printRecipe(saved);
+    }
+    // The same whether the formats were searched for, in which case there are comments, or
+    // read from a file.
+    for (RecipeEntry &entry : recipe.entries)
+      entry.comment.clear();
+    std::string text = printRecipe(recipe);
+    summary.provenance["quantize.recipe.hash"] =
+        "blake3:" + llvm::toHex(llvm::BLAKE3::hash<32>(llvm::arrayRefFromStringRef(text)),
+                                /*LowerCase=*/true);
+    if (options.equalize)
+      summary.provenance["quantize.equalize"] = "on";
+  }
+
+  Recipe makeRecipe() {
     Recipe recipe;
-    recipe.modelName = modelName();
-    recipe.modelHash = hashWeights(module);
     for (auto [unit, format] : llvm::zip(units, formats)) {
       if (recipe.entries.empty() || recipe.entries.back().name != unit.weight) {
         RecipeEntry &entry = recipe.entries.emplace_back();
@@ -275,7 +296,7 @@ private:
       else
         entry.rows.push_back({unit.rows, format});
     }
-    summary.recipe = printRecipe(recipe);
+    return recipe;
   }
 
   std::string modelName() const {

@@ -59,7 +59,11 @@ struct MemoryReport {
   int64_t lowerBoundBytes = 0; ///< The most bytes alive at one time.
   int64_t numCalls = 0;
   std::vector<BufferReport> buffers; ///< By offset.
-  int64_t sessionBytes = 0; ///< A session without its arena; 0 when not known.
+  /// What the runtime takes besides, for as many threads as the device has by default: a
+  /// session without its arena, the open bundle, and a tokenizer (0 without one). 0 when not
+  /// known.
+  int64_t sessionBytes = 0, bundleBytes = 0, tokenizerBytes = 0;
+  bool isTooMuch = false; ///< For the device, so that no bundle was written.
   double ratio() const {
     return lowerBoundBytes ? static_cast<double>(arenaBytes) / lowerBoundBytes : 1.0;
   }

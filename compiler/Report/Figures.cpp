@@ -259,7 +259,9 @@ int64_t weightBytes(const CompileReport &report) {
 }
 
 int64_t peakBytes(const CompileReport &report) {
-  return weightBytes(report) + report.memory.arenaBytes + report.memory.sessionBytes;
+  const MemoryReport &memory = report.memory;
+  return weightBytes(report) + memory.arenaBytes + memory.sessionBytes + memory.bundleBytes +
+         memory.tokenizerBytes;
 }
 
 std::vector<const CallLatency *> slowestCalls(const LatencyReport &latency, size_t count) {
@@ -419,9 +421,12 @@ std::vector<Fact> factsOf(const CompileReport &report) {
                             formatPlural(memory.numCalls, "call")));
   if (memory.sessionBytes)
     add("Memory",
-        absl::StrCat(formatBytes(peakBytes(report)), ": weights ", formatBytes(weightBytes(report)),
-                     ", arena ", formatBytes(memory.arenaBytes), ", session ",
-                     formatBytes(memory.sessionBytes)));
+        absl::StrCat(
+            formatBytes(peakBytes(report)), ": weights ", formatBytes(weightBytes(report)),
+            ", arena ", formatBytes(memory.arenaBytes), ", session ",
+            formatBytes(memory.sessionBytes), ", open bundle ", formatBytes(memory.bundleBytes),
+            memory.tokenizerBytes ? absl::StrCat(", tokenizer ", formatBytes(memory.tokenizerBytes))
+                                  : ""));
   std::vector<std::string> shares;
   for (const MacsShare &share : macsShares(report))
     if (share.macs)

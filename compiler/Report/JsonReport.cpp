@@ -10,6 +10,7 @@
 // 2: a tensor's "format" is a weight format, such as "int4g32", no longer an element type.
 
 #include "compiler/Report/Figures.h"
+#include "compiler/Report/MemoryMap.h"
 
 #include <nlohmann/json.hpp>
 
@@ -196,7 +197,17 @@ std::string renderJson(const CompileReport &report) {
                     {"ratio", memory.ratio()},
                     {"calls", memory.numCalls},
                     {"session_bytes", orNull(memory.sessionBytes)},
+                    {"bundle_bytes", orNull(memory.bundleBytes)},
+                    {"tokenizer_bytes", orNull(memory.tokenizerBytes)},
                     {"peak_bytes", report::peakBytes(report)}};
+  // Where the arena is fullest, and whether the device holds all.
+  MemoryMap map = makeMemoryMap(report);
+  root["memory"]["fits"] = map.limitBytes == 0 ? Json() : Json(map.fits());
+  Json &peak = root["memory"]["arena_peak"] = {
+      {"call", map.peakCall}, {"name", map.peakName}, {"bytes", map.peakBytes}};
+  Json &alive = peak["buffers"] = Json::array();
+  for (const BufferReport &buffer : map.peakBuffers)
+    alive.push_back({{"name", buffer.name}, {"bytes", buffer.bytes}});
   Json &buffers = root["memory"]["buffers"] = Json::array();
   for (const BufferReport &buffer : memory.buffers)
     buffers.push_back({{"name", buffer.name},

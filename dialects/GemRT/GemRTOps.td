@@ -22,17 +22,21 @@ def GemRT_ProgramOp : GemRT_Op<"program",
   let description = [{
     Holds symbols, segments, constants and entries. The module around it carries
     `gem.model`, `gem.labels`, `gem.provenance` and `gem.padded`. `memory_limit` is what
-    an application may use on the device, in bytes; 0 when unknown.
+    an application may use on the device, in bytes; 0 when unknown. `cpu_kernels` names the
+    best kernels of a runtime that every core of the device runs, where that is known.
 
     ```mlir
-    gemrt.program @main device("raspberry-pi-4") memory_limit(1000000000) { ... }
+    gemrt.program @main device("raspberry-pi-4") cpu_kernels("neon") memory_limit(1000000000)
+        { ... }
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$device,
-                       DefaultValuedAttr<I64Attr, "0">:$memory_limit);
+                       DefaultValuedAttr<I64Attr, "0">:$memory_limit,
+                       OptionalAttr<StrAttr>:$cpu_kernels);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `device` `(` $device `)` (`memory_limit` `(` $memory_limit^ `)`)?
+    $sym_name `device` `(` $device `)` (`cpu_kernels` `(` $cpu_kernels^ `)`)?
+    (`memory_limit` `(` $memory_limit^ `)`)?
     attr-dict-with-keyword $body
   }];
 }

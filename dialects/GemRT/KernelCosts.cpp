@@ -14,13 +14,9 @@ using namespace gem::rt;
 
 namespace {
 
-// Operations on a value, counted in runtime/kernels/Math.h and the kernels' loops.
-constexpr int64_t kExpOperations = 26;
-constexpr int64_t kGeluOperations = 52;
-constexpr int64_t kTanhOperations = 46;
-constexpr int64_t kSoftmaxOperations = kExpOperations + 4; // scale, maximum, sum, division
-constexpr int64_t kNormOperations = 8;
-constexpr int64_t kQuantizeOperations = 8;
+// How runtime/drivers/cpu/CpuDriver.cpp shares work out.
+constexpr int64_t kPanelGrain = 4;
+constexpr int64_t kAttentionGrain = 64;
 
 /// A product that stays at the largest number rather than overflow.
 int64_t product(std::initializer_list<int64_t> factors) {
@@ -72,12 +68,14 @@ KernelCost costOfOperands(TypeRange inputs, TypeRange outputs, const SymbolSizes
   return cost;
 }
 
-/// The same of an elementwise kernel, `operations` on each element of the first input.
+/// The same of an elementwise kernel, `operations` on each element of the first input, which
+/// the driver counts as `driverOperations`.
 KernelCost costOfElements(TypeRange inputs, TypeRange outputs, const SymbolSizes &sizes,
-                          int64_t operations) {
+                          int64_t operations, int64_t driverOperations) {
   KernelCost cost = costOfOperands(inputs, outputs, sizes);
-  cost.operations =
-      product({extentOf(inputs[0], 0, sizes), extentOf(inputs[0], 1, sizes), operations});
+  int64_t elements = product({extentOf(inputs[0], 0, sizes), extentOf(inputs[0], 1, sizes)});
+  cost.operations = product({elements, operations});
+  cost.driverOperations = product({elements, driverOperations});
   return cost;
 }
 
@@ -94,19 +92,27 @@ KernelCost costOfLookup(TypeRange inputs, ArrayRef<Type> tables, Type y, TypeRan
   cost.weightBytes =
       tokens >= rows ? bytes : static_cast<int64_t>(static_cast<double>(bytes) / rows * tokens);
   cost.operations = product({tokens, extentOf(y, 1, sizes)});
+  cost.driverOperations = cost.operations;
   cost.format = getFormatName(cast<ConstantType>(tables.front()).getElementType());
   return cost;
 }
 
 KernelCost costOfLinear(TypeRange inputs, TypeRange outputs, const SymbolSizes &sizes,
-                        Activation activation) {
+                        Activation activation, bool isQuantized) {
   KernelCost cost = costOfOperands(inputs, outputs, sizes);
   auto weight = cast<ConstantType>(inputs[1]);
   int64_t rows = extentOf(inputs[0], 0, sizes), n = weight.getShape()[0];
   int64_t residual = isa<AbsentType>(inputs[3]) ? 0 : 1;
   cost.macs = product({rows, n, weight.getShape()[1]});
-  cost.operations = product({rows, n, 1 + activationOperations(activation) + residual});
+  cost.outputs = product({rows, n});
+  cost.operations = product({rows, n, activationOperations(activation) + residual});
+  cost.tokens = rows;
   cost.units = (n + 15) / 16;
+  cost.grain = kPanelGrain;
+  cost.sharesTokens = isQuantized;
+  // Whole panels, and of codes four products at a time.
+  cost.driverOperations =
+      product({rows, cost.units, 16, weight.getShape()[1]}) / (isQuantized ? 4 : 1);
   cost.format = getFormatName(weight.getElementType());
   return cost;
 }
@@ -118,7 +124,10 @@ KernelCost costOfAttention(TypeRange inputs, TypeRange outputs, const SymbolSize
   int64_t queries = extentOf(inputs[0], 0, sizes), keys = extentOf(inputs[1], 0, sizes);
   cost.macs = product({2, queries, keys, extentOf(inputs[0], 1, sizes)});
   cost.operations = product({heads, queries, keys, kSoftmaxOperations});
+  cost.tokens = keys;
   cost.units = product({heads, queries});
+  cost.grain = std::clamp<int64_t>(queries, 1, kAttentionGrain);
+  cost.driverOperations = cost.macs;
   return cost;
 }
 
@@ -160,37 +169,37 @@ KernelCost AddPositionKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
 
 KernelCost AddKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                   const SymbolSizes &sizes) const {
-  return costOfElements(inputs, outputs, sizes, 1);
+  return costOfElements(inputs, outputs, sizes, 1, 1);
 }
 
 KernelCost LinearKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                      const SymbolSizes &sizes) const {
-  return costOfLinear(inputs, outputs, sizes, getActivation());
+  return costOfLinear(inputs, outputs, sizes, getActivation(), /*isQuantized=*/false);
 }
 
 KernelCost QuantizeTokensKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                              const SymbolSizes &sizes) const {
-  return costOfElements(inputs, outputs, sizes, kQuantizeOperations);
+  return costOfElements(inputs, outputs, sizes, kQuantizeOperations, 2);
 }
 
 KernelCost LinearQuantizedKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                               const SymbolSizes &sizes) const {
-  return costOfLinear(inputs, outputs, sizes, getActivation());
+  return costOfLinear(inputs, outputs, sizes, getActivation(), /*isQuantized=*/true);
 }
 
 KernelCost LayerNormKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                         const SymbolSizes &sizes) const {
-  return costOfElements(inputs, outputs, sizes, kNormOperations);
+  return costOfElements(inputs, outputs, sizes, kNormOperations, 4);
 }
 
 KernelCost LayerNormQuantizedKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                                  const SymbolSizes &sizes) const {
-  return costOfElements(inputs, outputs, sizes, kNormOperations + kQuantizeOperations);
+  return costOfElements(inputs, outputs, sizes, kNormOperations + kQuantizeOperations, 4);
 }
 
 KernelCost ActivationKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                          const SymbolSizes &sizes) const {
-  return costOfElements(inputs, outputs, sizes, activationOperations(getFunction()));
+  return costOfElements(inputs, outputs, sizes, activationOperations(getFunction()), 16);
 }
 
 KernelCost AttentionKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
@@ -207,6 +216,7 @@ KernelCost RouteTokensKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
   cost.macs = product({tokens, width, sum(classes, clusters)});
   cost.operations =
       sum(product({tokens, width, clusters}), product({tokens, classes, kSoftmaxOperations}));
+  cost.driverOperations = cost.macs;
   cost.format = getFormatName(llvm::cast<ConstantType>(inputs[1]).getElementType());
   return cost;
 }
@@ -220,5 +230,6 @@ KernelCost SelectRowKernelAttr::getCost(TypeRange inputs, TypeRange outputs,
                                         const SymbolSizes &sizes) const {
   KernelCost cost;
   cost.activationBytes = 2 * llvm::cast<BufferType>(outputs[0]).getByteSize(sizes);
+  cost.driverOperations = extentOf(outputs[0], 1, sizes);
   return cost;
 }

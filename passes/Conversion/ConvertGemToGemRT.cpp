@@ -239,7 +239,9 @@ struct ConvertGemToGemRT : gem::impl::ConvertGemToGemRTPassBase<ConvertGemToGemR
         return signalPassFailure();
     }
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    auto program = builder.create<rt::ProgramOp>(module.getLoc(), "main", device, memoryLimit);
+    auto program = builder.create<rt::ProgramOp>(
+        module.getLoc(), "main", device, memoryLimit,
+        cpuKernels.empty() ? StringAttr() : builder.getStringAttr(cpuKernels));
     builder.setInsertionPointToEnd(&program.getBody().emplaceBlock());
 
     for (auto symbol : module.getOps<gem::SymbolOp>())

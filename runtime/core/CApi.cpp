@@ -56,6 +56,10 @@ bool WriteInfo(Info info, size_t first_size, Info* out) {
 constexpr size_t kFirstBundleOptions = offsetof(gem_bundle_options_t, hash_threads);
 constexpr size_t kFirstSessionOptions = offsetof(gem_session_options_t, observer);
 constexpr size_t kFirstSessionInfo = offsetof(gem_session_info_t, variant);
+constexpr size_t kFirstBundleInfo =
+    offsetof(gem_bundle_info_t, padded) + sizeof(gem_bundle_info_t::padded);
+constexpr size_t kFirstCommandProfile =
+    offsetof(gem_command_profile_t, weight_bytes) + sizeof(gem_command_profile_t::weight_bytes);
 
 // An enum of the caller as the number it is: it may be out of range.
 template <typename Enum>
@@ -78,10 +82,8 @@ gem_status_t MakeBundle(const char* path, const void* data, size_t size,
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a bundle");
   }
   auto* bundle = new (place) gem_bundle_t(allocator);
-  const gem_status_t status =
-      path != nullptr
-          ? bundle->Open(path, options.load_mode, options.hash_check, error)
-          : bundle->OpenMemory(data, size, options.load_mode, options.hash_check, error);
+  const gem_status_t status = path != nullptr ? bundle->Open(path, options, error)
+                                              : bundle->OpenMemory(data, size, options, error);
   if (status != GEM_STATUS_OK) {
     gem_bundle_close(bundle);
     return status;
@@ -93,15 +95,20 @@ gem_status_t MakeBundle(const char* path, const void* data, size_t size,
 void TellOpened(const Observer& observer, uint64_t begin, const char* path,
                 const gem_bundle_options_t& options, const gem::Bundle& bundle) {
   const gem::schema::Bundle& root = bundle.root();
-  observer.Message(
-      begin,
-      "opened %s: model '%.48s' (%.48s) by %.48s, format %u.%u, variants %u, %zu "
-      "bytes%s; hashes checked: %s",
-      path != nullptr ? path : "memory", root.model()->name()->c_str(),
-      root.model()->architecture()->c_str(), root.producer()->c_str(),
-      bundle.preamble().format_major, bundle.preamble().format_minor, root.variants()->size(),
-      bundle.bytes().size(), options.load_mode == GEM_LOAD_COPY ? " copied" : "",
-      options.hash_check == GEM_HASH_ALL ? "the program and all segments" : "the program");
+  observer.Message(begin,
+                   "opened %s: model '%.48s' (%.48s) by %.48s, format %u.%u, variants %u, %zu "
+                   "bytes%s; hashes checked: %s; signature: %s",
+                   path != nullptr ? path : "memory", root.model()->name()->c_str(),
+                   root.model()->architecture()->c_str(), root.producer()->c_str(),
+                   bundle.preamble().format_major, bundle.preamble().format_minor,
+                   root.variants()->size(), bundle.bytes().size(),
+                   options.load_mode == GEM_LOAD_COPY ? " copied" : "",
+                   options.hash_check == GEM_HASH_ALL ? "the program and all segments"
+                   : bundle.checks_before_use()       ? "the program, segments before their use"
+                                                      : "the program",
+                   options.public_key != nullptr                        ? "good"
+                   : bundle.preamble().signature != gem::kSignatureNone ? "not checked"
+                                                                        : "none");
 }
 
 // Opens the file at `path` or, when that is null, the bytes at `data`.
@@ -119,11 +126,22 @@ gem_status_t OpenBundle(const char* path, const void* data, size_t size,
                 mode);
   }
   const int check = ToInt(resolved.hash_check);
-  if (check != GEM_HASH_PROGRAM && check != GEM_HASH_ALL) {
+  if (check < GEM_HASH_PROGRAM || check > GEM_HASH_LAZY) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "options: hash_check: expected 0 (GEM_HASH_PROGRAM) or 1 (GEM_HASH_ALL), but got "
-                "%d",
+                "options: hash_check: expected 0 (GEM_HASH_PROGRAM), 1 (GEM_HASH_ALL) or 2 "
+                "(GEM_HASH_LAZY), but got %d",
                 check);
+  }
+  if (resolved.hash_threads > gem::kMaxThreads) {
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
+                "options: hash_threads: expected 0 to %u, but got %u", gem::kMaxThreads,
+                resolved.hash_threads);
+  }
+  if (resolved.public_key != nullptr &&
+      (resolved.verifier == nullptr || resolved.verifier->verify == nullptr)) {
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
+                "options: verifier: expected one that checks signatures with the public key, but "
+                "got NULL; link gem::signature and give gem_ed25519_verifier()");
   }
   status = gem::CheckAllocator(resolved.allocator, error);
   if (status == GEM_STATUS_OK) status = gem::CheckObserver(resolved.observer, error);
@@ -164,17 +182,18 @@ gem_status_t MakeSession(gem_bundle_t* bundle, const gem_session_options_t& opti
   return Succeed(error);
 }
 
-void TellCreated(uint64_t begin, uint32_t variant, const gem_session_t* session) {
+void TellCreated(uint64_t begin, const gem_session_t* session) {
   gem_session_info_t info;
   info.struct_size = sizeof(info);
   gem_session_info(session, &info);
-  session->observer().Message(
-      begin,
-      "session: entry '%.48s' of variant %u, kernels %s (%s), threads %u, %llu bytes of memory, of "
-      "which the arena %llu",
-      session->entry().name()->c_str(), variant, info.cpu, info.cpu_reason, info.thread_count,
-      static_cast<unsigned long long>(info.session_bytes),
-      static_cast<unsigned long long>(info.arena_bytes));
+  session->observer().Message(begin,
+                              "session: entry '%.48s' of variant %u (%s), kernels %s (%s), threads "
+                              "%u, %llu bytes of memory, of "
+                              "which the arena %llu",
+                              session->entry().name()->c_str(), info.variant, info.variant_reason,
+                              info.cpu, info.cpu_reason, info.thread_count,
+                              static_cast<unsigned long long>(info.session_bytes),
+                              static_cast<unsigned long long>(info.arena_bytes));
 }
 
 gem_status_t RunEnded(const gem_session_t& session, uint64_t begin, gem_status_t status,
@@ -251,14 +270,11 @@ void gem_bundle_close(gem_bundle_t* bundle) {
 }
 
 gem_status_t gem_bundle_info(const gem_bundle_t* bundle, gem_bundle_info_t* out_info) {
-  if (bundle == nullptr || out_info == nullptr || out_info->struct_size < sizeof(*out_info)) {
-    return GEM_STATUS_INVALID_ARGUMENT;
-  }
+  if (bundle == nullptr || out_info == nullptr) return GEM_STATUS_INVALID_ARGUMENT;
   const gem::schema::Bundle& root = bundle->root();
   const gem::schema::Model& model = *root.model();
   const gem::schema::Text* text = root.text();
   gem_bundle_info_t info = {};
-  info.struct_size = out_info->struct_size;
   info.producer = root.producer()->c_str();
   info.model_name = model.name()->c_str();
   info.architecture = model.architecture()->c_str();
@@ -270,8 +286,7 @@ gem_status_t gem_bundle_info(const gem_bundle_t* bundle, gem_bundle_info_t* out_
   info.label_count = model.labels() == nullptr ? 0 : model.labels()->size();
   info.maximum_tokens = text == nullptr ? 0 : text->maximum_tokens();
   info.padded = text != nullptr && text->padded() ? 1 : 0;
-  *out_info = info;
-  return GEM_STATUS_OK;
+  return WriteInfo(info, kFirstBundleInfo, out_info) ? GEM_STATUS_OK : GEM_STATUS_INVALID_ARGUMENT;
 }
 
 const char* gem_bundle_label(const gem_bundle_t* bundle, uint32_t index) {
@@ -300,6 +315,7 @@ void gem_session_options_init(gem_session_options_t* options) {
   memset(options, 0, sizeof(*options));
   options->struct_size = sizeof(*options);
   options->thread_count = 1;
+  options->variant = GEM_VARIANT_AUTO;
 }
 
 gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_t* options,
@@ -321,7 +337,7 @@ gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_
   if (status != GEM_STATUS_OK) {
     observer.Failure(begin, *out_error);
   } else if (observer.exists()) {
-    TellCreated(begin, resolved.variant, *out_session);
+    TellCreated(begin, *out_session);
   }
   return status;
 }
@@ -343,6 +359,9 @@ gem_status_t gem_session_info(const gem_session_t* session, gem_session_info_t* 
   info.session_bytes = session->bytes() + sizeof(gem_session_t);
   info.input_count = session->entry().inputs()->size();
   info.output_count = session->entry().outputs()->size();
+  info.variant = session->variant().index;
+  info.variant_device = session->variant_device();
+  info.variant_reason = session->variant().reason;
   return WriteInfo(info, kFirstSessionInfo, out_info) ? GEM_STATUS_OK : GEM_STATUS_INVALID_ARGUMENT;
 }
 
@@ -405,15 +424,11 @@ void gem_session_profile(gem_session_t* session, int32_t on) {
 
 gem_status_t gem_session_command_profile(const gem_session_t* session, uint32_t index,
                                          gem_command_profile_t* out_profile) {
-  if (session == nullptr || out_profile == nullptr ||
-      out_profile->struct_size < sizeof(*out_profile)) {
-    return GEM_STATUS_INVALID_ARGUMENT;
-  }
+  if (session == nullptr || out_profile == nullptr) return GEM_STATUS_INVALID_ARGUMENT;
   gem_command_profile_t profile = {};
-  profile.struct_size = out_profile->struct_size;
   if (!session->CommandProfile(index, &profile)) return GEM_STATUS_NOT_FOUND;
-  *out_profile = profile;
-  return GEM_STATUS_OK;
+  return WriteInfo(profile, kFirstCommandProfile, out_profile) ? GEM_STATUS_OK
+                                                               : GEM_STATUS_INVALID_ARGUMENT;
 }
 
 }  // extern "C"

@@ -4,9 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/KernelContracts.h"
 
+#include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 #include "runtime/kernels/Kernels.h"
@@ -215,7 +217,19 @@ bool CheckSelectRow(const CommandView& view, ParameterError* error) {
   return Refuse(error, "row", row, "less than the %u rows that input 0 (x) has at least", rows);
 }
 
-constexpr KernelContract kContracts[] = {
+// A contract as it is written here.
+struct Definition {
+  Kernel kernel;
+  KernelParams params;
+  uint8_t input_count, output_count;
+  OperandContract inputs[kMaxInputs];
+  OperandContract outputs[kMaxOutputs];
+  uint8_t in_place_count;
+  InPlace in_place[2];
+  bool (*check)(const CommandView& view, ParameterError* error);
+};
+
+constexpr Definition kDefinitions[] = {
     {.kernel = Kernel::EMBEDDING,
      .params = KernelParams::EmbeddingParams,
      .input_count = 2,
@@ -373,12 +387,48 @@ constexpr KernelContract kContracts[] = {
 // Row i is kernel i + 1, which makes the lookup an index.
 constexpr bool IsInOrder() {
   uint16_t expected = 1;
-  for (const KernelContract& contract : kContracts) {
-    if (static_cast<uint16_t>(contract.kernel) != expected++) return false;
+  for (const Definition& definition : kDefinitions) {
+    if (static_cast<uint16_t>(definition.kernel) != expected++) return false;
   }
   return expected == static_cast<uint16_t>(Kernel::MAX) + 1;
 }
-static_assert(IsInOrder(), "kContracts must list every kernel of the schema in its order");
+static_assert(IsInOrder(), "kDefinitions must list every kernel of the schema in its order");
+
+// What is kept of the definitions: operands without gaps, one kernel's after another's.
+constexpr size_t kKernelCount = std::size(kDefinitions);
+constexpr size_t CountOperands(size_t kernels) {
+  size_t count = 0;
+  for (size_t i = 0; i < kernels; ++i) {
+    count += kDefinitions[i].input_count + kDefinitions[i].output_count;
+  }
+  return count;
+}
+constexpr auto kOperands = [] {
+  std::array<OperandContract, CountOperands(kKernelCount)> operands = {};
+  size_t next = 0;
+  for (const Definition& definition : kDefinitions) {
+    for (size_t i = 0; i < definition.input_count; ++i) operands[next++] = definition.inputs[i];
+    for (size_t i = 0; i < definition.output_count; ++i) operands[next++] = definition.outputs[i];
+  }
+  return operands;
+}();
+constexpr auto kContracts = [] {
+  std::array<KernelContract, kKernelCount> contracts = {};
+  for (size_t i = 0; i < kKernelCount; ++i) {
+    const Definition& from = kDefinitions[i];
+    const OperandContract* const inputs = kOperands.data() + CountOperands(i);
+    contracts[i] = {from.kernel,
+                    from.params,
+                    from.input_count,
+                    from.output_count,
+                    inputs,
+                    inputs + from.input_count,
+                    from.in_place_count,
+                    {from.in_place[0], from.in_place[1]},
+                    from.check};
+  }
+  return contracts;
+}();
 
 }  // namespace
 

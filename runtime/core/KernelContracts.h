@@ -91,9 +91,9 @@ struct InPlace {
 struct KernelContract {
   schema::Kernel kernel;
   schema::KernelParams params;
-  uint8_t input_count, output_count;
-  OperandContract inputs[kMaxInputs];
-  OperandContract outputs[kMaxOutputs];
+  uint8_t input_count, output_count;  // at most kMaxInputs and kMaxOutputs
+  const OperandContract* inputs;
+  const OperandContract* outputs;
   // Outputs that may occupy exactly the bytes of an input.
   uint8_t in_place_count;
   InPlace in_place[2];

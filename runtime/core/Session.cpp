@@ -37,12 +37,16 @@ Session::~Session() {
 
 gem_status_t Session::FindEntry(const SessionOptions& options, gem_error_t* error) {
   const auto& variants = *bundle_.root().variants();
-  if (options.variant >= variants.size()) {
+  if (options.variant == GEM_VARIANT_AUTO) {
+    variant_ = ChooseVariant(bundle_.root(), options.entry, PhysicalMemory());
+  } else if (options.variant < variants.size()) {
+    variant_ = {options.variant, "asked for"};
+  } else {
     return Fail(error, GEM_STATUS_NOT_FOUND,
                 "variant: expected less than the bundle's %u variants, but got %u", variants.size(),
                 options.variant);
   }
-  program_ = variants.Get(options.variant)->program();
+  program_ = variants.Get(variant_.index)->program();
   const auto& entries = *program_->entries();
   if (options.entry == nullptr) {
     entry_ = entries.Get(0);
@@ -124,6 +128,7 @@ gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* err
   gem_status_t status = bundle_.CheckLength(error);
   if (status == GEM_STATUS_OK) status = FindEntry(options, error);
   if (status == GEM_STATUS_OK) status = SelectCpuKernels(options.cpu, &cpu_, error);
+  if (status == GEM_STATUS_OK) status = bundle_.CheckSegmentsOf(*program_, error);
   if (status != GEM_STATUS_OK) return status;
   const uint64_t arena_size = entry_->arena_size();
   // The arena is not cleared: the loader has shown that nothing is read before

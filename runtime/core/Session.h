@@ -12,6 +12,7 @@
 #include "runtime/core/Memory.h"
 #include "runtime/core/Observer.h"
 #include "runtime/core/ThreadPool.h"
+#include "runtime/core/Variant.h"
 #include "runtime/drivers/Driver.h"
 #include "runtime/drivers/cpu/CpuDriver.h"
 #include "runtime/loader/Bundle.h"
@@ -20,7 +21,7 @@ namespace gem {
 
 struct SessionOptions {
   uint32_t thread_count = 1;
-  uint32_t variant = 0;
+  uint32_t variant = GEM_VARIANT_AUTO;
   const char* entry = nullptr;
   const char* cpu = nullptr;
 };
@@ -52,6 +53,10 @@ class Session {
   const gem_allocator_t& allocator() const { return memory_.allocator(); }
   uint64_t bytes() const { return memory_.bytes(); }
   const schema::Entry& entry() const { return *entry_; }
+  const VariantChoice& variant() const { return variant_; }
+  const char* variant_device() const {
+    return bundle_.root().variants()->Get(variant_.index)->device()->c_str();
+  }
   const CpuSelection& cpu() const { return cpu_; }
   const Observer& observer() const { return observer_; }
   uint32_t thread_count() const { return pool_.thread_count(); }
@@ -86,6 +91,7 @@ class Session {
   Memory memory_;
   const Bundle& bundle_;
   const Observer observer_;
+  VariantChoice variant_ = {};
   const schema::Program* program_ = nullptr;
   const schema::Entry* entry_ = nullptr;
   CpuSelection cpu_ = {};

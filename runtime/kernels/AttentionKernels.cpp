@@ -126,9 +126,10 @@ GEM_INLINE void TileRow(const float* a, size_t a_stride, const float (*b)[kBlock
 }
 
 // The same for any number of rows.
-template <int kRows = kAttentionRows>
-void Tiles(const float* a, size_t a_stride, uint32_t rows, const float (*b)[kBlock],
-           uint32_t chunks, uint32_t count, const float* factor, float* out, size_t out_stride) {
+template <int kRows>
+GEM_INLINE void TilesFrom(const float* a, size_t a_stride, uint32_t rows, const float (*b)[kBlock],
+                          uint32_t chunks, uint32_t count, const float* factor, float* out,
+                          size_t out_stride) {
   for (; rows >= kRows; rows -= kRows) {
     TileRow<kRows>(a, a_stride, b, chunks, count, factor, out, out_stride);
     a += kRows * a_stride;
@@ -137,8 +138,14 @@ void Tiles(const float* a, size_t a_stride, uint32_t rows, const float (*b)[kBlo
   }
   if constexpr (kRows > 1) {
     constexpr int kFewer = kRows > 4 ? 4 : kRows / 2;
-    if (rows != 0) Tiles<kFewer>(a, a_stride, rows, b, chunks, count, factor, out, out_stride);
+    if (rows == 0) return;
+    TilesFrom<kFewer>(a, a_stride, rows, b, chunks, count, factor, out, out_stride);
   }
+}
+GEM_NOINLINE void Tiles(const float* a, size_t a_stride, uint32_t rows, const float (*b)[kBlock],
+                        uint32_t chunks, uint32_t count, const float* factor, float* out,
+                        size_t out_stride) {
+  TilesFrom<kAttentionRows>(a, a_stride, rows, b, chunks, count, factor, out, out_stride);
 }
 
 // matrix[d][16 panel ..] = the elements d < `width` of the `count` (1 to 16) keys at
@@ -146,16 +153,19 @@ void Tiles(const float* a, size_t a_stride, uint32_t rows, const float (*b)[kBlo
 GEM_NOINLINE void TransposePanel(const float* const* rows, uint32_t width, float* matrix) {
   for (uint32_t d = 0; d < width; d += kLanes) {
     const uint32_t rest = Min(width - d, kLanes);
+    float padded[16][16];
+    const float* ends[16];
+    const float* const* from = rows;
+    size_t at = d;
+    if (rest != kLanes) {
+      for (uint32_t i = 0; i < 16; ++i) ends[i] = PadTo16(rows[i] + d, rest, padded[i]);
+      from = ends;
+      at = 0;
+    }
     Unroll<kParts>([&](auto part) GEM_LAMBDA {
       F vectors[kLanes];
-      if (rest == kLanes) {
-        Unroll<kLanes>([&](auto i)
-                           GEM_LAMBDA { vectors[i] = LoadAs<F>(rows[part * kLanes + i] + d); });
-      } else {
-        Unroll<kLanes>([&](auto i) GEM_LAMBDA {
-          vectors[i] = LoadPartial(rows[part * kLanes + i] + d, rest).part[0];
-        });
-      }
+      Unroll<kLanes>([&](auto i)
+                         GEM_LAMBDA { vectors[i] = LoadAs<F>(from[part * kLanes + i] + at); });
       Transpose(vectors);
       float* const to = matrix + d * kBlock + part * kLanes;
       Unroll<kLanes>([&](auto i) GEM_LAMBDA {
@@ -313,8 +323,8 @@ GEM_NOINLINE void Values(const Head& head, Group& group, const BlockRows& rows, 
       const float one = 1;
       for (; n < end; ++n) {
         if (rows.to[n] != to) {
-          Tiles<1>(group.weight[n] + to, kBlock, 1, group.matrix + to, chunks, rows.to[n] - to,
-                   &one, value(n), group.padded);
+          Tiles(group.weight[n] + to, kBlock, 1, group.matrix + to, chunks, rows.to[n] - to, &one,
+                value(n), group.padded);
         }
       }
     }
@@ -351,7 +361,7 @@ void AttendRun(const Head& head, Group& group, uint32_t begin, uint32_t end) {
   }
 }
 
-void AttendRuns(const Head& head, Group& group) {
+GEM_NOINLINE void AttendRuns(const Head& head, Group& group) {
   for (uint32_t begin = 0, end; begin < group.rows; begin = end) {
     end = begin + 1;
     while (end < group.rows && group.range[end].base == group.range[begin].base) ++end;
@@ -382,11 +392,9 @@ GEM_INLINE void Finish(const AttentionArgs& args, size_t column, const Group& gr
   }
 }
 
-// Runs the units [begin, end). row(unit) is the query row of a head's unit, and
-// attend(head, group, unit) adds the keys of the group that starts there.
-template <class Row, class AttendGroup>
-GEM_INLINE void Attend(const AttentionArgs& args, uint32_t begin, uint32_t end, Row&& row,
-                       AttendGroup&& attend) {
+// Runs the units [begin, end), over all keys or, with a plan, those that it has.
+GEM_NOINLINE void Attend(const AttentionArgs& args, const ScarPlan* plan, uint32_t begin,
+                         uint32_t end) {
   const size_t stride = size_t{args.heads} * args.head_dim;
   Group group;
   group.padded = (args.head_dim + 15) / 16 * 16;
@@ -394,9 +402,12 @@ GEM_INLINE void Attend(const AttentionArgs& args, uint32_t begin, uint32_t end, 
   for (uint32_t unit = begin; unit < end; unit += group.rows) {
     const uint32_t index = unit % args.queries;
     const size_t column = size_t{unit / args.queries} * args.head_dim;
+    const auto row = [&](uint32_t g) GEM_LAMBDA {
+      return size_t{plan != nullptr ? plan->rows[index + g].row : index + g};
+    };
     group.rows = Min(limit, Min(end - unit, args.queries - index));
     for (uint32_t g = 0; g < group.rows; ++g) {
-      const float* const q = args.q + row(index + g) * stride + column;
+      const float* const q = args.q + row(g) * stride + column;
       float* const to = group.q + g * group.padded;
       ForEach16(args.head_dim, [&](size_t d, auto load, auto) GEM_LAMBDA {
         Store(to + d, load(q + d) * Splat(args.scale));
@@ -406,37 +417,31 @@ GEM_INLINE void Attend(const AttentionArgs& args, uint32_t begin, uint32_t end, 
       group.maximum[g] = -__builtin_inff();
     }
     Head head = {args.k + column, args.v + column, stride, args.head_dim, nullptr};
-    attend(head, group, index);
-    Finish(args, column, group, [&](uint32_t g) GEM_LAMBDA { return row(index + g); });
+    if (plan == nullptr) {
+      for (uint32_t g = 0; g < group.rows; ++g) group.range[g] = {0, 0, args.keys};
+      AttendRuns(head, group);
+    } else {
+      const ScarRow* const rows = plan->rows + index;
+      head.order = plan->route_keys;
+      for (uint32_t g = 0; g < group.rows; ++g) group.range[g] = rows[g].route;
+      AttendRuns(head, group);
+      head.order = plan->cluster_keys;
+      for (uint32_t g = 0; g < group.rows; ++g) group.range[g] = rows[g].cluster;
+      AttendRuns(head, group);
+    }
+    Finish(args, column, group, row);
   }
 }
 
 }  // namespace
 
 void Attention(const AttentionArgs& args, uint32_t begin, uint32_t end) {
-  Attend(
-      args, begin, end, [](uint32_t index) GEM_LAMBDA { return size_t{index}; },
-      [&](Head& head, Group& group, uint32_t) GEM_LAMBDA {
-        for (uint32_t g = 0; g < group.rows; ++g) group.range[g] = {0, 0, args.keys};
-        AttendRun(head, group, 0, group.rows);
-      });
+  Attend(args, nullptr, begin, end);
 }
 
 void ScarAttention(const ScarAttentionArgs& args, uint32_t begin, uint32_t end) {
-  const AttentionArgs& attention = args.attention;
-  const ScarPlan plan = PlanIn(args.workspace, attention.queries, attention.keys);
-  Attend(
-      attention, begin, end,
-      [&](uint32_t index) GEM_LAMBDA { return size_t{plan.rows[index].row}; },
-      [&](Head& head, Group& group, uint32_t index) GEM_LAMBDA {
-        const ScarRow* const rows = plan.rows + index;
-        head.order = plan.route_keys;
-        for (uint32_t g = 0; g < group.rows; ++g) group.range[g] = rows[g].route;
-        AttendRuns(head, group);
-        head.order = plan.cluster_keys;
-        for (uint32_t g = 0; g < group.rows; ++g) group.range[g] = rows[g].cluster;
-        AttendRuns(head, group);
-      });
+  const ScarPlan plan = PlanIn(args.workspace, args.attention.queries, args.attention.keys);
+  Attend(args.attention, &plan, begin, end);
 }
 
 }  // namespace gem::GEM_ISA

@@ -93,21 +93,8 @@ GEM_INLINE void Transpose(U* row) {
 
 // --- compression -------------------------------------------------------------
 
-struct Schedule {
-  int word[7][16];  // which word of the block a round uses where
-};
-constexpr Schedule MakeSchedule() {
-  constexpr int kPermutation[16] = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
-  Schedule schedule{};
-  for (int i = 0; i < 16; ++i) schedule.word[0][i] = i;
-  for (int round = 1; round < 7; ++round) {
-    for (int i = 0; i < 16; ++i) {
-      schedule.word[round][i] = schedule.word[round - 1][kPermutation[i]];
-    }
-  }
-  return schedule;
-}
-constexpr Schedule kSchedule = MakeSchedule();
+// Which word of a round is which of the next.
+constexpr int kPermutation[16] = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
 
 GEM_INLINE void Mix(U& a, U& b, U& c, U& d, U x, U y) {
   a = a + b + x;
@@ -120,18 +107,24 @@ GEM_INLINE void Mix(U& a, U& b, U& c, U& d, U x, U y) {
   b = RotateRight<7>(b ^ c);
 }
 
-// The chaining values of `count` inputs of kBlocks whole blocks that follow one
-// another; lanes past them repeat the last.
-template <size_t kBlocks, uint32_t kFlags, uint32_t kFirstFlags, uint32_t kLastFlags>
-GEM_INLINE void HashInputs(const uint8_t* input, size_t count, U counter_low, U counter_high,
-                           uint8_t* out) {
+// What is hashed: inputs of so many whole blocks, with the flags of each, of the first
+// and of the last.
+struct Inputs {
+  size_t blocks;
+  uint32_t flags, first_flags, last_flags;
+};
+
+// The chaining values of `count` inputs that follow one another; lanes past them repeat
+// the last.
+GEM_NOINLINE void HashInputs(const Inputs& what, const uint8_t* input, size_t count, U counter_low,
+                             U counter_high, uint8_t* out) {
   const uint8_t* inputs[kLanes];
   for (size_t i = 0; i < kLanes; ++i) {
-    inputs[i] = input + (i < count ? i : count - 1) * (kBlocks * kBlake3BlockSize);
+    inputs[i] = input + (i < count ? i : count - 1) * (what.blocks * kBlake3BlockSize);
   }
   U h[8];
   Unroll<8>([&](auto i) GEM_LAMBDA { h[i] = U{} + kBlake3Iv[i]; });
-  for (size_t block = 0; block < kBlocks; ++block) {
+  for (size_t block = 0; block < what.blocks; ++block) {
     U m[16];
     Unroll<16 / kLanes>([&](auto g) GEM_LAMBDA {
       Unroll<kLanes>([&](auto i) GEM_LAMBDA {
@@ -139,9 +132,9 @@ GEM_INLINE void HashInputs(const uint8_t* input, size_t count, U counter_low, U 
       });
       Transpose(m + g * kLanes);
     });
-    uint32_t flags = kFlags;
-    if (block == 0) flags |= kFirstFlags;
-    if (block == kBlocks - 1) flags |= kLastFlags;
+    uint32_t flags = what.flags;
+    if (block == 0) flags |= what.first_flags;
+    if (block == what.blocks - 1) flags |= what.last_flags;
     U v[16];
     Unroll<8>([&](auto i) GEM_LAMBDA { v[i] = h[i]; });
     Unroll<4>([&](auto i) GEM_LAMBDA { v[8 + i] = U{} + kBlake3Iv[i]; });
@@ -149,16 +142,18 @@ GEM_INLINE void HashInputs(const uint8_t* input, size_t count, U counter_low, U 
     v[13] = counter_high;
     v[14] = U{} + static_cast<uint32_t>(kBlake3BlockSize);
     v[15] = U{} + flags;
-    Unroll<7>([&](auto round) GEM_LAMBDA {
-      const auto word = [&](auto i) GEM_LAMBDA { return m[kSchedule.word[round][i]]; };
+    for (int round = 0; round < 7; ++round) {
       Unroll<4>([&](auto i) GEM_LAMBDA {  // columns
-        Mix(v[i], v[4 + i], v[8 + i], v[12 + i], word(Index<2 * i>{}), word(Index<2 * i + 1>{}));
+        Mix(v[i], v[4 + i], v[8 + i], v[12 + i], m[2 * i], m[2 * i + 1]);
       });
       Unroll<4>([&](auto i) GEM_LAMBDA {  // diagonals
-        Mix(v[i], v[4 + (i + 1) % 4], v[8 + (i + 2) % 4], v[12 + (i + 3) % 4],
-            word(Index<8 + 2 * i>{}), word(Index<9 + 2 * i>{}));
+        Mix(v[i], v[4 + (i + 1) % 4], v[8 + (i + 2) % 4], v[12 + (i + 3) % 4], m[8 + 2 * i],
+            m[9 + 2 * i]);
       });
-    });
+      U permuted[16];
+      Unroll<16>([&](auto i) GEM_LAMBDA { permuted[i] = m[kPermutation[i]]; });
+      Unroll<16>([&](auto i) GEM_LAMBDA { m[i] = permuted[i]; });
+    }
     Unroll<8>([&](auto i) GEM_LAMBDA { h[i] = v[i] ^ v[8 + i]; });
   }
   uint32_t words[8][kLanes];
@@ -176,12 +171,12 @@ void Chunks(const uint8_t* input, size_t count, uint64_t first_chunk, uint8_t* o
     low[i] = static_cast<uint32_t>(first_chunk + i);
     high[i] = static_cast<uint32_t>((first_chunk + i) >> 32);
   }
-  HashInputs<kBlake3ChunkSize / kBlake3BlockSize, 0, kBlake3ChunkStart, kBlake3ChunkEnd>(
-      input, count, LoadAs<U>(low), LoadAs<U>(high), out);
+  HashInputs({kBlake3ChunkSize / kBlake3BlockSize, 0, kBlake3ChunkStart, kBlake3ChunkEnd}, input,
+             count, LoadAs<U>(low), LoadAs<U>(high), out);
 }
 
 void Parents(const uint8_t* input, size_t count, uint8_t* out) {
-  HashInputs<1, kBlake3Parent, 0, 0>(input, count, U{}, U{}, out);
+  HashInputs({1, kBlake3Parent, 0, 0}, input, count, U{}, U{}, out);
 }
 
 }  // namespace

@@ -33,6 +33,11 @@ LinearFunction* CpuKernels::LinearFor(WeightType type) const {
   return type == WeightType::kF16 ? linear_f16 : linear_f32;
 }
 
+RouteTokensFunction* CpuKernels::RouteTokensFor(WeightType w_r, WeightType centroids) const {
+  const bool halves = w_r == WeightType::kF16 || centroids == WeightType::kF16;
+  return halves ? route_tokens_f16 : route_tokens_f32;
+}
+
 LinearQuantizedFunction* CpuKernels::LinearQuantizedFor(WeightType type,
                                                         format::Scales scales) const {
   static constexpr LinearQuantizedFunction* CpuKernels::* kLinears[3][3] = {
@@ -72,6 +77,10 @@ void CpuKernels::linear(const LinearArgs& args, uint32_t begin, uint32_t end) co
 void CpuKernels::linear_quantized(const LinearQuantizedArgs& args, uint32_t begin,
                                   uint32_t end) const {
   LinearQuantizedFor(args.w.type, args.w.scales)(args, begin, end);
+}
+
+void CpuKernels::route_tokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) const {
+  RouteTokensFor(args.w_r.type, args.centroids.type)(args, begin, end);
 }
 
 }  // namespace gem

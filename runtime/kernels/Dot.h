@@ -44,6 +44,13 @@ constexpr uint32_t BlockBytes(Source source) {
          : source == Source::kI2 ? 128
                                  : 512;
 }
+// Of weights of 8 bits, and of what tiles of Wide sums take.
+#if defined(GEM_ISA_AVX512VNNI)
+constexpr Source kWideSource = Source::kFlipped;
+#else
+constexpr Source kWideSource = Source::kBytes;
+#endif
+
 // What is to be subtracted from each code that LoadQuad gives.
 #if defined(GEM_DOT_X86)
 constexpr bool kSubtracts = false;
@@ -103,14 +110,11 @@ typedef __m512i Native;
 typedef __m256i Native;
 #endif
 
-// 16 codes of a token.
-typedef const int8_t* Tokens16;
-GEM_INLINE Tokens16 LoadTokens(const int8_t* p) { return p; }
+// A quad of a token, in all rows.
 template <int kQuad>
-GEM_INLINE B Quad(Tokens16 x) {
+GEM_INLINE B Quad(const int8_t* x) {
   return (B)(I{} + LoadAs<int32_t>(x + kQuad * 4));
 }
-constexpr bool kTokensOuter = true;  // a token's quad is in one register for all rows
 
 typedef I Wide;
 GEM_INLINE I Sum(Wide sum) { return sum; }
@@ -185,9 +189,9 @@ constexpr int32_t BlockStart(int32_t block_sum, int32_t offset) {
 
 #elif defined(GEM_ISA_NEON)
 
+// 16 codes of a token.
 typedef int8x16_t Tokens16;
 GEM_INLINE Tokens16 LoadTokens(const int8_t* p) { return Keep(vld1q_s8(p)); }
-constexpr bool kTokensOuter = false;
 
 #if defined(GEM_ISA_DOTPROD)
 constexpr bool kWideCodes = true;
@@ -250,7 +254,6 @@ GEM_INLINE I AddOnce(I total, Narrow sum) {
 constexpr bool kWideCodes = true;
 typedef const int8_t* Tokens16;
 GEM_INLINE Tokens16 LoadTokens(const int8_t* p) { return p; }
-constexpr bool kTokensOuter = false;
 typedef I Wide;
 GEM_INLINE I Sum(Wide sum) { return sum; }
 // In i16, in which two products fit: 2 * 127 * 127.

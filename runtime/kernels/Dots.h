@@ -21,39 +21,53 @@ struct SquaredDistance {
   }
 };
 
-// The `count` (at least 1) elements at p, or the first 16 of them; the others 0.
-GEM_INLINE V16 LoadUpTo16(const float* p, size_t count) {
-  return count >= 16 ? Load(p) : LoadPartial(p, static_cast<uint32_t>(count));
-}
-GEM_INLINE V16 LoadUpTo16(const uint16_t* p, size_t count) {
-  if (count >= 16) return LoadHalves(p);
-  uint16_t halves[16] = {};
-  for (size_t i = 0; i < count; ++i) halves[i] = p[i];
-  return LoadHalves(halves);
-}
+GEM_INLINE V16 LoadRow(const float* p) { return Load(p); }
+GEM_INLINE V16 LoadRow(const uint16_t* p) { return LoadHalves(p); }
 
 // folded[c][r] = the partial sums of column a[c] with row b[r], over `width`
 // elements padded with zeros to a multiple of 16.
 template <class Op, int kColumns, int kRows, class T>
 GEM_INLINE void SumTile(const float* a, size_t a_stride, const T* const* b, uint32_t width,
                         F (*folded)[16], size_t row) {
+  const float* column[kColumns];
+  const T* value[kRows];
+  // What is left of rows, with zeros, in a second turn: so there is one loop.
+  float column_rest[kColumns][16];
+  T value_rest[kRows][16];
+  const size_t rest = width % 16;
+  size_t count = width - rest;
+  Unroll<kColumns>([&](auto c) GEM_LAMBDA {
+    column[c] = a + c * a_stride;
+    if (rest != 0) PadTo16(column[c] + count, rest, column_rest[c]);
+  });
+  Unroll<kRows>([&](auto r) GEM_LAMBDA {
+    value[r] = b[r];
+    if (rest != 0) PadTo16(value[r] + count, rest, value_rest[r]);
+  });
   V16 sum[kColumns][kRows];
   Unroll<kColumns>([&](auto c) GEM_LAMBDA {
     Unroll<kRows>([&](auto r) GEM_LAMBDA { sum[c][r] = Splat(0.0f); });
   });
-  ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
-    V16 column[kColumns];
-    Unroll<kColumns>([&](auto c) GEM_LAMBDA { column[c] = load(a + c * a_stride + i); });
-    Unroll<kRows>([&](auto r) GEM_LAMBDA {
-      const V16 value = LoadUpTo16(b[r] + i, width - i);
-      Unroll<kColumns>([&](auto c)
-                           GEM_LAMBDA { sum[c][r] = Op::Add(column[c], value, sum[c][r]); });
-    });
-  });
+  for (bool last = rest == 0;; last = true) {
+    for (size_t i = 0; i < count; i += 16) {
+      V16 columns[kColumns];
+      Unroll<kColumns>([&](auto c) GEM_LAMBDA { columns[c] = Load(column[c] + i); });
+      Unroll<kRows>([&](auto r) GEM_LAMBDA {
+        const V16 x = LoadRow(value[r] + i);
+        Unroll<kColumns>([&](auto c) GEM_LAMBDA { sum[c][r] = Op::Add(columns[c], x, sum[c][r]); });
+      });
+    }
+    if (last) break;
+    Unroll<kColumns>([&](auto c) GEM_LAMBDA { column[c] = column_rest[c]; });
+    Unroll<kRows>([&](auto r) GEM_LAMBDA { value[r] = value_rest[r]; });
+    count = 16;
+  }
   Unroll<kColumns>([&](auto c) GEM_LAMBDA {
     Unroll<kRows>([&](auto r) GEM_LAMBDA { folded[c][row + r] = FoldParts<Plus>(sum[c][r]); });
   });
 }
+
+GEM_NOINLINE void CombineSums(const F (&folded)[16], V16* sum) { *sum = Combine16<Plus>(folded); }
 
 // sums[c], lane r = the sum of column a[c] with row b[r], for the `rows` (1 to
 // 16) rows that there are, of floats or halves; other lanes are finite or belong to a
@@ -75,14 +89,14 @@ GEM_NOINLINE void Sums(const float* a, size_t a_stride, const T* b, size_t b_str
     });
     SumTile<Op, kColumns, kDotRows>(a, a_stride, pointers, width, folded, row);
   }
-  Unroll<kColumns>([&](auto c) GEM_LAMBDA { sums[c] = Combine16<Plus>(folded[c]); });
+  Unroll<kColumns>([&](auto c) GEM_LAMBDA { CombineSums(folded[c], &sums[c]); });
 }
 
 // The same for any number of columns; sums[c] goes to out + c * out_stride.
 template <class Op, class T>
-GEM_INLINE void SumsOfColumns(const float* a, size_t a_stride, uint32_t columns, const T* b,
-                              size_t b_stride, uint32_t rows, uint32_t width, float* out,
-                              size_t out_stride) {
+GEM_NOINLINE void SumsOfColumns(const float* a, size_t a_stride, uint32_t columns, const T* b,
+                                size_t b_stride, uint32_t rows, uint32_t width, float* out,
+                                size_t out_stride) {
   V16 sums[kDotColumns];
   uint32_t c = 0;
   for (; c + kDotColumns <= columns; c += kDotColumns) {

@@ -25,8 +25,13 @@ namespace {
 
 template <Activation kActivation>
 GEM_NOINLINE void ActivateRange(const float* x, float* y, size_t count) {
-  ForEach16(count, [&](size_t i, auto load, auto store)
-                       GEM_LAMBDA { store(y + i, Activate(load(x + i), kActivation)); });
+  const size_t rest = count % 16;
+  for (size_t i = 0; i < count - rest; i += 16) Store(y + i, Activate(Load(x + i), kActivation));
+  if (rest == 0) return;
+  float last[16];
+  PadTo16(x + count - rest, rest, last);
+  ActivateRange<kActivation>(last, last, 16);
+  __builtin_memcpy(y + count - rest, last, rest * sizeof *y);
 }
 
 }  // namespace

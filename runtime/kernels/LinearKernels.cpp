@@ -73,6 +73,10 @@ constexpr int PanelsFor(int rows) {
   return panels < 1 ? 1 : panels > kLinearMaxPanels ? kLinearMaxPanels : panels;
 }
 
+// How many a smaller tile of as many tokens spans: with few tokens half, since one panel
+// alone would wait for itself.
+constexpr int HalfOf(int rows) { return rows <= 4 ? (PanelsFor(rows) + 1) / 2 : 1; }
+
 using LinearTileFunction = void (*)(const float*, size_t, const void*, const float*, float*);
 
 // Tiles of index + 1 rows: of as many panels as fit, of half of them, of as many
@@ -83,8 +87,10 @@ struct LinearTiles {
 template <class W, int kRows>
 constexpr LinearTiles MakeLinearTiles() {
   constexpr int kMany = PanelsFor(kRows);
-  constexpr int kFewer = PanelsFor(kRows < kLinearRows ? kRows + 1 : kRows);
-  return {LinearTile<W, kRows, kMany>, LinearTile<W, kRows, (kMany + 1) / 2>,
+  // Beside taller ones there are tiles of half as many rows and more.
+  constexpr bool kBeside = kRows < kLinearRows && kRows >= kLinearRows / 2;
+  constexpr int kFewer = PanelsFor(kBeside ? kRows + 1 : kRows);
+  return {LinearTile<W, kRows, kMany>, LinearTile<W, kRows, HalfOf(kRows)>,
           LinearTile<W, kRows, kFewer>, LinearTile<W, kRows, 1>};
 }
 struct LinearTileTable {
@@ -97,13 +103,13 @@ constexpr LinearTileTable MakeLinearTileTable(Indices<kIndices...>) {
 template <class W>
 constexpr LinearTileTable kLinearTiles = MakeLinearTileTable<W>(MakeIndices<kLinearRows>{});
 
-template <class W>
-GEM_INLINE void LinearOf(const LinearArgs& args, uint32_t begin, uint32_t end) {
+// With weights of `element` bytes.
+void RunLinear(const LinearArgs& args, uint32_t begin, uint32_t end, const LinearTiles* tiles_of,
+               size_t element) {
   alignas(64) float bias[kLinearMaxPanels * 16];
   alignas(64) float tile[kLinearRows * kLinearMaxPanels * 16];
   const size_t n = args.n, k = args.k;
   if (args.rows == 0) return;
-  const LinearTiles* const tiles_of = kLinearTiles<W>.of;
   const uint8_t* const weights = static_cast<const uint8_t*>(args.w.data);
   // As few tiles as possible, and their heights as even as possible: `tall` or
   // one less.
@@ -111,17 +117,19 @@ GEM_INLINE void LinearOf(const LinearArgs& args, uint32_t begin, uint32_t end) {
   const uint32_t tall = (args.rows - 1) / tiles + 1;
   const uint32_t tall_tiles = args.rows - (tall - 1) * tiles;
   const uint32_t many = static_cast<uint32_t>(PanelsFor(static_cast<int>(tall)));
+  const uint32_t half = static_cast<uint32_t>(HalfOf(static_cast<int>(tall)));
   for (uint32_t panel = begin; panel < end;) {
     uint32_t panels = many;
     // Half of them only where there is one tile: the table has no others.
-    if (end - panel < panels) panels = tiles == 1 ? (many + 1) / 2 : 1;
+    if (end - panel < panels) panels = tiles == 1 ? half : 1;
     if (end - panel < panels) panels = 1;
     const size_t column = size_t{panel} * 16;
     const size_t columns = column + panels * 16 <= n ? panels * 16 : n - column;
-    for (size_t i = 0; i < panels * 16; ++i) {
-      bias[i] = args.bias != nullptr && i < columns ? args.bias[column + i] : 0.0f;
+    __builtin_memset(bias, 0, sizeof bias);
+    if (args.bias != nullptr) {
+      __builtin_memcpy(bias, args.bias + column, columns * sizeof *bias);
     }
-    const uint8_t* const w = weights + size_t{panel} * 16 * k * sizeof(W);
+    const uint8_t* const w = weights + size_t{panel} * 16 * k * element;
     size_t row = 0;
     for (uint32_t t = 0; t < tiles; ++t) {
       const uint32_t rows = t < tall_tiles ? tall : tall - 1;
@@ -143,10 +151,10 @@ GEM_INLINE void LinearOf(const LinearArgs& args, uint32_t begin, uint32_t end) {
 }  // namespace
 
 void LinearF32(const LinearArgs& args, uint32_t begin, uint32_t end) {
-  LinearOf<float>(args, begin, end);
+  RunLinear(args, begin, end, kLinearTiles<float>.of, sizeof(float));
 }
 void LinearF16(const LinearArgs& args, uint32_t begin, uint32_t end) {
-  LinearOf<uint16_t>(args, begin, end);
+  RunLinear(args, begin, end, kLinearTiles<uint16_t>.of, sizeof(uint16_t));
 }
 
 }  // namespace gem::GEM_ISA

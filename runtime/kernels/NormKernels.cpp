@@ -22,18 +22,35 @@ GEM_INLINE I16 MaxInts(I16 a, I16 b) {
 }
 
 // The largest lane of magnitudes, which order as their floats do.
-GEM_INLINE int32_t LargestLane(I16 x) {
-  int32_t lanes[16];
-  StoreInts(lanes, x);
+GEM_NOINLINE int32_t LargestOf(const int32_t (&lanes)[16]) {
   int32_t largest = lanes[0];
   for (const int32_t lane : lanes) largest = lane > largest ? lane : largest;
   return largest;
 }
+GEM_INLINE int32_t LargestLane(I16 x) {
+  int32_t lanes[16];
+  StoreInts(lanes, x);
+  return LargestOf(lanes);
+}
 
-// The quantized token of a row whose elements value(i, load) gives, for the loads
-// of ForEach16, and whose largest magnitude has the bits `largest`.
-template <class Value>
-GEM_INLINE void QuantizeRow(size_t width, int32_t largest, uint8_t* row, Value&& value) {
+struct Moments {
+  float mean, inverse;
+};
+
+GEM_INLINE V16 Normalize(V16 x, Moments moments, V16 gamma, V16 beta) {
+  return Fma((x - Splat(moments.mean)) * Splat(moments.inverse), gamma, beta);
+}
+
+// A row, or where there is a gamma the row that it is normalized to.
+struct Row {
+  const float* x;
+  const float* gamma;
+  const float* beta;
+  Moments moments;
+};
+
+// The quantized token of a row whose largest magnitude has the bits `largest`.
+GEM_NOINLINE void QuantizeRow(const Row& from, size_t width, int32_t largest, uint8_t* row) {
   const size_t codes_at = format::TokenCodesOffset(width);
   const float maximum = BitsAs<float>(largest);
   float scale = maximum / 127.0f;
@@ -50,7 +67,11 @@ GEM_INLINE void QuantizeRow(size_t width, int32_t largest, uint8_t* row, Value&&
   int32_t total = 0;
   __builtin_memset(row, 0, codes_at);
   ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
-    const V16 rounded = value(i, load) * Splat(inverse) + Splat(kRound);
+    V16 value = load(from.x + i);
+    if (from.gamma != nullptr) {
+      value = Normalize(value, from.moments, load(from.gamma + i), load(from.beta + i));
+    }
+    const V16 rounded = value * Splat(inverse) + Splat(kRound);
     const I16 integers = MapMaskParts([&](auto p) GEM_LAMBDA {
       return inverse == 0 ? I{} : (I)rounded.part[p] - BitsAs<int32_t>(kRound);
     });
@@ -86,17 +107,9 @@ GEM_INLINE void QuantizeRow(size_t width, int32_t largest, uint8_t* row, Value&&
 
 // --- layer norm ----------------------------------------------------------------
 
-struct Moments {
-  float mean, inverse;
-};
-
-GEM_INLINE V16 Normalize(V16 x, Moments moments, V16 gamma, V16 beta) {
-  return Fma((x - Splat(moments.mean)) * Splat(moments.inverse), gamma, beta);
-}
-
 // kRows rows side by side, since a row's sums are one chain of additions each.
 template <int kRows>
-GEM_INLINE void FindMoments(const float* x, size_t width, float epsilon, Moments* moments) {
+GEM_NOINLINE void FindMoments(const float* x, size_t width, float epsilon, Moments* moments) {
   V16 sum[kRows];
   Unroll<kRows>([&](auto r) GEM_LAMBDA { sum[r] = Splat(0.0f); });
   ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
@@ -118,8 +131,9 @@ GEM_INLINE void FindMoments(const float* x, size_t width, float epsilon, Moments
     const uint32_t rest = static_cast<uint32_t>(width - full);
     const I16 inside = SplatInt(static_cast<int32_t>(rest)) > Iota();
     Unroll<kRows>([&](auto r) GEM_LAMBDA {
-      const V16 centred =
-          Select(inside, LoadPartial(x + r * width + full, rest) - Splat(mean[r]), Splat(0.0f));
+      float padded[16];
+      const V16 last = Load(PadTo16(x + r * width + full, rest, padded));
+      const V16 centred = Select(inside, last - Splat(mean[r]), Splat(0.0f));
       sum[r] = Fma(centred, centred, sum[r]);
     });
   }
@@ -154,30 +168,22 @@ void NormalizeAndQuantizeRows(const LayerNormQuantizedArgs& args, size_t row) {
   FindMoments<kRows>(x, width, norm.epsilon, moments);
   I16 largest[kRows];
   Unroll<kRows>([&](auto r) GEM_LAMBDA { largest[r] = SplatInt(0); });
-  const size_t full = width / 16 * 16;
   ForEach16(width, [&](size_t i, auto load, auto store) GEM_LAMBDA {
     const V16 gamma = load(norm.gamma + i), beta = load(norm.beta + i);
-    const int32_t rest = static_cast<int32_t>(i < full ? 16 : width - full);
+    const int32_t rest = static_cast<int32_t>(width - i < 16 ? width - i : 16);
+    const I16 inside = SplatInt(rest) > Iota();
     Unroll<kRows>([&](auto r) GEM_LAMBDA {
       const V16 value = Normalize(load(x + r * width + i), moments[r], gamma, beta);
       if (norm.y != nullptr) store(norm.y + (row + r) * width + i, value);
-      const I16 magnitudes = Magnitudes(value) & (SplatInt(rest) > Iota());
-      largest[r] = MaxInts(largest[r], magnitudes);
+      largest[r] = MaxInts(largest[r], Magnitudes(value) & inside);
     });
   });
   for (int r = 0; r < kRows; ++r) {
-    uint8_t* const quantized =
-        args.quantized + (row + static_cast<size_t>(r)) * format::TokenRowBytes(width);
-    const size_t at = static_cast<size_t>(r) * width;
-    if (norm.y != nullptr) {
-      const float* const y = norm.y + row * width + at;
-      QuantizeRow(width, LargestLane(largest[r]), quantized,
-                  [&](size_t i, auto load) GEM_LAMBDA { return load(y + i); });
-    } else {
-      QuantizeRow(width, LargestLane(largest[r]), quantized, [&](size_t i, auto load) GEM_LAMBDA {
-        return Normalize(load(x + at + i), moments[r], load(norm.gamma + i), load(norm.beta + i));
-      });
-    }
+    const size_t index = row + static_cast<size_t>(r);
+    Row from = {norm.x + index * width, norm.gamma, norm.beta, moments[r]};
+    if (norm.y != nullptr) from = {norm.y + index * width, nullptr, nullptr, {}};
+    QuantizeRow(from, width, LargestLane(largest[r]),
+                args.quantized + index * format::TokenRowBytes(width));
   }
 }
 
@@ -190,8 +196,8 @@ void QuantizeTokens(const QuantizeTokensArgs& args, uint32_t begin, uint32_t end
     I16 largest = SplatInt(0);
     ForEach16(width, [&](size_t i, auto load, auto)
                          GEM_LAMBDA { largest = MaxInts(largest, Magnitudes(load(x + i))); });
-    QuantizeRow(width, LargestLane(largest), args.y + token * format::TokenRowBytes(width),
-                [&](size_t i, auto load) GEM_LAMBDA { return load(x + i); });
+    QuantizeRow({x, nullptr, nullptr, {}}, width, LargestLane(largest),
+                args.y + token * format::TokenRowBytes(width));
   }
 }
 

@@ -8,10 +8,9 @@
 #include "runtime/kernels/Dot.h"
 
 namespace gem::GEM_ISA {
-namespace {
 
 // What a tile sums.
-enum class Kind {
+enum class Kind : uint8_t {
   kWide,      // products, over all of its blocks
   kRow,       // block by block, in Narrow
   kTwoLevel,  // block by block, times the group's ratio
@@ -36,9 +35,23 @@ struct TileArgs {
   bool first;
 };
 
+using TileFunction = void (*)(const TileArgs&);
+
+namespace {
+
 // Codes to have on the way when those of a block are used, for weights that are
 // read once.
 constexpr uint32_t kAhead = 4096;
+
+// Quads of a block that a turn of a tile's loop takes: few enough for a small loop, and
+// enough for its own instructions not to count.
+#if defined(GEM_ISA_AVX512VNNI)
+constexpr int kWideQuads = 4, kNarrowQuads = 8;
+#elif defined(GEM_ISA_AVX512)
+constexpr int kWideQuads = 1, kNarrowQuads = 1;
+#elif defined(GEM_DOT_X86)
+constexpr int kWideQuads = 4, kNarrowQuads = 4;
+#endif
 
 template <uint32_t kBytes>
 GEM_INLINE void Prefetch(const uint8_t* p) {
@@ -81,28 +94,35 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
   const uint8_t* w = args.w;
   const int8_t* x = args.x;
   const size_t panel_bytes = args.panel_bytes, token_bytes = args.token_bytes;
+#if defined(GEM_DOT_X86)
+  // Quads of a turn of the loop. Streams read each byte once and unpack it by its place.
+  constexpr int kQuads = kStream ? 8 : kWideQuads;
+  for (uint32_t left = args.blocks * (8 / kQuads); left != 0; --left) {
+    if constexpr (kStream) Prefetch<BlockBytes(kSource)>(w);
+    Unroll<kQuads>([&](auto q) GEM_LAMBDA {
+      B weights[kVectors];
+      Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+        weights[v] = LoadQuad<kSource, q>(w + VectorAt(panel_bytes, v, kVectorBytes));
+      });
+      Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+        const B quad = Quad<q>(x + t * token_bytes);
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          Wide& to = sum[q % kChains][t][v];
+          to = AddProducts(to, weights[v], quad);
+        });
+      });
+    });
+    w += BlockBytes(kSource) / 8 * kQuads;
+    x += 4 * kQuads;
+  }
+#else
   for (uint32_t left = args.blocks; left != 0; --left) {
     if constexpr (kStream) Prefetch<BlockBytes(kSource)>(w);
     Unroll<2>([&](auto half) GEM_LAMBDA {
       Tokens16 tokens[kTokens];
       Unroll<kTokens>([&](auto t)
                           GEM_LAMBDA { tokens[t] = LoadTokens(x + t * token_bytes + half * 16); });
-#if defined(GEM_DOT_X86)
-      Unroll<4>([&](auto q) GEM_LAMBDA {
-        constexpr int kQuad = half * 4 + q;
-        B weights[kVectors];
-        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-          weights[v] = LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, v, kVectorBytes));
-        });
-        Unroll<kTokens>([&](auto t) GEM_LAMBDA {
-          const B quad = Quad<q>(tokens[t]);
-          Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-            Wide& to = sum[kQuad % kChains][t][v];
-            to = AddProducts(to, weights[v], quad);
-          });
-        });
-      });
-#elif defined(GEM_ISA_DOTPROD)
+#if defined(GEM_ISA_DOTPROD)
       Unroll<4>([&](auto q) GEM_LAMBDA {
         constexpr int kQuad = half * 4 + q;
         Unroll<kVectors / 2>([&](auto two) GEM_LAMBDA {
@@ -142,6 +162,7 @@ GEM_NOINLINE void WideTile(const TileArgs& args) {
     w += BlockBytes(kSource);
     x += format::kBlock;
   }
+#endif
   StoreSums<kTokens, kVectors>(args, [&](auto t, auto v) GEM_LAMBDA {
     I total = Sum(sum[0][t][v]);
     Unroll<kChains - 1>([&](auto c) GEM_LAMBDA { total += Sum(sum[c + 1][t][v]); });
@@ -176,34 +197,43 @@ GEM_NOINLINE void NarrowTile(const TileArgs& args) {
       Unroll<kVectors>([&](auto v) GEM_LAMBDA { sum[t][v] = start; });
     });
 #endif
+#if defined(GEM_DOT_X86)
+    constexpr int kQuads = kStream ? 8 : kNarrowQuads;
+    for (int left = 8 / kQuads; left != 0; --left) {
+      // Else GCC unrolls what is a loop to be small.
+      if constexpr (kQuads < 8) asm("" : "+r"(left));
+      Unroll<kQuads>([&](auto q) GEM_LAMBDA {
+        B weights[kVectors];
+        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
+          weights[v] = LoadQuad<kSource, q>(w + VectorAt(panel_bytes, v, kVectorBytes));
+        });
+        Unroll<kTokens>([&](auto t) GEM_LAMBDA {
+          const B quad = Quad<q>(x + t * token_bytes);
+          Unroll<kVectors>([&](auto v)
+                               GEM_LAMBDA { sum[t][v] = AddNarrow(sum[t][v], weights[v], quad); });
+        });
+      });
+      w += BlockBytes(kSource) / 8 * kQuads;
+      x += 4 * kQuads;
+    }
+#else
     Unroll<2>([&](auto half) GEM_LAMBDA {
       Tokens16 tokens[kTokens];
       Unroll<kTokens>([&](auto t)
                           GEM_LAMBDA { tokens[t] = LoadTokens(x + t * token_bytes + half * 16); });
       Unroll<4>([&](auto q) GEM_LAMBDA {
         constexpr int kQuad = half * 4 + q;
-#if defined(GEM_DOT_X86)
-        B weights[kVectors];
-        Unroll<kVectors>([&](auto v) GEM_LAMBDA {
-          weights[v] = LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, v, kVectorBytes));
-        });
-        Unroll<kTokens>([&](auto t) GEM_LAMBDA {
-          const B quad = Quad<q>(tokens[t]);
-          Unroll<kVectors>([&](auto v)
-                               GEM_LAMBDA { sum[t][v] = AddNarrow(sum[t][v], weights[v], quad); });
-        });
-#else
         Unroll<kVectors>([&](auto v) GEM_LAMBDA {
           const B weights = LoadQuad<kSource, kQuad>(w + VectorAt(panel_bytes, v, kVectorBytes));
           Unroll<kTokens>([&](auto t) GEM_LAMBDA {
             sum[t][v] = AddNarrow < kQuad == 0, q > (sum[t][v], weights, tokens[t]);
           });
         });
-#endif
       });
     });
     w += BlockBytes(kSource);
     x += format::kBlock;
+#endif
     const bool group_ends = ++in_group == args.group_blocks || block + 1 == args.blocks;
     if constexpr (kKind == Kind::kRow) {
       Unroll<kTokens>([&](auto t) GEM_LAMBDA {
@@ -360,8 +390,6 @@ GEM_INLINE void Tile(const TileArgs& args) {
   }
 }
 
-using TileFunction = void (*)(const TileArgs&);
-
 // How tiles fill the registers: `tokens` times `panels` panels, or 1 / `slices` of one.
 struct TileShape {
   int tokens, panels, slices;
@@ -390,6 +418,18 @@ constexpr TileShape ShapeOf(Kind kind) {
   return {2, 1, 1};
 #endif
 }
+
+// The most panels of a tile.
+#if defined(GEM_ISA_AVX512)
+constexpr uint32_t kMostPanels = 3;
+#else
+constexpr uint32_t kMostPanels = 1;
+#endif
+
+// Where codes of a few bits with a scale a row have tiles of their own.
+#if !defined(GEM_ISA_AVX512VNNI) && !defined(GEM_ISA_DOTPROD) && !defined(GEM_ISA_SCALAR)
+#define GEM_NARROW_ROWS
+#endif
 
 }  // namespace
 }  // namespace gem::GEM_ISA

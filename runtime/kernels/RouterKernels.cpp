@@ -16,19 +16,31 @@ namespace {
 constexpr uint32_t kRouteGroup = 8;    // tokens that share loads of w_r and centroids
 constexpr uint32_t kKeptLogits = 256;  // classes whose logits are kept, not computed again
 
-// Calls use(rows) with those of a weight that is f32 or f16.
-template <class Use>
+// Calls use(rows) with those of a weight that is f32 or, with kHalves, f32 or f16.
+template <bool kHalves, class Use>
 GEM_INLINE void WithRows(const Weight& w, Use&& use) {
-  if (w.type == WeightType::kF16) {
-    use(static_cast<const uint16_t*>(w.data));
-  } else {
-    use(static_cast<const float*>(w.data));
+  if constexpr (kHalves) {
+    if (w.type == WeightType::kF16) return use(static_cast<const uint16_t*>(w.data));
   }
+  use(static_cast<const float*>(w.data));
+}
+
+// The sums of Op of `count` rows of a weight from row `first` on, as SumsOfColumns.
+template <class Op, bool kHalves>
+GEM_INLINE void SumsOfRows(const RouteTokensArgs& args, size_t token, uint32_t tokens,
+                           const Weight& w, uint32_t first, uint32_t count, float* out,
+                           size_t out_stride) {
+  const size_t width = args.width;
+  WithRows<kHalves>(w, [&](auto* rows) {
+    SumsOfColumns<Op>(args.x + token * width, width, tokens, rows + first * width, width, count,
+                      args.width, out, out_stride);
+  });
 }
 
 // routed and probs of `tokens` tokens from `token` on.
+template <bool kHalves>
 GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32_t tokens) {
-  const size_t width = args.width, classes = args.classes;
+  const size_t classes = args.classes;
   alignas(64) float kept[kRouteGroup][kKeptLogits];
   alignas(64) float spare[kRouteGroup][16];
   // The 16 logits from class c on; out(t) points to those of token t.
@@ -36,10 +48,8 @@ GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32
     float* const out = c < kKeptLogits ? &kept[0][c] : &spare[0][0];
     const size_t stride = c < kKeptLogits ? kKeptLogits : 16;
     if (first_time || c >= kKeptLogits) {
-      WithRows(args.w_r, [&](auto* w_r) {
-        SumsOfColumns<Product>(args.x + token * width, width, tokens, w_r + c * width, width,
-                               Min(16, args.classes - c), args.width, out, stride);
-      });
+      SumsOfRows<Product, kHalves>(args, token, tokens, args.w_r, c, Min(16, args.classes - c), out,
+                                   stride);
     }
     const I16 inside = SplatInt(static_cast<int32_t>(Min(16, args.classes - c))) > Iota();
     for (uint32_t t = 0; t < tokens; ++t) use(t, inside, Load(out + t * stride));
@@ -75,13 +85,11 @@ GEM_NOINLINE void RouteSoftmax(const RouteTokensArgs& args, size_t token, uint32
   }
 }
 
-}  // namespace
-
-void RouteTokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
-  const size_t width = args.width;
+template <bool kHalves>
+GEM_INLINE void Route(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
   for (size_t token = begin; token < end; token += kRouteGroup) {
     const uint32_t tokens = Min(kRouteGroup, end - static_cast<uint32_t>(token));
-    RouteSoftmax(args, token, tokens);
+    RouteSoftmax<kHalves>(args, token, tokens);
     alignas(64) float distance[kRouteGroup][16];
     float nearest[kRouteGroup];
     for (uint32_t t = 0; t < tokens; ++t) {
@@ -90,10 +98,8 @@ void RouteTokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
     }
     for (uint32_t c = 0; c < args.clusters; c += 16) {
       const uint32_t rows = Min(16, args.clusters - c);
-      WithRows(args.centroids, [&](auto* centroids) {
-        SumsOfColumns<SquaredDistance>(args.x + token * width, width, tokens, centroids + c * width,
-                                       width, rows, args.width, &distance[0][0], 16);
-      });
+      SumsOfRows<SquaredDistance, kHalves>(args, token, tokens, args.centroids, c, rows,
+                                           &distance[0][0], 16);
       for (uint32_t t = 0; t < tokens; ++t) {
         for (uint32_t r = 0; r < rows; ++r) {
           if (distance[t][r] < nearest[t]) {
@@ -104,6 +110,15 @@ void RouteTokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
       }
     }
   }
+}
+
+}  // namespace
+
+void RouteTokensF32(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
+  Route<false>(args, begin, end);
+}
+void RouteTokensF16(const RouteTokensArgs& args, uint32_t begin, uint32_t end) {
+  Route<true>(args, begin, end);
 }
 
 }  // namespace gem::GEM_ISA

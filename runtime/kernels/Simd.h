@@ -461,19 +461,28 @@ GEM_INLINE V16 Combine16(const F* x) {
 }
 
 template <class Op>
-GEM_INLINE float Tree(V16 x, Op op) {
-  float lanes[16];
-  Store(lanes, x);
+GEM_INLINE float Tree(float* lanes, Op op) {
   Unroll<8>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 8]); });
   Unroll<4>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 4]); });
   Unroll<2>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 2]); });
   return op(lanes[0], lanes[1]);
 }
+// Not inline: they are long, and called once a row.
+[[maybe_unused]] GEM_NOINLINE float SumTree(float* lanes) {
+  return Tree(lanes, [](float a, float b) GEM_LAMBDA { return a + b; });
+}
+[[maybe_unused]] GEM_NOINLINE float MaxTree(float* lanes) {
+  return Tree(lanes, [](float a, float b) GEM_LAMBDA { return a > b ? a : b; });
+}
 GEM_INLINE float SumOfLanes(V16 x) {
-  return Tree(x, [](float a, float b) GEM_LAMBDA { return a + b; });
+  float lanes[16];
+  Store(lanes, x);
+  return SumTree(lanes);
 }
 GEM_INLINE float MaxOfLanes(V16 x) {
-  return Tree(x, [](float a, float b) GEM_LAMBDA { return a > b ? a : b; });
+  float lanes[16];
+  Store(lanes, x);
+  return MaxTree(lanes);
 }
 
 }  // namespace

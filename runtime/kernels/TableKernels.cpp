@@ -60,12 +60,20 @@ GEM_INLINE void ForEachQuantized(const Weight& w, size_t row, Use&& use) {
   }
 }
 
+// y[at, at + count) = x + value, or value itself where there is no x.
+GEM_INLINE void PutRow(const float* x, float* y, uint32_t at, uint32_t count, V16 value) {
+  float part[16];
+  if (x != nullptr) value = Load(count == 16 ? x + at : PadTo16(x + at, count, part)) + value;
+  if (count == 16) return Store(y + at, value);
+  Store(part, value);
+  __builtin_memcpy(y + at, part, count * sizeof *y);
+}
+
 // y = x + row, or row itself where there is no x.
 template <unsigned kBits>
 GEM_INLINE void QuantizedRow(const Weight& w, size_t row, const float* x, float* y) {
   ForEachQuantized<kBits>(w, row, [&](uint32_t at, uint32_t count, V16 value) GEM_LAMBDA {
-    if (x != nullptr) value = LoadPartial(x + at, count) + value;
-    StorePartial(y + at, count, value);
+    PutRow(x, y, at, count, value);
   });
 }
 
@@ -87,9 +95,7 @@ void TableRowF16(const Weight& table, size_t row, const float* x, float* y) {
     const uint32_t count = Min(16, table.width - i);
     uint16_t rest[16] = {};
     if (count < 16) __builtin_memcpy(rest, values + i, count * sizeof *values);
-    V16 value = LoadHalves(count < 16 ? rest : values + i);
-    if (x != nullptr) value = LoadPartial(x + i, count) + value;
-    StorePartial(y + i, count, value);
+    PutRow(x, y, i, count, LoadHalves(count < 16 ? rest : values + i));
   }
 }
 

@@ -10,6 +10,8 @@
 #include "runtime/core/Blake3.h"
 #include "runtime/core/Status.h"
 #include "runtime/drivers/cpu/LinkedKernels.h"
+#include "runtime/loader/HashText.h"
+#include "runtime/loader/StructureVerifier.h"
 #include "runtime/loader/Verifier.h"
 
 // Weights are used in place, so the host must order bytes as the file does.
@@ -21,42 +23,22 @@ namespace {
 constexpr unsigned kMaxDepth = 64;
 constexpr unsigned kMaxTables = 1000000;
 
-// "0123abcd…": enough of a hash to compare by eye.
-struct HashText {
-  char text[17];
-  explicit HashText(const uint8_t* hash) {
-    for (int i = 0; i < 8; ++i) {
-      text[2 * i] = "0123456789abcdef"[hash[i] >> 4];
-      text[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
-    }
-    text[16] = '\0';
-  }
-};
-
 }  // namespace
 
-gem_status_t Bundle::Open(const char* path, gem_load_mode_t mode, gem_hash_check_t check,
+gem_status_t Bundle::Open(const char* path, const gem_bundle_options_t& options,
                           gem_error_t* error) {
-  const gem_status_t status = file_.Open(path, mode, &memory_, error);
-  return status != GEM_STATUS_OK ? status : Verify(check, error);
+  const gem_status_t status = file_.Open(path, options.load_mode, &memory_, error);
+  return status != GEM_STATUS_OK ? status : Verify(options, error);
 }
 
-gem_status_t Bundle::OpenMemory(const void* data, size_t size, gem_load_mode_t mode,
-                                gem_hash_check_t check, gem_error_t* error) {
-  const gem_status_t status = file_.OpenMemory(data, size, mode, &memory_, error);
-  return status != GEM_STATUS_OK ? status : Verify(check, error);
+gem_status_t Bundle::OpenMemory(const void* data, size_t size, const gem_bundle_options_t& options,
+                                gem_error_t* error) {
+  const gem_status_t status = file_.OpenMemory(data, size, options.load_mode, &memory_, error);
+  return status != GEM_STATUS_OK ? status : Verify(options, error);
 }
 
-gem_status_t Bundle::ReadPreamble(gem_error_t* error) {
+gem_status_t Bundle::ReadPreamble(const uint8_t raw[kPreambleSize], gem_error_t* error) {
   const std::span<const uint8_t> file = bytes();
-  if (file.size() < kPreambleSize) {
-    return Fail(error, GEM_STATUS_CORRUPT,
-                "file size: expected at least the %zu bytes of a preamble, but got %zu",
-                kPreambleSize, file.size());
-  }
-  // A private copy here too: a mapped file may change between two looks at it.
-  uint8_t raw[kPreambleSize];
-  memcpy(raw, file.data(), kPreambleSize);
   if (memcmp(raw + kOffsetMagic, kBundleMagic, sizeof(kBundleMagic)) != 0) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "magic: expected a GEM bundle (89 47 45 4d 0d 0a 1a 0a), but got "
@@ -85,30 +67,99 @@ gem_status_t Bundle::ReadPreamble(gem_error_t* error) {
                 "was cut or appended to",
                 static_cast<unsigned long long>(preamble_.file_size), file.size());
   }
-  preamble_.program_size = static_cast<uint32_t>(LoadLittleEndian(raw + kOffsetProgramSize, 4));
-  const uint64_t left = file.size() - kPreambleSize;
-  const uint64_t limit = left < kMaxProgramSize ? left : kMaxProgramSize;
-  if (preamble_.program_size < 1 || preamble_.program_size > limit) {
-    return Fail(error, GEM_STATUS_CORRUPT, "program size: expected 1 to %llu bytes, but got %u",
-                static_cast<unsigned long long>(limit), preamble_.program_size);
-  }
   if (raw[kOffsetHashAlgorithm] != kHashBlake3) {
     return Fail(error, GEM_STATUS_CORRUPT, "hash algorithm: expected 1 (BLAKE3), but got %u",
                 raw[kOffsetHashAlgorithm]);
   }
-  for (size_t i = kOffsetSignature; i < kOffsetProgramHash; ++i) {
+  const uint8_t signature = raw[kOffsetSignature];
+  if (signature > (preamble_.format_minor < 2 ? kSignatureNone : kSignatureEd25519)) {
+    return Fail(
+        error, GEM_STATUS_CORRUPT, "signature: expected 0 (none)%s, but got %u",
+        preamble_.format_minor < 2 ? ", since format 1.2 brought signatures" : " or 1 (Ed25519)",
+        signature);
+  }
+  for (size_t i = kOffsetReserved; i < kOffsetProgramHash; ++i) {
     if (raw[i] != 0) {
       return Fail(error, GEM_STATUS_CORRUPT, "reserved byte %zu: expected 0, but got %u", i,
                   raw[i]);
     }
   }
+  if (signature != kSignatureNone &&
+      (file.size() < kPreambleSize + kSignatureBlockSize || file.size() % kSegmentAlignment != 0)) {
+    return Fail(error, GEM_STATUS_CORRUPT,
+                "file size: expected a multiple of %llu that ends with a signature of %llu bytes, "
+                "but got %zu",
+                static_cast<unsigned long long>(kSegmentAlignment),
+                static_cast<unsigned long long>(kSignatureBlockSize), file.size());
+  }
+  preamble_.signature = signature;
+  preamble_.program_size = static_cast<uint32_t>(LoadLittleEndian(raw + kOffsetProgramSize, 4));
+  const uint64_t left = contents().size() - kPreambleSize;
+  const uint64_t limit = left < kMaxProgramSize ? left : kMaxProgramSize;
+  if (preamble_.program_size < 1 || preamble_.program_size > limit) {
+    return Fail(error, GEM_STATUS_CORRUPT, "program size: expected 1 to %llu bytes, but got %u",
+                static_cast<unsigned long long>(limit), preamble_.program_size);
+  }
   memcpy(preamble_.program_hash, raw + kOffsetProgramHash, kHashSize);
   return GEM_STATUS_OK;
 }
 
-gem_status_t Bundle::Verify(gem_hash_check_t check, gem_error_t* error) {
-  gem_status_t status = ReadPreamble(error);
+// The signature is of the preamble, which has the program's hash, which has those of the
+// segments: once it is verified, what follows is refused if it was altered.
+gem_status_t Bundle::VerifySignature(const uint8_t raw[kPreambleSize],
+                                     const gem_bundle_options_t& options,
+                                     gem_error_t* error) const {
+  const uint8_t* key = options.public_key;
+  if (preamble_.signature == kSignatureNone) {
+    if (key == nullptr) return GEM_STATUS_OK;
+    return Fail(
+        error, GEM_STATUS_UNTRUSTED,
+        "signature: expected one with key %s..., but the bundle is not signed; sign it with "
+        "gem-bundle, or open it without a public key",
+        HashText(key).text);
+  }
+  uint8_t block[kSignatureBlockSize];
+  memcpy(block, contents().data() + contents().size(), sizeof(block));
+  for (size_t i = kSignatureOffsetSignature + GEM_SIGNATURE_SIZE; i < sizeof(block); ++i) {
+    if (block[i] == 0) continue;
+    return Fail(error, GEM_STATUS_CORRUPT,
+                "signature block: expected 0 at its byte %zu, but got %u", i, block[i]);
+  }
+  if (key == nullptr) return GEM_STATUS_OK;
+  if (memcmp(block + kSignatureOffsetKey, key, GEM_PUBLIC_KEY_SIZE) != 0) {
+    return Fail(error, GEM_STATUS_UNTRUSTED,
+                "signature: expected one with key %s..., but the bundle is signed with key %s...",
+                HashText(key).text, HashText(block + kSignatureOffsetKey).text);
+  }
+  constexpr size_t kContextSize = sizeof(kSignatureContext) - 1;
+  uint8_t message[kContextSize + kPreambleSize];
+  memcpy(message, kSignatureContext, kContextSize);
+  memcpy(message + kContextSize, raw, kPreambleSize);
+  if (options.verifier->verify(options.verifier->self, block + kSignatureOffsetSignature, message,
+                               sizeof(message), key) == 1) {
+    return GEM_STATUS_OK;
+  }
+  return Fail(error, GEM_STATUS_UNTRUSTED,
+              "signature: expected that of this file's preamble with key %s..., but got another; "
+              "the file was altered, or somebody else wrote the signature",
+              HashText(key).text);
+}
+
+gem_status_t Bundle::Verify(const gem_bundle_options_t& options, gem_error_t* error) {
+  if (bytes().size() < kPreambleSize) {
+    return Fail(error, GEM_STATUS_CORRUPT,
+                "file size: expected at least the %zu bytes of a preamble, but got %zu",
+                kPreambleSize, bytes().size());
+  }
+  // A private copy here too: a mapped file may change between two looks at it.
+  uint8_t raw[kPreambleSize];
+  memcpy(raw, bytes().data(), kPreambleSize);
+  gem_status_t status = ReadPreamble(raw, error);
+  if (status == GEM_STATUS_OK) status = VerifySignature(raw, options, error);
   if (status != GEM_STATUS_OK) return status;
+  // What has a signature but not its hash was altered.
+  const gem_status_t mismatch =
+      options.public_key != nullptr ? GEM_STATUS_UNTRUSTED : GEM_STATUS_CORRUPT;
   const size_t program_size = preamble_.program_size;
   if (!program_.AllocateUninitialized(&memory_, program_size, kSegmentAlignment)) {
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a copy of the program's %zu bytes",
@@ -118,35 +169,31 @@ gem_status_t Bundle::Verify(gem_hash_check_t check, gem_error_t* error) {
   uint8_t hash[kHashSize];
   Blake3(program_.data(), program_size, hash);
   if (memcmp(hash, preamble_.program_hash, kHashSize) != 0) {
-    return Fail(error, GEM_STATUS_CORRUPT,
+    return Fail(error, mismatch,
                 "program hash: expected %s... as the preamble says, but got %s...; the file is "
-                "damaged",
+                "damaged or was altered",
                 HashText(preamble_.program_hash).text, HashText(hash).text);
   }
   flatbuffers::Verifier verifier(program_.data(), program_size, kMaxDepth, kMaxTables);
-  if (!schema::VerifyBundleBuffer(verifier)) {
+  if (!VerifyStructure(verifier, program_.data(), program_size)) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "program: expected a FlatBuffer 'GEMB' of the bundle schema, but its structure is "
                 "not valid");
   }
   root_ = schema::GetBundle(program_.data());
-  status = VerifyBundle(*root_, kPreambleSize + program_size, bytes(), preamble_.format_minor,
+  checks_before_use_ = options.hash_check == GEM_HASH_LAZY || options.public_key != nullptr;
+  if (!hashes_.Initialize(*root_, contents(), mismatch, options.hash_threads, &memory_)) {
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for the states of %u segments",
+                root_->segments()->size());
+  }
+  status = VerifyBundle(*root_, preamble_, contents(), checks_before_use_ ? &hashes_ : nullptr,
                         &memory_, error);
   if (status == GEM_STATUS_OK) status = CheckKernelsLinked(*root_, error);
-  if (status != GEM_STATUS_OK) return status;
-  status = VerifyPadding(error);
-  if (status != GEM_STATUS_OK || check != GEM_HASH_ALL) return status;
-  for (uint32_t i = 0; i < root_->segments()->size(); ++i) {
-    if (!SegmentHashMatches(i)) {
-      return Fail(
-          error, GEM_STATUS_CORRUPT,
-          "segment %u ('%.48s'): hash: expected %s..., but its bytes have another; the file "
-          "is damaged",
-          i, root_->segments()->Get(i)->name()->c_str(),
-          HashText(root_->segments()->Get(i)->hash()->data()).text);
-    }
+  if (status == GEM_STATUS_OK) status = VerifyPadding(error);
+  if (status == GEM_STATUS_OK && options.hash_check == GEM_HASH_ALL) {
+    status = hashes_.CheckAll(error);
   }
-  return GEM_STATUS_OK;
+  return status;
 }
 
 gem_status_t Bundle::VerifyPadding(gem_error_t* error) const {
@@ -161,6 +208,12 @@ gem_status_t Bundle::VerifyPadding(gem_error_t* error) const {
     }
     end += segment.length();
   }
+  for (; end < contents().size(); ++end) {
+    if (bytes()[end] == 0) continue;
+    return Fail(error, GEM_STATUS_CORRUPT,
+                "padding before the signature: expected 0 at byte %zu, but got %u", end,
+                bytes()[end]);
+  }
   return GEM_STATUS_OK;
 }
 
@@ -172,13 +225,6 @@ std::span<const uint8_t> Bundle::segment(uint32_t index) const {
 std::span<const uint8_t> Bundle::tokenizer_segment() const {
   if (root_->text() == nullptr) return {};
   return segment(root_->text()->tokenizer_segment());
-}
-
-bool Bundle::SegmentHashMatches(uint32_t index) const {
-  uint8_t hash[kHashSize];
-  const std::span<const uint8_t> data = segment(index);
-  Blake3(data.data(), data.size(), hash);
-  return memcmp(hash, root_->segments()->Get(index)->hash()->data(), kHashSize) == 0;
 }
 
 }  // namespace gem

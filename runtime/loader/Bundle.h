@@ -11,22 +11,23 @@
 #include "gem/gem.h"
 #include "runtime/core/Memory.h"
 #include "runtime/loader/FileData.h"
+#include "runtime/loader/SegmentHashes.h"
 #include "runtime/schema/Preamble.h"
 #include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
 
-// The bytes of a bundle, of which `program` is verified. Immutable, so any
-// number of threads may use it.
+// The bytes of a bundle, of which `program` is verified. Immutable but for what is
+// known of hashes, so any number of threads may use it.
 class Bundle {
  public:
   explicit Bundle(const gem_allocator_t& allocator) : memory_(allocator) {}
 
-  // Opens and verifies; `bytes()` of the result are checked against `check`.
-  gem_status_t Open(const char* path, gem_load_mode_t mode, gem_hash_check_t check,
-                    gem_error_t* error);
-  gem_status_t OpenMemory(const void* data, size_t size, gem_load_mode_t mode,
-                          gem_hash_check_t check, gem_error_t* error);
+  // Opens and verifies. `options` are complete: what an older caller does not have is
+  // set, and a key comes with a verifier.
+  gem_status_t Open(const char* path, const gem_bundle_options_t& options, gem_error_t* error);
+  gem_status_t OpenMemory(const void* data, size_t size, const gem_bundle_options_t& options,
+                          gem_error_t* error);
 
   const schema::Bundle& root() const { return *root_; }
   const Preamble& preamble() const { return preamble_; }
@@ -38,21 +39,39 @@ class Bundle {
 
   // Fails when the file was cut since it was opened.
   gem_status_t CheckLength(gem_error_t* error) const { return file_.CheckLength(error); }
-  // Whether the segment's bytes have the hash that the program says.
-  bool SegmentHashMatches(uint32_t index) const;
+  // Whether segments that were not checked at opening are checked before they are used.
+  bool checks_before_use() const { return checks_before_use_; }
+  // Checks the hashes of the segments that hold the constants of `program`, when the
+  // options asked for that; else OK.
+  gem_status_t CheckSegmentsOf(const schema::Program& program, gem_error_t* error) const {
+    return checks_before_use_ ? hashes_.CheckConstants(program, error) : GEM_STATUS_OK;
+  }
+  // Checks the hash of the tokenizer's segment, which there must be.
+  gem_status_t CheckTokenizerSegment(gem_error_t* error) const {
+    return hashes_.Check(root_->text()->tokenizer_segment(), error);
+  }
 
   const gem_allocator_t& allocator() const { return memory_.allocator(); }
 
  private:
-  gem_status_t Verify(gem_hash_check_t check, gem_error_t* error);
-  gem_status_t ReadPreamble(gem_error_t* error);
+  gem_status_t Verify(const gem_bundle_options_t& options, gem_error_t* error);
+  gem_status_t ReadPreamble(const uint8_t raw[kPreambleSize], gem_error_t* error);
+  gem_status_t VerifySignature(const uint8_t raw[kPreambleSize],
+                               const gem_bundle_options_t& options, gem_error_t* error) const;
   gem_status_t VerifyPadding(gem_error_t* error) const;
+  // The file without its signature block.
+  std::span<const uint8_t> contents() const {
+    return bytes().first(bytes().size() -
+                         (preamble_.signature == kSignatureNone ? 0 : kSignatureBlockSize));
+  }
 
   Memory memory_;
   FileData file_;
   Preamble preamble_;
   Array<uint8_t> program_;  // a private copy: nobody can change what was verified
   const schema::Bundle* root_ = nullptr;
+  SegmentHashes hashes_;
+  bool checks_before_use_ = false;  // segments are checked before they are used
 };
 
 }  // namespace gem

@@ -332,7 +332,8 @@ bool EntryVerifier::VerifyCommand() {
                     static_cast<unsigned>(command_->kernel()));
   }
   kernel_name_ = schema::EnumNameKernel(contract->kernel);
-  if (contract->kernel > schema::Kernel::SELECT_ROW && !VerifyIsOneOne(kernel_name_)) return false;
+  if (contract->kernel > schema::Kernel::SELECT_ROW && !VerifyIsSince(1, kernel_name_))
+    return false;
   if (command_->params_type() != contract->params) {
     return Refuse("params: expected %s, but got union type %u",
                   schema::EnumNameKernelParams(contract->params),
@@ -357,7 +358,7 @@ bool EntryVerifier::VerifyCommand() {
     }
   }
   const schema::ScarAttentionParams* scar = command_->params_as_ScarAttentionParams();
-  if (scar != nullptr && scar->causal() && !VerifyIsOneOne("causal")) return false;
+  if (scar != nullptr && scar->causal() && !VerifyIsSince(1, "causal")) return false;
   return VerifyAliasing(*contract, inputs, outputs) && FollowCommand(*contract);
 }
 
@@ -442,7 +443,7 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
     }
     // What is new in a kernel of 1.0 are weights that are not f32.
     if (!is_buffer && (contract.types & TypeBit(ElementType::F32)) != 0 &&
-        view.element_type != ElementType::F32 && !VerifyIsOneOne("weights that are not F32")) {
+        view.element_type != ElementType::F32 && !VerifyIsSince(1, "weights that are not F32")) {
       return false;
     }
     if (view.layout != contract.layout) {
@@ -450,6 +451,11 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
                     schema::EnumNameLayout(contract.layout), schema::EnumNameLayout(view.layout));
     }
     if (!VerifyShape(contract, view, side, i)) return false;
+    // Constants of this type index memory: the contract's check reads them.
+    if (!is_buffer && contract.types == TypeBit(ElementType::U16) &&
+        !VerifyHash(program_->constants()->Get(operand.index())->segment())) {
+      return false;
+    }
   }
   return true;
 }

@@ -18,7 +18,6 @@ class EntryVerifier : public VerifierBase {
   }
 
   bool Verify();
-  uint64_t steps() const { return steps_; }
 
  private:
   using Dims = flatbuffers::Vector<const schema::Dim*>;

@@ -23,7 +23,7 @@ class Verifier : public VerifierBase {
  public:
   using VerifierBase::VerifierBase;
 
-  bool VerifySegments(uint64_t program_end);
+  bool VerifySegments();
   bool VerifyModel();
   bool VerifyProvenance();
   bool VerifyVariants();
@@ -39,14 +39,14 @@ static_assert(ToFormat(schema::Scales::ROW) == format::Scales::kRow);
 static_assert(ToFormat(schema::Scales::TWO_LEVEL) == format::Scales::kTwoLevel);
 static_assert(ToFormat(schema::Scales::F16_GROUP) == format::Scales::kF16Group);
 
-bool Verifier::VerifySegments(uint64_t program_end) {
+bool Verifier::VerifySegments() {
   const uint64_t file_size = file_.size();
   const auto& segments = *bundle_.segments();
   if (segments.size() > kMaxSegments) {
     return Refuse("segments: expected at most %u, but got %u", kMaxSegments, segments.size());
   }
   if (!VerifyUniqueNames(segments, &NameOf<schema::Segment>, "segment")) return false;
-  uint64_t end = program_end;
+  uint64_t end = kPreambleSize + preamble_.program_size;
   for (uint32_t i = 0; i < segments.size(); ++i) {
     const schema::Segment& segment = *segments.Get(i);
     char where[80];
@@ -91,11 +91,15 @@ bool Verifier::VerifySegments(uint64_t program_end) {
     }
     end = offset + length;
   }
+  const bool is_signed = preamble_.signature != kSignatureNone;
+  // The file's size is a multiple of the alignment then, so this does not overflow.
+  if (is_signed) end = AlignUp(end, kSegmentAlignment);
   if (end != file_size) {
     return Refuse(
-        "segments: expected the file to end with the last of them at byte %llu, but it "
-        "has %llu bytes",
-        static_cast<unsigned long long>(end), static_cast<unsigned long long>(file_size));
+        "segments: expected the %s at byte %llu, after the last of them, but got it at "
+        "byte %llu",
+        is_signed ? "signature" : "file's end", static_cast<unsigned long long>(end),
+        static_cast<unsigned long long>(file_size));
   }
   return true;
 }
@@ -205,6 +209,8 @@ bool Verifier::VerifyVariants() {
                       "'%.64s'; use a newer runtime",
                       gem_version(), feature->c_str());
     }
+    if (variant_->cpu_kernels() != nullptr && !VerifyIsSince(2, "cpu_kernels")) return false;
+    if (!VerifyString(variant_->cpu_kernels(), false, "cpu_kernels")) return false;
     if (!VerifySymbols() || !VerifyConstants()) return false;
     const auto& entries = *program_->entries();
     if (entries.size() == 0) return Refuse("entries: expected at least one, but got none");
@@ -215,7 +221,6 @@ bool Verifier::VerifyVariants() {
         status_ = verifier.status();
         return false;
       }
-      steps_ = verifier.steps();
     }
     variant_ = nullptr;
   }
@@ -246,7 +251,7 @@ bool Verifier::VerifyScales(const schema::Constant& constant, const char* where)
   if (constant.scales() == schema::Scales::NONE && constant.group_size() == 0) {
     // I8 without scales is a number, fewer bits are none.
     if (bits == 0 || bits == 8) return true;
-  } else if (!VerifyIsOneOne("quantized constants")) {
+  } else if (!VerifyIsSince(1, "quantized constants")) {
     return false;
   }
   if (!format::IsValid(bits, ToFormat(constant.scales()), constant.group_size())) {
@@ -277,7 +282,7 @@ bool Verifier::VerifyConstants() {
       return Refuse("%s: element_type: expected 1 (F32) to %u (I2), but got %u", where,
                     static_cast<unsigned>(ElementType::MAX), static_cast<unsigned>(type));
     }
-    if (type > ElementType::I64 && !VerifyIsOneOne(Name(type))) return false;
+    if (type > ElementType::I64 && !VerifyIsSince(1, Name(type))) return false;
     const auto& shape = *constant.shape();
     if (shape.size() < 1 || shape.size() > kMaxRank) {
       return Refuse("%s: shape: expected 1 to %u extents, but got %u", where, kMaxRank,
@@ -318,7 +323,7 @@ bool Verifier::VerifyConstants() {
             "%u",
             where, Name(type), shape.size());
       }
-      if (type == ElementType::F16 && !VerifyIsOneOne("F16 in PANEL_16")) return false;
+      if (type == ElementType::F16 && !VerifyIsSince(1, "F16 in PANEL_16")) return false;
     }
     if (constant.segment() >= bundle_.segments()->size()) {
       return Refuse("%s: segment: expected less than %u, but got %u", where,
@@ -352,12 +357,13 @@ bool Verifier::VerifyConstants() {
 
 }  // namespace
 
-gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end,
-                          std::span<const uint8_t> file, uint32_t format_minor, Memory* memory,
-                          gem_error_t* error) {
-  Verifier verifier(bundle, file, format_minor, memory, error);
-  if (verifier.VerifySegments(program_end) && verifier.VerifyModel() &&
-      verifier.VerifyProvenance() && verifier.VerifyVariants() && verifier.VerifyText()) {
+gem_status_t VerifyBundle(const schema::Bundle& bundle, const Preamble& preamble,
+                          std::span<const uint8_t> file, const SegmentHashes* hashes,
+                          Memory* memory, gem_error_t* error) {
+  uint64_t steps = 0;
+  Verifier verifier(bundle, preamble, file, hashes, memory, &steps, error);
+  if (verifier.VerifySegments() && verifier.VerifyModel() && verifier.VerifyProvenance() &&
+      verifier.VerifyVariants() && verifier.VerifyText()) {
     return GEM_STATUS_OK;
   }
   return verifier.status();

@@ -9,6 +9,8 @@
 #include <span>
 
 #include "runtime/core/Memory.h"
+#include "runtime/loader/SegmentHashes.h"
+#include "runtime/schema/Preamble.h"
 #include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
@@ -20,21 +22,22 @@ inline constexpr uint32_t kMaxSegments = 65536;
 inline constexpr uint32_t kMaxConstants = 65536;
 inline constexpr uint32_t kMaxBuffers = 8192;
 inline constexpr uint32_t kMaxCommands = 8192;
+inline constexpr uint64_t kMaxArenaSize = uint64_t{64} << 30;
 // Of all maps that the commands of an entry name: a session copies them.
 inline constexpr uint64_t kMaxMapEntries = uint64_t{1} << 24;
 // Bytes of strings and entries of maps that are looked at, and buffers that are
 // compared with what commands write. Tables can share them, so a small file could
 // have a verifier look at the same bytes millions of times. Takes less than a second.
 inline constexpr uint64_t kMaxVerifierSteps = uint64_t{1} << 28;
-inline constexpr uint64_t kMaxArenaSize = uint64_t{64} << 30;
 
 // Checks everything in `bundle`, which passed the FlatBuffers verifier, against
-// the rules of docs/artifact-format.md for files of this minor version.
-// `program_end` and `file` bound the segments; of their bytes, only those are read
-// that index memory. `memory` gives scratch space, all of which is given back.
-gem_status_t VerifyBundle(const schema::Bundle& bundle, uint64_t program_end,
-                          std::span<const uint8_t> file, uint32_t format_minor, Memory* memory,
-                          gem_error_t* error);
+// the rules of docs/artifact-format.md for files with this preamble. `file`, without a
+// signature block, bounds the segments; of their bytes, only those are read that index
+// memory, and with `hashes` only after their segment's hash was checked. `memory` gives
+// scratch space, all of which is given back.
+gem_status_t VerifyBundle(const schema::Bundle& bundle, const Preamble& preamble,
+                          std::span<const uint8_t> file, const SegmentHashes* hashes,
+                          Memory* memory, gem_error_t* error);
 
 }  // namespace gem
 

@@ -66,9 +66,26 @@ bool VerifierBase::OutOfMemory() {
   return false;
 }
 
-bool VerifierBase::VerifyIsOneOne(const char* feature) {
-  if (format_minor_ >= 1) return true;
-  return Refuse("format version: expected at least 1.1, which brought %s, but got 1.0", feature);
+bool VerifierBase::VerifyIsSince(unsigned minor, const char* feature) {
+  if (preamble_.format_minor >= minor) return true;
+  return Refuse("format version: expected at least 1.%u, which brought %s, but got 1.%u", minor,
+                feature, preamble_.format_minor);
+}
+
+bool VerifierBase::VerifyHash(uint32_t segment) {
+  if (hashes_ != nullptr) status_ = hashes_->Check(segment, error_);
+  return status_ == GEM_STATUS_OK;
+}
+
+bool VerifierBase::Spend(uint64_t steps) {
+  if (steps <= kMaxVerifierSteps - *steps_) {
+    *steps_ += steps;
+    return true;
+  }
+  return Refuse(
+      "program: expected at most %llu bytes of strings, entries of maps and buffers to look at, "
+      "but its tables share so many that there are more",
+      static_cast<unsigned long long>(kMaxVerifierSteps));
 }
 
 const char* VerifierBase::Spell(const schema::Dim& dim, char (&text)[48]) const {
@@ -104,17 +121,6 @@ bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const c
     i += length;
   }
   return true;
-}
-
-bool VerifierBase::Spend(uint64_t steps) {
-  if (steps <= kMaxVerifierSteps - steps_) {
-    steps_ += steps;
-    return true;
-  }
-  return Refuse(
-      "program: expected at most %llu bytes of strings, entries of maps and buffers to look at, "
-      "but its tables share so many that there are more",
-      static_cast<unsigned long long>(kMaxVerifierSteps));
 }
 
 // Sorts rather than compares all pairs: a hostile bundle has many names.

@@ -12,6 +12,8 @@
 #include "runtime/core/KernelContracts.h"
 #include "runtime/core/Memory.h"
 #include "runtime/core/Status.h"
+#include "runtime/loader/SegmentHashes.h"
+#include "runtime/schema/Preamble.h"
 #include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
@@ -20,9 +22,16 @@ namespace gem {
 // place and the field, what was expected and what was found.
 class VerifierBase {
  public:
-  VerifierBase(const schema::Bundle& bundle, std::span<const uint8_t> file, uint32_t format_minor,
-               Memory* memory, gem_error_t* error)
-      : bundle_(bundle), file_(file), format_minor_(format_minor), memory_(memory), error_(error) {}
+  VerifierBase(const schema::Bundle& bundle, const Preamble& preamble,
+               std::span<const uint8_t> file, const SegmentHashes* hashes, Memory* memory,
+               uint64_t* steps, gem_error_t* error)
+      : bundle_(bundle),
+        preamble_(preamble),
+        file_(file),
+        hashes_(hashes),
+        memory_(memory),
+        steps_(steps),
+        error_(error) {}
 
   gem_status_t status() const { return status_; }
 
@@ -34,16 +43,19 @@ class VerifierBase {
   [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
   [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
   bool OutOfMemory();
+  // Counts work; refuses a bundle that makes more than kMaxVerifierSteps of it.
+  bool Spend(uint64_t steps);
 
-  // Refuses `feature`, which format 1.1 brought, in a file that says it is of 1.0:
+  // Refuses `feature`, which format 1.`minor` brought, in a file that says it is older:
   // a runtime of that version would read it and misunderstand it.
-  bool VerifyIsOneOne(const char* feature);
+  bool VerifyIsSince(unsigned minor, const char* feature);
+
+  // Refuses a segment of other bytes than its hash says, when that is to be checked
+  // before they are read.
+  bool VerifyHash(uint32_t segment);
 
   // Strings end up in messages and in the JSON of tools.
   bool VerifyString(const String* string, bool may_be_empty, const char* field);
-
-  // Counts work; refuses a bundle that makes more than kMaxVerifierSteps of it.
-  bool Spend(uint64_t steps);
 
   template <typename T>
   static const String* NameOf(const T& item) {
@@ -79,9 +91,11 @@ class VerifierBase {
   const char* Spell(const schema::Dim& dim, char (&text)[48]) const;
 
   const schema::Bundle& bundle_;
-  std::span<const uint8_t> file_;
-  uint32_t format_minor_;
+  const Preamble& preamble_;
+  std::span<const uint8_t> file_;  // without a signature block
+  const SegmentHashes* hashes_;    // null: hashes are not checked before reading
   Memory* memory_;
+  uint64_t* steps_;  // spent so far, by all parts of the verifier
   gem_error_t* error_;
   gem_status_t status_ = GEM_STATUS_OK;
 
@@ -93,8 +107,6 @@ class VerifierBase {
   const schema::Command* command_ = nullptr;
   uint32_t command_index_ = 0;  // over all submissions of the entry
   const char* kernel_name_ = "?";
-
-  uint64_t steps_ = 0;  // spent so far, by all parts of the verifier
 
  private:
   bool RefuseV(gem_status_t status, const char* format, va_list arguments);

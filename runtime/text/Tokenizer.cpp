@@ -86,11 +86,8 @@ gem_status_t gem_tokenizer_create(const gem_bundle_t* bundle, const gem_allocato
     return status;
   }
   // What is read for every text is worth its hash; it is small.
-  if (!bundle->SegmentHashMatches(bundle->root().text()->tokenizer_segment())) {
-    return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: the segment's %zu bytes do not have the hash that the bundle says",
-                segment.size());
-  }
+  const gem_status_t status = bundle->CheckTokenizerSegment(out_error);
+  if (status != GEM_STATUS_OK) return status;
   return gem_tokenizer_create_from_memory(segment.data(), segment.size(), allocator, out_tokenizer,
                                           out_error);
 }

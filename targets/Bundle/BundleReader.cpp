@@ -47,6 +47,7 @@ static Preamble decodePreamble(const uint8_t *bytes) {
   preamble.format_minor = LoadLittleEndian(bytes + kOffsetFormatMinor, 2);
   preamble.file_size = LoadLittleEndian(bytes + kOffsetFileSize, 8);
   preamble.program_size = LoadLittleEndian(bytes + kOffsetProgramSize, 4);
+  preamble.signature = bytes[kOffsetSignature];
   std::memcpy(preamble.program_hash, bytes + kOffsetProgramHash, kHashSize);
   return preamble;
 }
@@ -153,8 +154,10 @@ public:
     SymbolTable names(*module);
     for (const schema::Variant *variant : *root.variants()) {
       builder.clearInsertionPoint();
-      auto program = builder.create<rt::ProgramOp>(loc, "main", toRef(variant->device()),
-                                                   variant->memory_limit());
+      StringRef kernels = toRef(variant->cpu_kernels());
+      auto program = builder.create<rt::ProgramOp>(
+          loc, "main", toRef(variant->device()), variant->memory_limit(),
+          kernels.empty() ? StringAttr() : builder.getStringAttr(kernels));
       names.insert(program); // a second variant becomes @main_0
       if (absl::Status status = readVariant(*variant, program); !status.ok())
         return status;

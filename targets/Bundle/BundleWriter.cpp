@@ -8,6 +8,7 @@
 #include "dialects/Gem/WeightData.h"
 #include "gem/gem.h"
 #include "runtime/schema/Preamble.h"
+#include "targets/Bundle/Edit/BundleLayout.h"
 #include "targets/Bundle/KernelParams.h"
 #include "targets/Target.h"
 #include "llvm/ADT/StringExtras.h"
@@ -78,27 +79,6 @@ static_assert(int(format::Scales::kRow) == int(schema::Scales::ROW));
 static_assert(int(format::Scales::kTwoLevel) == int(schema::Scales::TWO_LEVEL));
 static_assert(int(format::Scales::kF16Group) == int(schema::Scales::F16_GROUP));
 
-/// The lowest minor version of the format that has all that `module` uses.
-uint16_t minorVersionFor(ModuleOp module) {
-  auto isOld = [](rt::KernelAttrInterface kernel) {
-    if (auto scar = dyn_cast<rt::ScarAttentionKernelAttr>(kernel))
-      return !scar.getCausal();
-    return !isa<rt::QuantizeTokensKernelAttr, rt::LinearQuantizedKernelAttr,
-                rt::LayerNormQuantizedKernelAttr, rt::EmbeddingBlocksKernelAttr>(kernel);
-  };
-  WalkResult result = module.walk([&](Operation *op) {
-    if (auto constant = dyn_cast<rt::ConstantOp>(op))
-      return cast<rt::ConstantType>(constant.getType()).getElementType().isF32()
-                 ? WalkResult::advance()
-                 : WalkResult::interrupt();
-    if (auto call = dyn_cast<rt::CallOp>(op))
-      return isOld(call.getKernel()) ? WalkResult::advance() : WalkResult::interrupt();
-    return WalkResult::advance();
-  });
-  return result.wasInterrupted() ? 1 : 0;
-}
-static_assert(GEM_FORMAT_MINOR == 2, "say here what a new minor version added");
-
 static_assert(int(Layout::RowMajor) == int(schema::Layout::ROW_MAJOR));
 static_assert(int(Layout::Panel16) == int(schema::Layout::PANEL_16));
 static_assert(int(rt::SegmentKind::Weights) == int(schema::SegmentKind::WEIGHTS));
@@ -117,7 +97,7 @@ public:
       return status;
     // The program's size does not depend on the offsets and hashes that it holds, so a
     // first draft tells where the segments begin.
-    absl::StatusOr<flatbuffers::DetachedBuffer> draft = buildProgram();
+    absl::StatusOr<std::vector<uint8_t>> draft = buildProgram();
     if (!draft.ok())
       return draft.status();
     uint64_t end = kPreambleSize + draft->size();
@@ -130,7 +110,7 @@ public:
       if (absl::Status status = writeSegment(segment); !status.ok())
         return status;
 
-    absl::StatusOr<flatbuffers::DetachedBuffer> program = buildProgram();
+    absl::StatusOr<std::vector<uint8_t>> program = buildProgram();
     if (!program.ok())
       return program.status();
     if (program->size() != draft->size())
@@ -223,13 +203,12 @@ private:
     return absl::OkStatus();
   }
 
-  absl::Status writeFront(const flatbuffers::DetachedBuffer &program, uint64_t fileSize) {
-    ArrayRef<uint8_t> bytes(program.data(), program.size());
+  absl::Status writeFront(ArrayRef<uint8_t> bytes, uint64_t fileSize) {
     Preamble preamble;
     preamble.format_major = GEM_FORMAT_MAJOR;
-    preamble.format_minor = minorVersionFor(module);
+    preamble.format_minor = minor;
     preamble.file_size = fileSize;
-    preamble.program_size = static_cast<uint32_t>(program.size());
+    preamble.program_size = static_cast<uint32_t>(bytes.size());
     auto hash = llvm::BLAKE3::hash<kHashSize>(bytes);
     std::copy(hash.begin(), hash.end(), preamble.program_hash);
     uint8_t encoded[kPreambleSize];
@@ -250,7 +229,7 @@ private:
     return builder.CreateString(value.data(), value.size());
   }
 
-  absl::StatusOr<flatbuffers::DetachedBuffer> buildProgram() {
+  absl::StatusOr<std::vector<uint8_t>> buildProgram() {
     builder = flatbuffers::FlatBufferBuilder(64 * 1024);
     std::vector<flatbuffers::Offset<schema::Segment>> segmentTables;
     for (SegmentPlan &segment : segments)
@@ -275,7 +254,11 @@ private:
     builder.Finish(schema::CreateBundle(builder, producer, model, segmentVector, variantVector,
                                         text, provenance),
                    schema::BundleIdentifier());
-    return builder.Release();
+    // In the order that all who write bundles keep to, so that taking one apart and putting
+    // it together again gives the same bytes.
+    std::unique_ptr<schema::BundleT> bundle = schema::UnPackBundle(builder.GetBufferPointer());
+    minor = edit::RequiredMinor(*bundle);
+    return edit::PackProgram(*bundle);
   }
 
   flatbuffers::Offset<schema::Model> buildModel() {
@@ -353,7 +336,9 @@ private:
     auto entryVector = builder.CreateVector(entries);
     auto table = schema::CreateProgram(builder, symbolVector, constantVector, entryVector);
     auto device = string(program.getDevice());
-    return schema::CreateVariant(builder, device, table, 0, program.getMemoryLimit());
+    auto kernels = program.getCpuKernels() ? string(*program.getCpuKernels())
+                                           : flatbuffers::Offset<flatbuffers::String>();
+    return schema::CreateVariant(builder, device, table, 0, program.getMemoryLimit(), kernels);
   }
 
   schema::Dim packDim(Attribute dim) {
@@ -441,6 +426,7 @@ private:
   llvm::DenseMap<Operation *, uint32_t> segmentIndex;
   llvm::DenseMap<StringAttr, uint32_t> symbolIndex, constantIndex;
   flatbuffers::FlatBufferBuilder builder;
+  uint16_t minor = 0; // of the format
   uint64_t done = 0, total = 0;
   llvm::StringMap<PackedWeight> packed;
 };

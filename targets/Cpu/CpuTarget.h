@@ -10,6 +10,11 @@
 
 namespace gem {
 
+/// The best kernels, as the runtime names them ("i8mm", "avx2"), that every core of `device`
+/// runs. Empty when nothing is known of the cores, and for "host", whose bundle must not
+/// depend on the machine that makes it.
+llvm::StringRef cpuKernelsOf(const DeviceProfile &device);
+
 class CpuTarget final : public Target {
 public:
   llvm::StringRef getName() const override { return "cpu"; }

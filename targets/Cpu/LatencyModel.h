@@ -6,6 +6,7 @@
 // A roofline (Williams, Waterman and Patterson, 2009) of every call: the longer of
 // computing and of moving bytes, and the overheads of a call. The figures come from the
 // device's profile; what the model takes for granted is said by describeAssumptions().
+// docs/devices.md has the formulas, and how far they are from what was measured.
 
 #ifndef GEM_TARGETS_CPU_LATENCYMODEL_H
 #define GEM_TARGETS_CPU_LATENCYMODEL_H
@@ -33,8 +34,8 @@ struct CallTime {
 class LatencyModel {
 public:
   /// With `threads` threads (0: as many as the profile says) on the fastest cores, one each.
-  /// A program whose `residentBytes`, weights and arena together, fit the largest cache finds
-  /// its weights there; 0: unknown, they come from memory.
+  /// A program that reads and writes `residentBytes` a run, weights and arena together, finds
+  /// them in a cache that holds them; 0: unknown, weights come from memory.
   LatencyModel(const DeviceProfile &device, int64_t threads, int64_t residentBytes = 0);
 
   /// Of a call of `kernel` ("linear_quantized"). NotFound when the device has no rate for the
@@ -46,10 +47,21 @@ public:
   std::string describeAssumptions() const;
 
 private:
+  /// The part of a call that the thread with the most of it has.
+  struct Share {
+    int64_t threads = 1; ///< That take part.
+    double part = 1;     ///< Of the units.
+    double tokens = 1;   ///< That it multiplies a weight with.
+  };
+  Share shareOf(const rt::KernelCost &cost) const;
+  absl::StatusOr<double> computeSeconds(const DeviceCluster &cluster, llvm::StringRef kernel,
+                                        const rt::KernelCost &cost, const Share &share) const;
+
   DeviceProfile device;
   int64_t threads;
   int64_t cacheBytes = 0; ///< The largest that the first core sees.
-  bool isResident = false;
+  /// Shares of the weights by where they come from: a core's own cache, the largest, memory.
+  double fromOwnCache = 0, fromCache = 0, fromMemory = 1;
 };
 
 /// A call of a program.

@@ -4,7 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "targets/devices/DeviceProfile.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "device_profile.pb.h"
@@ -79,13 +78,14 @@ private:
 };
 
 bool isDeviceName(const std::string &name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  return !name.empty() && name.size() <= 64 && name.front() != '.' && !isDeviceFile(name) &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+         });
 }
 
 void checkRates(const devices::CoreCluster &cluster, const std::string &at, Checker &checker) {
-  std::vector<std::string> seen;
+  std::vector<std::string> seen, named;
   for (int i = 0; i < cluster.rates_size(); ++i) {
     const devices::Rate &rate = cluster.rates(i);
     std::string field = absl::StrCat(at, ".rates[", i, "]");
@@ -95,23 +95,53 @@ void checkRates(const devices::CoreCluster &cluster, const std::string &at, Chec
                                 ", which may have groups (int4g32)"),
                    absl::StrCat("'", rate.format(), "'"));
     checker.inRange(field + ".macs_per_cycle", rate.macs_per_cycle(), 0.01, 1e5, "");
-    std::string key = absl::StrCat(rate.kernel(), " ", rate.format());
-    if (contains(seen, key))
-      checker.fail(field, "one rate for each kernel and format",
+    // Weights that are further away do not arrive sooner.
+    checker.inRange(field + ".cache_macs_per_cycle", rate.cache_macs_per_cycle(), 0, 1e5, "");
+    checker.inRange(field + ".memory_macs_per_cycle", rate.memory_macs_per_cycle(), 0, 1e5, "");
+    checker.inRange(field + ".tokens", rate.tokens(), 0, 1e6, "tokens");
+    std::string name = absl::StrCat(rate.kernel(), " ", rate.format());
+    if (contains(seen, absl::StrCat(name, " 0")) || (rate.tokens() == 0 && contains(named, name)))
+      checker.fail(field, "one rate for each kernel and format, or several that each say tokens",
                    absl::StrCat("a second one for '", rate.format(), "'"));
+    std::string key = absl::StrCat(name, " ", rate.tokens());
+    if (contains(seen, key))
+      checker.fail(field + ".tokens", "each number of tokens once for a kernel and format",
+                   absl::StrCat(rate.tokens(), " a second time for '", rate.format(), "'"));
     seen.push_back(key);
+    named.push_back(name);
   }
   for (const char *format : kFormats)
-    if (!contains(seen, absl::StrCat(" ", format)))
+    if (!contains(named, absl::StrCat(" ", format)))
       checker.fail(at + ".rates",
                    absl::StrCat("a rate for every format (", absl::StrJoin(kFormats, ", "), ")"),
                    absl::StrCat("none for ", format));
 }
 
+void checkKernels(const devices::CoreCluster &cluster, const std::string &at, Checker &checker) {
+  std::vector<std::string> seen;
+  for (int i = 0; i < cluster.kernels_size(); ++i) {
+    const devices::KernelFigures &figures = cluster.kernels(i);
+    std::string field = absl::StrCat(at, ".kernels[", i, "]");
+    if (figures.kernel().empty())
+      checker.fail(field + ".kernel", "a kernel such as \"layer_norm\"", "none");
+    if (!figures.format().empty() && !contains(kFormats, familyOf(figures.format())))
+      checker.fail(field + ".format", absl::StrCat("one of ", absl::StrJoin(kFormats, ", ")),
+                   absl::StrCat("'", figures.format(), "'"));
+    checker.inRange(field + ".operations_per_cycle", figures.operations_per_cycle(), 0, 1e5, "");
+    checker.inRange(field + ".cycles_per_output", figures.cycles_per_output(), 0, 1e6, "cycles");
+    checker.inRange(field + ".cycles_per_unit", figures.cycles_per_unit(), 0, 1e9, "cycles");
+    std::string key = absl::StrCat(figures.kernel(), " ", figures.format());
+    if (contains(seen, key))
+      checker.fail(field, "each kernel and format once",
+                   absl::StrCat("'", figures.kernel(), "' a second time"));
+    seen.push_back(key);
+  }
+}
+
 absl::Status check(const devices::DeviceProfile &profile, const std::string &origin) {
   Checker checker(origin);
   if (!isDeviceName(profile.name()))
-    checker.fail("name", "lower-case letters, digits and hyphens, 64 at most",
+    checker.fail("name", "lower-case letters, digits, hyphens and dots, 64 at most",
                  absl::StrCat("'", profile.name(), "'"));
   if (profile.isa().empty())
     checker.fail("isa", "an instruction set such as \"armv8.2-a\"", "none");
@@ -130,6 +160,7 @@ absl::Status check(const devices::DeviceProfile &profile, const std::string &ori
         checker.fail(at + ".features", absl::StrCat("some of ", absl::StrJoin(kFeatures, ", ")),
                      absl::StrCat("'", feature, "'"));
     checkRates(cluster, at, checker);
+    checkKernels(cluster, at, checker);
     checker.inRange(at + ".operations_per_cycle", cluster.operations_per_cycle(), 0.01, 1e5, "");
     checker.inRange(at + ".l1_bytes", cluster.l1_bytes(), 0, 1e12, "bytes");
     checker.inRange(at + ".l2_bytes", cluster.l2_bytes(), 0, 1e12, "bytes");
@@ -164,7 +195,11 @@ DeviceProfile convert(const devices::DeviceProfile &message) {
     cluster.clockHz = from.clock_hz();
     cluster.features.assign(from.features().begin(), from.features().end());
     for (const devices::Rate &rate : from.rates())
-      cluster.rates.push_back({rate.format(), rate.kernel(), rate.macs_per_cycle()});
+      cluster.rates.push_back({rate.format(), rate.kernel(), rate.macs_per_cycle(), rate.tokens(),
+                               rate.cache_macs_per_cycle(), rate.memory_macs_per_cycle()});
+    for (const devices::KernelFigures &figures : from.kernels())
+      cluster.kernels.push_back({figures.kernel(), figures.format(), figures.operations_per_cycle(),
+                                 figures.cycles_per_output(), figures.cycles_per_unit()});
     cluster.operationsPerCycle = from.operations_per_cycle();
     cluster.l1Bytes = from.l1_bytes();
     cluster.l2Bytes = from.l2_bytes();
@@ -204,18 +239,65 @@ absl::StatusOr<DeviceProfile> readFile(const std::string &path) {
 
 } // namespace
 
-double DeviceCluster::macsPerSecond(std::string_view kernel, std::string_view format) const {
-  auto find = [&](std::string_view ofKernel, std::string_view ofFormat) {
-    for (const DeviceRate &rate : rates)
-      if (rate.kernel == ofKernel && rate.format == ofFormat)
-        return rate.macsPerCycle * clockHz;
-    return 0.0;
-  };
+static double rateFrom(const DeviceRate &rate, WeightPlace place) {
+  double macs = place == WeightPlace::OwnCache       ? rate.macsPerCycle
+                : place == WeightPlace::LargestCache ? rate.cacheMacsPerCycle
+                                                     : rate.memoryMacsPerCycle;
+  return macs > 0 ? macs : rate.macsPerCycle;
+}
+
+/// Multiply-accumulates a cycle by the curve that `points` make; 0 without any.
+static double rateOf(std::vector<const DeviceRate *> points, double tokens, WeightPlace place) {
+  if (points.empty())
+    return 0;
+  std::sort(points.begin(), points.end(),
+            [](const DeviceRate *a, const DeviceRate *b) { return a->tokens < b->tokens; });
+  if (tokens <= static_cast<double>(points.front()->tokens) || points.size() == 1)
+    return rateFrom(*points.front(), place);
+  for (size_t i = 1; i < points.size(); ++i) {
+    if (tokens > static_cast<double>(points[i]->tokens))
+      continue;
+    // Cycles that a weight takes grow evenly between two points.
+    auto low = static_cast<double>(points[i - 1]->tokens);
+    auto high = static_cast<double>(points[i]->tokens);
+    double atLow = low / rateFrom(*points[i - 1], place),
+           atHigh = high / rateFrom(*points[i], place);
+    return tokens / (atLow + (atHigh - atLow) * (tokens - low) / (high - low));
+  }
+  return rateFrom(*points.back(), place);
+}
+
+double DeviceCluster::macsPerSecond(std::string_view kernel, std::string_view format,
+                                    int64_t tokens, WeightPlace place) const {
   for (std::string_view ofKernel : {kernel, std::string_view()})
-    for (std::string_view ofFormat : {format, familyOf(format)})
-      if (double rate = find(ofKernel, ofFormat))
-        return rate;
+    for (std::string_view ofFormat : {format, familyOf(format)}) {
+      std::vector<const DeviceRate *> points;
+      for (const DeviceRate &rate : rates)
+        if (rate.kernel == ofKernel && rate.format == ofFormat)
+          points.push_back(&rate);
+      if (double rate = rateOf(std::move(points), static_cast<double>(tokens), place))
+        return rate * clockHz;
+    }
   return 0;
+}
+
+DeviceKernel DeviceCluster::kernelFigures(std::string_view kernel, std::string_view format) const {
+  DeviceKernel figures{std::string(kernel), std::string(format)};
+  auto take = [](double &to, double from) {
+    if (to == 0)
+      to = from;
+  };
+  for (std::string_view ofFormat : {format, familyOf(format), std::string_view()})
+    for (const DeviceKernel &known : kernels)
+      if (known.kernel == kernel && known.format == ofFormat) {
+        take(figures.operationsPerCycle, known.operationsPerCycle);
+        take(figures.cyclesPerOutput, known.cyclesPerOutput);
+        take(figures.cyclesPerUnit, known.cyclesPerUnit);
+      }
+  take(figures.operationsPerCycle, operationsPerCycle);
+  if (figures.operationsPerCycle > 0)
+    take(figures.cyclesPerOutput, 1 / figures.operationsPerCycle);
+  return figures;
 }
 
 int64_t DeviceProfile::numCores() const {
@@ -241,8 +323,10 @@ absl::StatusOr<DeviceProfile> gem::parseDeviceProfile(std::string_view text,
   return convert(message);
 }
 
+bool gem::isDeviceFile(std::string_view name) { return name.ends_with(".textproto"); }
+
 absl::StatusOr<DeviceProfile> gem::findDevice(const std::string &name) {
-  if (absl::EndsWith(name, ".textproto"))
+  if (isDeviceFile(name))
     return readFile(name);
   std::vector<std::string> names;
   for (const BuiltinProfile &builtin : kBuiltin) {

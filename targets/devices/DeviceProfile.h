@@ -19,7 +19,18 @@ struct DeviceRate {
   std::string format; ///< Of the weights: "int8", "int4".
   std::string kernel; ///< "attention"; empty: any kernel.
   double macsPerCycle = 0;
+  int64_t tokens = 0; ///< A point of a curve; 0: at any number of tokens.
+  double cacheMacsPerCycle = 0, memoryMacsPerCycle = 0; ///< 0: as macsPerCycle.
 };
+
+/// What a kernel costs beside its products.
+struct DeviceKernel {
+  std::string kernel, format; ///< Format empty: any.
+  double operationsPerCycle = 0, cyclesPerOutput = 0, cyclesPerUnit = 0; ///< 0: not said.
+};
+
+/// Where the weights of a call are when it begins.
+enum class WeightPlace { OwnCache, LargestCache, Memory };
 
 /// Cores that are alike.
 struct DeviceCluster {
@@ -31,10 +42,16 @@ struct DeviceCluster {
   double operationsPerCycle = 0;
   int64_t l1Bytes = 0, l2Bytes = 0; ///< Data caches; 0 when unknown.
   double cacheBytesPerCycle = 0;
+  std::vector<DeviceKernel> kernels;
 
   /// Multiply-accumulates a second of one core that runs `kernel` on weights in `format`
-  /// ("int4g32"): of the most specific rate there is. 0 when no rate applies.
-  double macsPerSecond(std::string_view kernel, std::string_view format) const;
+  /// ("int4g32"), each with `tokens` rows: of the most specific rates there are. 0 when no
+  /// rate applies.
+  double macsPerSecond(std::string_view kernel, std::string_view format, int64_t tokens = 1,
+                       WeightPlace place = WeightPlace::OwnCache) const;
+  /// What is known of `kernel` on weights in `format`, with the cluster's figures for what is
+  /// not.
+  DeviceKernel kernelFigures(std::string_view kernel, std::string_view format) const;
 };
 
 /// A device_profile.proto in memory; the fields are described there.
@@ -50,6 +67,9 @@ struct DeviceProfile {
 
   int64_t numCores() const;
 };
+
+/// Whether `name` is that of a file rather than of a built-in profile.
+bool isDeviceFile(std::string_view name);
 
 /// The built-in profile of this name, or, of a name that ends in .textproto, the one in that
 /// file. NotFound lists the built-in ones; InvalidArgument says which field of which file is

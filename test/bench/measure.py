@@ -7,10 +7,10 @@
 
 usage: measure.py --build DIR --out FOLDER [--quick] SECTION...
 
-Sections: model (a BERT-base-shaped GEM), scar (sparse attention), arm (instructions
-under qemu), accuracy (trained models by recipe), pruning (trained models by share of their
-work), peers (ONNX Runtime beside us). A section that lacks something says so and leaves its
-old file.
+Sections: model (a BERT-base-shaped GEM), latency (modelled beside measured), scar (sparse
+attention), arm (instructions under qemu), accuracy (trained models by recipe), pruning
+(trained models by share of their work), peers (ONNX Runtime beside us). A section that lacks
+something says so and leaves its old file.
 """
 import argparse
 import datetime
@@ -21,6 +21,8 @@ import shutil
 import statistics
 import subprocess
 import sys
+
+import latency
 
 FORMATS = ("f32", "int8", "int4")
 TOKENS = (16, 128, 512)
@@ -97,6 +99,35 @@ class Session:
                       "--tokens", ",".join(map(str, TOKENS)),
                       "--threads", ",".join(map(str, THREADS)), "--seconds", seconds, "--json"])
         self.save("model", json.loads(output))
+
+    def load(self):
+        bundles = self.bundles()
+        if "int8" not in bundles:
+            raise Missing("there is no int8 bundle")
+        output = run([self.tool("gem-bench"), "--load", bundles["int8"],
+                      "--threads", ",".join(map(str, THREADS)),
+                      "--runs", 5 if self.quick else 31, "--json"])
+        self.save("load", json.loads(output))
+
+    def latency(self):
+        """Models from tiny to BERT-base, with a profile that was measured just before."""
+        profile = os.path.join(self.out, "this-machine.textproto")
+        run([self.tool("gem-bench"), "--profile-device", "-q", "-o", profile])
+        bundles = list(self.bundles().values())
+        sources = {"tiny": "examples/gem-tiny"}
+        mini = os.path.join(self.shared, "models", "gem-mini", "model.safetensors")
+        if os.path.exists(mini):
+            sources["mini"] = os.path.dirname(mini)
+        for name, source in sources.items():
+            for form in FORMATS:
+                path = os.path.join(self.out, f"{name}-{form}.gemb")
+                options = [] if form == "f32" else ["--quantize", form, "--algorithm", "rtn"]
+                run([self.tool("gem-compile"), source, "-q", "--sequence", 512, "-o", path,
+                     *options])
+                bundles.append(path)
+        self.save("latency", latency.compare(os.path.dirname(self.tool("gem-bench")), profile,
+                                             bundles, TOKENS, THREADS,
+                                             0.3 if self.quick else 1, realtime=True))
 
     def accuracy(self):
         here = os.path.dirname(os.path.abspath(__file__))
@@ -203,7 +234,7 @@ class Session:
                 for (who, threads, tokens), (seconds, memory) in samples.items()]
 
 
-SECTIONS = ("model", "scar", "arm", "accuracy", "pruning", "peers")
+SECTIONS = ("model", "latency", "load", "scar", "arm", "accuracy", "pruning", "peers")
 
 
 def main():

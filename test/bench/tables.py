@@ -92,6 +92,26 @@ def model(document):
                      "load ms", "first run ms, fewest tokens"], sizes))
 
 
+def latency(document):
+    rows, differences = [], []
+    for c in document["configurations"]:
+        difference = c["modelled_seconds"] / c["measured_seconds"] - 1
+        differences.append(abs(difference))
+        worst = max((k for k in c["kernels"]
+                     if k["measured_seconds"] >= 0.05 * c["measured_seconds"]),
+                    key=lambda k: abs(k["modelled_seconds"] - k["measured_seconds"]))
+        rows.append([name_of(c["bundle"]), c["tokens"], c["threads"],
+                     digits(c["modelled_seconds"] * 1e3), digits(c["measured_seconds"] * 1e3),
+                     f"{difference * 100:+.0f} %",
+                     f"`{worst['kernel']}` {worst['modelled_seconds'] / worst['measured_seconds'] * 100 - 100:+.0f} %"])
+    differences.sort()
+    return (machine_line(document) + "\n\n"
+            + table(["bundle", "tokens", "threads", "modelled ms", "measured ms", "difference",
+                     "most of it in"], rows)
+            + f"\n\n{len(differences)} configurations: largest difference "
+              f"{differences[-1] * 100:.0f} %, median {differences[len(differences) // 2] * 100:.0f} %.")
+
+
 def breakdown(document):
     """Where the time of a pass goes: 128 tokens, the most threads."""
     threads = max(c["threads"] for c in document["configurations"])
@@ -109,6 +129,23 @@ def breakdown(document):
         rows.append(row)
     names = [name_of(document["bundles"][c["bundle"]]["path"]) for c in columns]
     return table([f"ms at 128 tokens, {threads} threads", *names], rows)
+
+
+def load(document):
+    """Opening a bundle: every mode and check of hashes, and the first session after it."""
+    rows = []
+    for found in document["loads"]:
+        for o in found["openings"]:
+            rate = o["hash_bytes_per_second"]
+            rows.append([f"{o['mode']}, {o['hashes']}", o["threads"],
+                         digits(o["median_seconds"] * 1e3), digits(o["lowest_seconds"] * 1e3),
+                         digits(o["first_seconds"] * 1e3), digits(o["session_seconds"] * 1e3),
+                         digits(rate * 1e-9) if rate else ""])
+    first = document["loads"][0]
+    size = digits(first["file_size"] * 1e-6)
+    return (f"{document['date']}; {name_of(first['path'])}, {size} MB.\n\n"
+            + table(["mode, hashes", "threads", "open ms", "lowest", "first", "first session ms",
+                     "hashing GB/s"], rows))
 
 
 def scar(document):
@@ -270,6 +307,8 @@ SECTIONS = {
     "machine": ("model", machine),
     "model": ("model", model),
     "breakdown": ("model", breakdown),
+    "load": ("load", load),
+    "latency": ("latency", latency),
     "arm": ("arm", arm),
     "scar": ("scar", scar),
     "accuracy": ("accuracy", accuracy),

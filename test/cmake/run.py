@@ -68,6 +68,35 @@ int main(void) {
 """
 
 
+# Runs token ids on the bundle inside, or on that of a file.
+RUNS = """
+#include <both.h>
+#include <gem/gem.h>
+#include <stdio.h>
+int main(int argc, char** argv) {
+  const int32_t ids[] = {2, 100, 200, 300, 3};
+  gem_error_t error;
+  gem_bundle_t* bundle;
+  gem_session_t* session;
+  gem_tensor_t logits;
+  if ((argc > 1 ? gem_bundle_open(argv[1], NULL, &bundle, &error)
+                : gem_bundle_open_memory(both, both_size, NULL, &bundle, &error)) ||
+      gem_session_create(bundle, NULL, &session, &error) ||
+      gem_session_run_tokens(session, ids, 5, &error) ||
+      gem_session_output_by_role(session, GEM_ROLE_LOGITS, &logits, &error)) {
+    printf("%s\\n", error.message);
+    return 1;
+  }
+  unsigned variants = 0;
+  while (gem_bundle_variant_device(bundle, variants)) ++variants;
+  printf("%u variants:", variants);
+  for (unsigned i = 0; i < logits.dims[0]; ++i) printf(" %a", ((const float*)logits.data)[i]);
+  printf("\\n");
+  return 0;
+}
+"""
+
+
 class Skipped(Exception):
     """A test that cannot run here; its text says why."""
 
@@ -92,7 +121,7 @@ class Tests:
     def tests(self):
         for generator in ("Ninja", "Unix Makefiles"):
             short = generator.split()[-1].lower()
-            for name in ("rebuilds", "interrupts", "gates", "example"):
+            for name in ("rebuilds", "interrupts", "gates", "merged", "selective", "example"):
                 yield f"{name} ({short})", lambda n=name, g=generator: getattr(self, n)(g)
         yield "arguments", self.arguments
         yield "package", self.package
@@ -212,7 +241,7 @@ gem_add_bundle(NAME bundle MODEL model DEVICES pixel-6 raspberry-pi-4 SEQUENCE 3
         wanted = None
         for number in (signal.SIGINT, signal.SIGTERM):
             # gem-compile opens its output before the work: its file tells that it works.
-            project.interrupt(number, lambda: len(project.leftovers()) == 2)
+            project.interrupt(number, lambda: project.leftovers())
             name = signal.Signals(number).name
             expect(not project.leftovers(), f"{name} left {project.leftovers()}")
             for bundle in bundles:
@@ -279,6 +308,101 @@ gem_bundle_manifest(NAME manifest BUNDLES gated OUTPUT manifest.json)
             expect("--fail-if 'kl.games > 0.015' holds" in output, f"the gate is silent:\n{output}")
             expect(hash_of(bundle) == kept, "a failing gate changed the bundle that was there")
 
+    # --- merged and signed ---------------------------------------------------------------
+
+    def need_commands(self, *commands):
+        tool = os.path.join(self.prefix, "bin", "gem-bundle")
+        for command in commands:
+            if subprocess.run([tool, command, "--help"], capture_output=True).returncode != 0:
+                raise Skipped(f"gem-bundle was built without '{command}'")
+
+    def merged(self, generator):
+        self.need_commands("merge", "keygen", "sign")
+        text = """
+cmake_minimum_required(VERSION 3.24)
+project(merged LANGUAGES C ASM)
+find_package(gem CONFIG REQUIRED COMPONENTS runtime)
+gem_add_bundle(NAME both MODEL model DEVICES pixel-6 raspberry-pi-4 SEQUENCE 32 QUANTIZE int8
+  MERGE SIGN_KEY key.sec)
+gem_add_bundle(NAME single MODEL model DEVICES pixel-6 SEQUENCE 32 QUANTIZE int4 SIGN_KEY key.sec)
+gem_bundle_manifest(NAME manifest BUNDLES both single OUTPUT manifest.json)
+add_executable(app app.c)
+target_link_libraries(app PRIVATE gem::runtime)
+gem_embed_bundle(TARGET app BUNDLE both)
+"""
+        project = Project(self.folder("merged", generator), generator, self.prefix, text)
+        shutil.copytree(MODEL, project.path("model"))
+        project.write("app.c", RUNS)
+        bundle_tool = os.path.join(self.prefix, "bin", "gem-bundle")
+        run([bundle_tool, "keygen", "-o", project.path("key")])
+        project.configure()
+        made = ("both.gemb", "single-pixel-6.gemb", "app", "manifest.json")
+        project.expect_rebuilt("the first build", *made)
+        both = project.output("gem/both/both.gemb")
+        single = project.output("gem/single/single-pixel-6.gemb")
+        for bundle in (both, single):
+            run([bundle_tool, "verify", bundle, "--key", project.path("key.pub")])
+        with open(project.output("manifest.json"), encoding="utf-8") as file:
+            found = [(b["device"], b["file"], b["sha256"]) for b in json.load(file)["bundles"]]
+        expect(found == [("pixel-6", "both.gemb", hash_of(both)),
+                         ("raspberry-pi-4", "both.gemb", hash_of(both)),
+                         ("pixel-6", "single-pixel-6.gemb", hash_of(single))],
+               f"the manifest has {found}")
+        expect(run([project.output("app")]).startswith("2 variants:"), "both devices are not in it")
+
+        # A changed key signs again, and compiles nothing.
+        compiled = project.output("CMakeFiles/gem/both/both-pixel-6.gemb")
+        before = os.stat(compiled).st_mtime_ns
+        project.touch("key.sec")
+        project.expect_rebuilt("the key changed", *made)
+        expect(os.stat(compiled).st_mtime_ns == before, "the key changed, and it compiled again")
+        project.touch("model/model.safetensors")
+        project.expect_rebuilt("the weights changed", *made)
+
+    # --- a runtime of a bundle's kernels -------------------------------------------------
+
+    def selective(self, generator):
+        self.need_commands("kernels")
+        text = """
+cmake_minimum_required(VERSION 3.24)
+project(selective LANGUAGES C CXX ASM)
+find_package(gem CONFIG REQUIRED COMPONENTS runtime)
+gem_add_bundle(NAME both MODEL model DEVICES pixel-6 SEQUENCE 32 QUANTIZE int8)
+gem_add_bundle(NAME other MODEL model DEVICES pixel-6 SEQUENCE 32 QUANTIZE int4)
+gem_add_runtime(NAME small BUNDLES both)
+gem_add_runtime(NAME scalar BUNDLES both other CPUS scalar)
+foreach(name app full plain)
+  add_executable(${name} app.c)
+  gem_embed_bundle(TARGET ${name} BUNDLE both)
+endforeach()
+target_link_libraries(app PRIVATE small)
+target_link_libraries(plain PRIVATE scalar)
+target_link_libraries(full PRIVATE gem::runtime)
+"""
+        project = Project(self.folder("selective", generator), generator, self.prefix, text,
+                          ["-DCMAKE_BUILD_TYPE=Release"])
+        shutil.copytree(MODEL, project.path("model"))
+        project.write("app.c", RUNS)
+        project.configure()
+        both, other = "both-pixel-6.gemb", "other-pixel-6.gemb"
+        project.expect_rebuilt("the first build", both, other, "app")
+        app, full, plain = (project.output(name) for name in ("app", "full", "plain"))
+        answer = run([full])
+        for program in (app, plain):
+            expect(run([program]) == answer, f"{program} answers otherwise than gem::runtime")
+
+        # The program with the kernels of one bundle runs that and refuses the other.
+        path = project.output(f"gem/other/{other}")
+        expect(run([full, path]) == run([plain, path]), "scalar kernels answer otherwise")
+        output = run([app, path], fails=True)
+        expect("is not in this runtime" in output, f"expected a refusal, but got:\n{output}")
+        size = os.path.getsize(project.output(f"gem/both/{both}"))
+        sizes = {name: os.path.getsize(project.output(name)) - size
+                 for name in ("app", "full", "plain")}
+        expect(sizes["app"] < 0.8 * sizes["full"] and sizes["plain"] < sizes["app"],
+               f"the selective runtimes save too little: {sizes}")
+        print(f"  bytes without the bundle: {sizes}")
+
     # --- wrong arguments -----------------------------------------------------------------
 
     def arguments(self):
@@ -313,6 +437,10 @@ find_package(gem CONFIG REQUIRED)
              "has the character ';'"),
             ("", f"gem_add_bundle(NAME a/b MODEL {MODEL} DEVICES host)",
              "expected letters, digits and _ . + -, but got 'a/b'"),
+            ("", f"gem_add_bundle({model} DEVICES host MERGE)", "but DEVICES names one"),
+            ("", f"gem_add_bundle({model} DEVICES host SIGN_KEY no.sec)", "no.sec' does not exist"),
+            ("", good + "gem_add_runtime(NAME r BUNDLES b CPU neon)", "unknown argument 'CPU'"),
+            ("", good + "gem_add_runtime(NAME r BUNDLES b)", "name the language CXX"),
             ("", good + good, "there is a target 'b' already"),
             ("", f"gem_add_bundle({model} DEVICES host FAIL_IF \"kl > 1\")",
              "give them with EVALUATE"),

@@ -50,7 +50,9 @@ TEST_F(KernelCostTest, LinearCountsEveryProduct) {
             "!gemrt.constant<[39], f32, row_major>", "!gemrt.none"},
            {"!gemrt.buffer<[n, 39], f32>"});
   EXPECT_EQ(linear.macs, 10 * 39 * 64);
-  EXPECT_EQ(linear.operations, 10 * 39);
+  EXPECT_EQ(linear.operations, 0);
+  EXPECT_EQ(linear.outputs, 10 * 39);
+  EXPECT_EQ(linear.tokens, 10);
   EXPECT_EQ(linear.weightBytes, 48 * 64 * 4 + 39 * 4); // whole panels
   EXPECT_EQ(linear.activationBytes, 10 * (64 + 39) * 4);
   EXPECT_EQ(linear.units, 3);

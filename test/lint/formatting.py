@@ -18,7 +18,7 @@ def skip():
 
 def check(tree):
     paths = [
-        p for p in tree.matching("*.h", "*.c", "*.cpp", "*.inc")
+        p for p in tree.matching("*.h", "*.hpp", "*.c", "*.cpp", "*.inc")
         if not is_generated(p) and not p.startswith("test/lint/")
     ]
     if tree.root is None:  # A self-test: one file, by standard input.

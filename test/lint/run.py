@@ -13,13 +13,14 @@ import xml.etree.ElementTree as ElementTree
 import check_lines
 import constraints
 import doc_paths
+import error_catalogue
 import formatting
 import includes
 import pass_names
 import sources
 from tree import SampleTree, Tree
 
-LINTS = [includes, check_lines, constraints, doc_paths, sources, pass_names, formatting]
+LINTS = [includes, check_lines, constraints, doc_paths, error_catalogue, sources, pass_names, formatting]
 
 
 def self_test(lint, texts, expected):

@@ -12,7 +12,7 @@ from tree import is_generated, lines
 MOST_LINES = 1000
 # Longer files that have a reason to be: {path: reason}.
 LONG_FILES = {}
-SOURCES = ("*.h", "*.c", "*.cpp", "*.inc", "*.td", "*.py", "*.sh", "scripts/*", ".ci/*")
+SOURCES = ("*.h", "*.hpp", "*.c", "*.cpp", "*.inc", "*.td", "*.py", "*.java", "*.kt", "*.swift", "*.sh", "scripts/*", ".ci/*")
 NO_SOURCES = (".md", ".txt", ".clang-format")
 SPDX = "SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception"
 NOTICE = "Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions."

@@ -60,6 +60,7 @@ std::vector<Param> Params() {
     for (const Source source : {Source::kMap, Source::kCopy, Source::kMemory}) {
       params.push_back({model, source, 1, GEM_HASH_PROGRAM});
       params.push_back({model, source, 4, GEM_HASH_ALL});
+      params.push_back({model, source, 2, GEM_HASH_LAZY});
     }
   }
   return params;
@@ -117,6 +118,7 @@ bool AllocationFailureTest::Survives(CountingAllocator* allocator) {
   options.allocator = allocator->get();
   options.load_mode = GetParam().source == Source::kCopy ? GEM_LOAD_COPY : GEM_LOAD_MAP;
   options.hash_check = GetParam().hash_check;
+  options.hash_threads = GetParam().threads;
   options.observer = &witness.observer;
   gem_bundle_t* bundle = nullptr;
   gem_error_t error;

@@ -30,7 +30,7 @@ std::string ReadText(const std::string& path) {
 
 class GoldenTest : public testing::TestWithParam<const char*> {};
 
-INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values("v1.0", "v1.1"),
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values("v1.0", "v1.1", "v1.2"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            std::string name = info.param;
                            for (char& c : name) c = c == '.' ? '_' : c;

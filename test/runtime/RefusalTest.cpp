@@ -106,7 +106,8 @@ const Refusal kRefusals[] = {
      [](BundleBuilder& b) {
        BreakAfterLayout(b, [](schema::BundleT& t) { t.segments[1]->length = ~0ull; });
      }},
-    {"TrailingBytes", "segments: expected the file to end with the last of them",
+    {"TrailingBytes",
+     "segments: expected the file's end at byte|after the last of them, but got it at byte",
      [](BundleBuilder& b) {
        BreakAfterLayout(b, [](schema::BundleT& t) { t.segments[1]->length = 99; });
      }},

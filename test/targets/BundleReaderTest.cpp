@@ -68,6 +68,12 @@ module attributes {gem.labels = ["yes", "no"], gem.model = {architecture = "gem"
 })mlir";
 }
 
+/// The same for a device whose kernels are known.
+std::string moduleWithKernels() {
+  std::string text = sampleModule(), device = "device(\"host\")";
+  return text.replace(text.find(device), device.size(), "device(\"pi\") cpu_kernels(\"neon\")");
+}
+
 /// One constant of every kind: f16, f16 panels, indices, and of every format of quantized
 /// tables and panels. 17 rows of 70: the last panel, group and block of columns are short.
 std::string quantizedModule() {
@@ -173,12 +179,16 @@ protected:
 };
 
 TEST_F(BundleReaderTest, WritingWhatWasReadGivesTheSameBytes) {
-  auto module = parseSourceString<ModuleOp>(sampleModule(), &context);
-  ASSERT_TRUE(module);
-  std::string bytes = write(*module);
-  auto again = read(bytes, BundleData::Loaded);
-  ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(write(**again), bytes);
+  for (const std::string &text : {sampleModule(), moduleWithKernels()}) {
+    auto module = parseSourceString<ModuleOp>(text, &context);
+    ASSERT_TRUE(module);
+    std::string bytes = write(*module);
+    auto again = read(bytes, BundleData::Loaded);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(write(**again), bytes);
+    EXPECT_EQ(print(**again).find("cpu_kernels(\"neon\")") != std::string::npos,
+              text == moduleWithKernels());
+  }
 }
 
 TEST_F(BundleReaderTest, TheListingIsThatOfTheModule) {
@@ -284,6 +294,7 @@ TEST_F(BundleReaderTest, TheMinorVersionIsTheLowestThatHasAll) {
     return static_cast<int>(static_cast<unsigned char>(bytes[10]));
   };
   EXPECT_EQ(minor(sampleModule()), 0);
+  EXPECT_EQ(minor(moduleWithKernels()), 2);
   EXPECT_EQ(minor(quantizedModule()), 1);
   // One f16 constant is enough, and so is one new kernel.
   std::string half = sampleModule();

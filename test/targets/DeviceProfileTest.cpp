@@ -68,7 +68,8 @@ TEST(DeviceProfileTest, BuiltInProfilesAreValid) {
       EXPECT_THAT(source, HasSubstr(": ")) << "a source says of which figure it is";
   }
   // Of a profile that is not valid listDevices() says nothing.
-  EXPECT_THAT(names, ElementsAre("host", "raspberry-pi-4", "pixel-6", "iphone-13"));
+  EXPECT_THAT(names, ElementsAre("host", "raspberry-pi-4", "raspberry-pi-5", "pixel-6", "iphone-13",
+                                 "generic-armv8.0", "generic-armv8.2", "generic-x86-64-v3"));
   for (const std::string &name : names)
     EXPECT_TRUE(findDevice(name).ok());
 }
@@ -82,6 +83,21 @@ TEST(DeviceProfileTest, RaspberryPi4) {
   EXPECT_THAT(device->clusters.front().features, ElementsAre("neon"));
   // A Cortex-A72 multiplies 8 int8 values a cycle at most.
   EXPECT_LE(device->clusters.front().macsPerSecond("linear_quantized", "int8"), 8 * 1.5e9);
+}
+
+TEST(DeviceProfileTest, EveryFigureHasASource) {
+  for (const DeviceProfile &device : listDevices()) {
+    std::string sources;
+    for (const std::string &source : device.sources)
+      sources += source + "\n";
+    for (const char *field : {"rates", "operations_per_cycle", "cache_bytes_per_cycle",
+                              "memory_bandwidth", "per_call_seconds", "fork_join_seconds"})
+      EXPECT_THAT(sources, ::testing::HasSubstr(field)) << device.name;
+    if (device.name != "host") {
+      EXPECT_THAT(sources, ::testing::HasSubstr("memory_limit")) << device.name;
+      EXPECT_THAT(sources, ::testing::ContainsRegex("clusters|clock_hz")) << device.name;
+    }
+  }
 }
 
 TEST(DeviceProfileTest, TheHostIsThisMachine) {
@@ -122,12 +138,43 @@ TEST(DeviceProfileTest, TheMostSpecificRateApplies) {
   EXPECT_EQ(cluster.macsPerSecond("linear", "int9"), 0);
 }
 
+TEST(DeviceProfileTest, ARateMayDependOnTheTokensAndOnWhereWeightsAre) {
+  DeviceCluster cluster;
+  cluster.clockHz = 1;
+  // A weight takes 1 cycle with 4 tokens and 2 with 16.
+  cluster.rates = {{"int8", "", 8, 16, 4, 2}, {"int8", "", 4, 4}};
+  auto rate = [&](int64_t tokens, WeightPlace place) {
+    return cluster.macsPerSecond("linear_quantized", "int8", tokens, place);
+  };
+  EXPECT_DOUBLE_EQ(rate(1, WeightPlace::OwnCache), 4);
+  EXPECT_DOUBLE_EQ(rate(4, WeightPlace::OwnCache), 4);
+  EXPECT_DOUBLE_EQ(rate(10, WeightPlace::OwnCache), 10 / 1.5);
+  EXPECT_DOUBLE_EQ(rate(16, WeightPlace::OwnCache), 8);
+  EXPECT_DOUBLE_EQ(rate(100, WeightPlace::OwnCache), 8);
+  EXPECT_DOUBLE_EQ(rate(16, WeightPlace::LargestCache), 4);
+  EXPECT_DOUBLE_EQ(rate(16, WeightPlace::Memory), 2);
+  EXPECT_DOUBLE_EQ(rate(4, WeightPlace::Memory), 4); // as nothing else is said
+}
+
+TEST(DeviceProfileTest, WhatIsNotSaidOfAKernelIsTheClusters) {
+  DeviceCluster cluster;
+  cluster.operationsPerCycle = 4;
+  cluster.kernels = {{"embedding", "", 2, 0, 30}, {"embedding", "int4", 1, 0, 0}};
+  DeviceKernel table = cluster.kernelFigures("embedding", "int4g32");
+  EXPECT_EQ(table.operationsPerCycle, 1);
+  EXPECT_EQ(table.cyclesPerUnit, 30);
+  EXPECT_EQ(cluster.kernelFigures("embedding", "f32").operationsPerCycle, 2);
+  EXPECT_EQ(cluster.kernelFigures("add", "f32").operationsPerCycle, 4);
+  EXPECT_EQ(cluster.kernelFigures("linear", "f32").cyclesPerOutput, 0.25);
+}
+
 TEST(DeviceProfileTest, AnUnknownNameListsThoseThereAre) {
   absl::StatusOr<DeviceProfile> device = findDevice("toaster");
   EXPECT_EQ(device.status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(device.status().message(),
-            "unknown device 'toaster'; there are host, raspberry-pi-4, pixel-6, iphone-13, and any "
-            "profile in a FILE.textproto");
+            "unknown device 'toaster'; there are host, raspberry-pi-4, raspberry-pi-5, pixel-6, "
+            "iphone-13, generic-armv8.0, generic-armv8.2, generic-x86-64-v3, and any profile in a "
+            "FILE.textproto");
 }
 
 TEST(DeviceProfileTest, AMissingFileIsNamed) {
@@ -160,8 +207,11 @@ INSTANTIATE_TEST_SUITE_P(
     Fields, RefusalTest,
     ::testing::Values(
         Refusal{"name: \"board\"", "name: \"My board\"",
-                "name: expected lower-case letters, digits and hyphens, 64 at most, but got 'My "
-                "board'"},
+                "name: expected lower-case letters, digits, hyphens and dots, 64 at most, but got "
+                "'My board'"},
+        Refusal{"name: \"board\"", "name: \"board.textproto\"",
+                "name: expected lower-case letters, digits, hyphens and dots, 64 at most, but got "
+                "'board.textproto'"},
         Refusal{"isa: \"armv8.2-a\"", "",
                 "isa: expected an instruction set such as \"armv8.2-a\", but got none"},
         Refusal{"memory_limit: 1000", "memory_limit: -5",
@@ -182,8 +232,33 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"macs_per_cycle: 32", "macs_per_cycle: -32",
                 "clusters[0].rates[2].macs_per_cycle: expected 0.01 to 100000, but got -32"},
         Refusal{"rates { format: \"int3\"", "rates { format: \"int4\"",
-                "clusters[0].rates[5]: expected one rate for each kernel and format, but got a "
-                "second one for 'int4'"},
+                "clusters[0].rates[5]: expected one rate for each kernel and format, or several "
+                "that each say tokens, but got a second one for 'int4'"},
+        Refusal{"rates { format: \"int3\" macs_per_cycle: 12 }",
+                "rates { format: \"int3\" macs_per_cycle: 12 tokens: 8 } "
+                "rates { format: \"int3\" macs_per_cycle: 14 tokens: 8 }",
+                "clusters[0].rates[6].tokens: expected each number of tokens once for a kernel "
+                "and format, but got 8 a second time for 'int3'"},
+        Refusal{"macs_per_cycle: 32", "macs_per_cycle: 32 tokens: -1",
+                "clusters[0].rates[2].tokens: expected 0 to 1e+06 tokens, but got -1"},
+        Refusal{"macs_per_cycle: 32", "macs_per_cycle: 32 cache_macs_per_cycle: -1",
+                "clusters[0].rates[2].cache_macs_per_cycle: expected 0 to 100000, but got -1"},
+        Refusal{"macs_per_cycle: 32", "macs_per_cycle: 32 memory_macs_per_cycle: nan",
+                "clusters[0].rates[2].memory_macs_per_cycle: expected 0 to 100000, but got nan"},
+        Refusal{"operations_per_cycle: 4", "operations_per_cycle: 4 kernels { }",
+                "clusters[0].kernels[0].kernel: expected a kernel such as \"layer_norm\", but "
+                "got none"},
+        Refusal{"operations_per_cycle: 4",
+                "operations_per_cycle: 4 kernels { kernel: \"add\" format: \"q4\" }",
+                "clusters[0].kernels[0].format: expected one of f32, f16, int8, int4, int3, int2, "
+                "but got 'q4'"},
+        Refusal{"operations_per_cycle: 4",
+                "operations_per_cycle: 4 kernels { kernel: \"add\" cycles_per_unit: -1 }",
+                "clusters[0].kernels[0].cycles_per_unit: expected 0 to 1e+09 cycles, but got -1"},
+        Refusal{"operations_per_cycle: 4",
+                "operations_per_cycle: 4 kernels { kernel: \"add\" } kernels { kernel: \"add\" }",
+                "clusters[0].kernels[1]: expected each kernel and format once, but got 'add' a "
+                "second time"},
         Refusal{"rates { format: \"int3\" macs_per_cycle: 12 }", "",
                 "clusters[0].rates: expected a rate for every format (f32, f16, int8, int4, int3, "
                 "int2), but got none for int3"},

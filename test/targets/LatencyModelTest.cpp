@@ -98,14 +98,89 @@ TEST(LatencyModelTest, TheFormatHasItsRate) {
 
 TEST(LatencyModelTest, WhatTheCacheHolds) {
   rt::KernelCost cost = sampleCost();
-  // The whole program fits: weights come from the cache.
-  EXPECT_DOUBLE_EQ(LatencyModel(board(), 1, 100'000).time("linear", cost)->memorySeconds,
-                   5'600 / 16e9);
-  EXPECT_DOUBLE_EQ(LatencyModel(board(), 1, 100'001).time("linear", cost)->memorySeconds,
-                   4'000 / 4e9 + 1'600 / 16e9);
+  auto memorySeconds = [&](int64_t residentBytes) {
+    return LatencyModel(board(), 1, residentBytes).time("linear", cost)->memorySeconds;
+  };
+  // The whole program fits in half of the cache: weights come from there.
+  EXPECT_DOUBLE_EQ(memorySeconds(50'000), 5'600 / 16e9);
+  // It is as large as the cache: half of them do.
+  EXPECT_DOUBLE_EQ(memorySeconds(100'000), 2'000 / 4e9 + 2'000 / 16e9 + 1'600 / 16e9);
+  EXPECT_DOUBLE_EQ(memorySeconds(150'000), 4'000 / 4e9 + 1'600 / 16e9);
   cost.activationBytes = 200'000; // do not fit
-  EXPECT_DOUBLE_EQ(LatencyModel(board(), 1).time("linear", cost)->memorySeconds, 204'000 / 4e9);
+  EXPECT_DOUBLE_EQ(memorySeconds(0), 204'000 / 4e9);
   EXPECT_EQ(LatencyModel(board(), 1).time("linear", cost)->bound(), LatencyBound::Bandwidth);
+}
+
+TEST(LatencyModelTest, WeightsThatAreFarAwayAreWaitedFor) {
+  DeviceProfile device = board();
+  device.l3Bytes = 1'000'000;
+  for (DeviceCluster &cluster : device.clusters)
+    cluster.rates = {{"f32", "", 8, 0, 4, 2}}; // own cache, largest cache, memory
+  rt::KernelCost cost = sampleCost();
+  cost.operations = 0;
+  auto computeSeconds = [&](int64_t residentBytes) {
+    return LatencyModel(device, 1, residentBytes).time("linear", cost)->computeSeconds;
+  };
+  EXPECT_DOUBLE_EQ(computeSeconds(50'000), 1e-6);
+  EXPECT_DOUBLE_EQ(computeSeconds(100'000), 1e-6);
+  EXPECT_DOUBLE_EQ(computeSeconds(300'000), 0.5 * 1e-6 + 0.5 * 2e-6);
+  EXPECT_DOUBLE_EQ(computeSeconds(500'000), 2e-6);
+  EXPECT_DOUBLE_EQ(computeSeconds(1'000'000), 0.5 * 2e-6 + 0.5 * 4e-6);
+  EXPECT_DOUBLE_EQ(computeSeconds(2'000'000), 4e-6);
+  EXPECT_DOUBLE_EQ(computeSeconds(0), 4e-6);
+}
+
+TEST(LatencyModelTest, LittleWorkStaysOnOneThread) {
+  rt::KernelCost cost = sampleCost();
+  cost.driverOperations = (1 << 15) - 1;
+  CallTime time = *LatencyModel(board(), 2).time("linear", cost);
+  EXPECT_DOUBLE_EQ(time.computeSeconds, 1.125e-6);
+  EXPECT_DOUBLE_EQ(time.overheadSeconds, 1e-6);
+  cost.driverOperations = 1 << 15;
+  EXPECT_DOUBLE_EQ(LatencyModel(board(), 2).time("linear", cost)->overheadSeconds, 6e-6);
+}
+
+TEST(LatencyModelTest, GrainsAreNotDivided) {
+  rt::KernelCost cost = sampleCost();
+  cost.grain = 4; // of 12 units: three grains
+  EXPECT_DOUBLE_EQ(LatencyModel(board(), 2).time("linear", cost)->computeSeconds, 1.125e-6 * 2 / 3);
+}
+
+TEST(LatencyModelTest, ManyTokensAreShared) {
+  DeviceProfile device = board();
+  // With half of the tokens a weight takes more than half of the time.
+  for (DeviceCluster &cluster : device.clusters)
+    cluster.rates = {{"f32", "", 8, 0}, {"int8", "", 8, 32}, {"int8", "", 16, 64}};
+  rt::KernelCost cost = sampleCost();
+  cost.operations = 0;
+  cost.format = "int8";
+  cost.sharesTokens = true;
+  cost.tokens = 64;
+  EXPECT_DOUBLE_EQ(LatencyModel(device, 1).time("linear_quantized", cost)->computeSeconds,
+                   16'000 / 32e9);
+  EXPECT_DOUBLE_EQ(LatencyModel(device, 2).time("linear_quantized", cost)->computeSeconds,
+                   16'000 / 16e9 / 2);
+  cost.tokens = 63; // too few: outputs are shared
+  // 32 tokens at 8 and 64 at 16 a cycle: a weight takes 4 cycles, whatever lies between.
+  EXPECT_DOUBLE_EQ(LatencyModel(device, 2).time("linear_quantized", cost)->computeSeconds,
+                   16'000 / (63 / 4.0 * 2e9) / 2);
+}
+
+TEST(LatencyModelTest, WhatAKernelCostsBesideItsProducts) {
+  DeviceProfile device = board();
+  device.clusters.front().kernels = {
+      {"layer_norm", "", 2, 0, 100}, {"linear", "f32", 0, 3, 0}, {"activation", "", 10, 0, 0}};
+  rt::KernelCost cost;
+  cost.operations = 1'000;
+  cost.units = 12;
+  EXPECT_DOUBLE_EQ(LatencyModel(device, 1).time("layer_norm", cost)->computeSeconds,
+                   (1'000 / 2.0 + 12 * 100) / 2e9);
+  EXPECT_DOUBLE_EQ(LatencyModel(device, 1).time("add", cost)->computeSeconds, 1'000 / 8e9);
+  // A linear's operations are the function that it applies.
+  cost.macs = 16'000;
+  cost.outputs = 160;
+  EXPECT_DOUBLE_EQ(LatencyModel(device, 1).time("linear", cost)->computeSeconds,
+                   1e-6 + (1'000 / 10.0 + 160 * 3) / 2e9);
 }
 
 const char kProgram[] = R"mlir(
@@ -175,7 +250,10 @@ TEST_F(ProgramLatencyTest, FewTokensAreBoundByTheWeights) {
   ASSERT_TRUE(latency.ok()) << latency.status();
   EXPECT_EQ(latency->tokens, 2); // as few as the program takes
   const CallTime &linear = latency->calls[0].time;
-  EXPECT_DOUBLE_EQ(linear.memorySeconds, 131'072 / 4e9 + 3'072 / 16e9);
+  // Two tokens touch a 32nd of the arena's 98,304 bytes: a part of the weights stays cached.
+  double cached = 1.5 - (131'072 + 3'072) / 100e3;
+  EXPECT_DOUBLE_EQ(linear.memorySeconds,
+                   131'072 * ((1 - cached) / 4e9 + cached / 16e9) + 3'072 / 16e9);
   EXPECT_EQ(linear.bound(), LatencyBound::Bandwidth);
 }
 

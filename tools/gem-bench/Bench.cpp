@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -17,6 +16,7 @@
 #include "tools/common/Format.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Progress.h"
+#include "tools/gem-bench/Machine.h"
 #include "tools/gem-bench/RealTime.h"
 #include "tools/gem-bench/Session.h"
 #include "tools/gem-bench/Statistics.h"
@@ -34,27 +34,6 @@ double SecondsSince(Clock::time_point start) {
 // A turn of one configuration: long enough that caches and threads are warm, short
 // enough that a busy second hits every configuration alike.
 constexpr double kTurnSeconds = 0.05;
-
-// The value of "NAME:   123 kB" in a file of /proc, in bytes; 0 when absent.
-uint64_t ProcBytes(const char* path, const std::string& name) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name + ":")) {
-      return std::strtoull(line.c_str() + name.size() + 1, nullptr, 10) * 1024;
-    }
-  }
-  return 0;
-}
-
-std::string ProcessorName() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("model name")) continue;
-    const size_t at = line.find(": ");
-    if (at != std::string::npos) return line.substr(at + 2);
-  }
-  return "unknown";
-}
 
 // --- one configuration ------------------------------------------------------------
 
@@ -221,10 +200,8 @@ bool MakePlan(const Options& options, Plan* plan, Results* results, Failure* fai
     gem_session_info_t running = {};
     running.struct_size = sizeof(running);
     gem_session_info(session.get(), &running);
-    const char* device = gem_bundle_variant_device(bundle, 0);
-    results->models.push_back({path, info.model_name, info.architecture,
-                               device != nullptr ? device : "", info.file_size, info.parameters,
-                               running.cpu, running.cpu_reason});
+    results->models.push_back({path, info.model_name, info.architecture, running.variant_device,
+                               info.file_size, info.parameters, running.cpu, running.cpu_reason});
 
     std::vector<std::vector<int32_t>> inputs;
     if (!InputsOf(options, path, bundle, session.get(), &inputs, failure)) return false;
@@ -297,23 +274,6 @@ class Bursts {
  private:
   bool wanted_;
 };
-
-// The kernels that the runtime would choose, or those asked for.
-bool ChooseIsa(const std::string& asked, std::string* isa, Failure* failure) {
-  std::string known;
-  const char* name;
-  int32_t supported;
-  for (uint32_t i = 0; (name = gem_cpu_kernels(i, &supported)) != nullptr; ++i) {
-    if (supported == 0) continue;
-    if (asked.empty() || asked == name) {
-      *isa = name;
-      return true;
-    }
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  *failure = {tools::kExitUsage, "--cpu: expected one of " + known + ", but got '" + asked + "'"};
-  return false;
-}
 
 bool MeasurePeaksOnly(const Options& options, Results* results, Failure* failure) {
   std::string isa;

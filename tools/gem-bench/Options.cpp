@@ -19,7 +19,8 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
        .summary = "measures how fast compiled models run, and where the time goes",
        .usage = "[options] BUNDLE...",
        .examples = {"gem-bench model.gemb --tokens 16,128,512 --threads 1,2",
-                    "gem-bench int8.gemb int4.gemb --per-op --json=results.json"}},
+                    "gem-bench int8.gemb int4.gemb --per-op --json=results.json",
+                    "gem-bench --profile-device -o board.textproto"}},
       &options->common);
 
   app.add_option("BUNDLE", options->bundles,
@@ -34,12 +35,11 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->allow_extra_args(false)
       ->type_name("N,...")
       ->group("Input");
-  app.add_option("--text", options->text, "a text to run instead of random ids")
-      ->type_name("TEXT")
-      ->excludes(tokens)
-      ->group("Input");
+  auto* text = app.add_option("--text", options->text, "a text to run instead of random ids");
+  text->type_name("TEXT")->excludes(tokens)->group("Input");
 
-  auto* runs = app.add_option("--runs", options->runs, "timed runs of each configuration");
+  auto* runs = app.add_option("--runs", options->runs,
+                              "timed runs of each configuration, or rounds of --profile-device");
   runs->check(CLI::Range(1u, 1000000u))->type_name("N")->group("Measuring");
   app.add_option("--seconds", options->seconds,
                  "instead: how long to measure each configuration (default 1)")
@@ -54,8 +54,9 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
   app.add_flag("--realtime", options->real_time,
                "measure in short bursts of real-time priority, where the system permits it")
       ->group("Measuring");
-  app.add_option("--threads", options->threads, "numbers of threads (default 1)")
-      ->delimiter(',')
+  auto* threads = app.add_option("--threads", options->threads,
+                                 "numbers of threads (default 1; with --load 1,2)");
+  threads->delimiter(',')
       ->check(CLI::Range(1u, 256u))
       ->allow_extra_args(false)
       ->type_name("N,...")
@@ -69,6 +70,20 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->group("Output");
   app.add_flag("--peaks", options->peaks_only, "measure only what the machine could do at most")
       ->group("Output");
+  app.add_flag("--load", options->load,
+               "measure only how long opening takes, in every mode and with every check of hashes; "
+               "--threads then hash, --runs open again")
+      ->excludes(tokens)
+      ->excludes(text)
+      ->group("Output");
+  app.add_flag("--profile-device", options->profile_device,
+               "measure this machine for gem-compile --device, in well under a minute")
+      ->group("Output");
+  auto* output = app.add_option("-o,--output", options->output,
+                                "where --profile-device writes: FILE.textproto, whose name "
+                                "becomes the device's (default: standard output)")
+                     ->type_name("FILE")
+                     ->group("Output");
   app.add_flag("--json{-}", options->json,
                "write JSON, every operation included; --json=FILE to a file")
       ->group("Output");
@@ -81,16 +96,34 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
 
   if (const std::optional<int> code = tools::ParseCommandLine(app, argc, argv)) return code;
 
+  if (options->load && threads->count() == 0) options->threads = {1, 2};
+
   const auto wrong = [](const std::string& message) -> std::optional<int> {
     tools::Error(kTool, message + " (see gem-bench --help)");
     return tools::kExitUsage;
   };
-  if (options->bundles.empty() && !options->peaks_only) {
+  if (options->profile_device && options->peaks_only) {
+    return wrong("--profile-device and --peaks do not go together");
+  }
+  if (options->profile_device && (!options->json.empty() || options->per_op)) {
+    return wrong("--profile-device writes a device profile; --json and --per-op do not go with it");
+  }
+  if (!options->profile_device && output->count() != 0) {
+    return wrong("-o says where --profile-device writes; expected it with that option");
+  }
+  if (options->profile_device && !options->bundles.empty()) {
+    return wrong("--profile-device measures the machine alone; expected no bundle, but got '" +
+                 options->bundles.front() + "'");
+  }
+  if (options->bundles.empty() && !options->peaks_only && !options->profile_device) {
     return wrong("expected a bundle, but got none");
   }
   if (options->peaks_only && !options->bundles.empty()) {
     return wrong("--peaks measures the machine alone; expected no bundle, but got '" +
                  options->bundles.front() + "'");
+  }
+  if (options->load && (options->peaks_only || options->passes != 0 || options->per_op)) {
+    return wrong("--load runs nothing; expected neither --peaks nor --per-op nor --passes");
   }
   return std::nullopt;
 }

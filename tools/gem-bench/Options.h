@@ -34,6 +34,9 @@ struct Options {
   std::string json;  // a file, "-" for standard output, empty for none
   bool per_op = false;
   bool peaks_only = false;
+  bool load = false;  // measure opening instead of running
+  bool profile_device = false;
+  std::string output = "-";  // of the profile
 };
 
 // Reads the command line. Without a value in the result, go on; else end with

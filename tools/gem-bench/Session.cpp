@@ -40,10 +40,11 @@ bool TokenInput(const gem_session_t* session, uint32_t* index, gem_tensor_t* ten
 
 }  // namespace
 
-BundlePointer OpenBundle(const std::string& path, Failure* failure) {
+BundlePointer OpenBundle(const std::string& path, Failure* failure,
+                         const gem_bundle_options_t* options) {
   gem_error_t error;
   gem_bundle_t* bundle = nullptr;
-  if (gem_bundle_open(path.c_str(), nullptr, &bundle, &error) != GEM_STATUS_OK) {
+  if (gem_bundle_open(path.c_str(), options, &bundle, &error) != GEM_STATUS_OK) {
     Fail(path, error, failure);
   }
   return BundlePointer(bundle);

@@ -25,7 +25,8 @@ using BundlePointer = std::unique_ptr<gem_bundle_t, Close>;
 using SessionPointer = std::unique_ptr<gem_session_t, Close>;
 
 // Null, with what is wrong.
-BundlePointer OpenBundle(const std::string& path, Failure* failure);
+BundlePointer OpenBundle(const std::string& path, Failure* failure,
+                         const gem_bundle_options_t* options = nullptr);
 SessionPointer CreateSession(const std::string& path, gem_bundle_t* bundle, uint32_t threads,
                              const std::string& cpu, Failure* failure);
 

@@ -14,12 +14,17 @@
 
 #include "targets/Bundle/Edit/Problem.h"
 #include "tools/common/CommandLine.h"
+#include "tools/common/ExitCodes.h"
 
 namespace gem::bundle {
 
 inline constexpr char kTool[] = "gem-bundle";
 
 // Each gets its own name as argv[0] and returns the exit code.
+int RunApply(int argc, const char* const* argv);
+int RunDiff(int argc, const char* const* argv);
+int RunMerge(int argc, const char* const* argv);
+int RunSplit(int argc, const char* const* argv);
 int RunVerify(int argc, const char* const* argv);
 
 // Gives `app` the name "gem-bundle COMMAND" and the common options. `usage` is what

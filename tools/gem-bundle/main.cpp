@@ -1,4 +1,4 @@
-// gem-bundle: merges, updates, signs and checks bundles.
+// gem-bundle: merges, updates and checks bundles.
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,6 +21,10 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"merge", "put variants of one model, for several devices, into one file", RunMerge},
+    {"split", "take a bundle's variants apart again", RunSplit},
+    {"diff", "write what changed between two bundles as a patch", RunDiff},
+    {"apply", "make the new bundle of the old one and a patch", RunApply},
     {"verify", "check a bundle as the runtime does, and every hash", RunVerify},
 };
 
@@ -41,13 +45,13 @@ int Main(int argc, const char* const* argv) {
   // Without a command there is nothing to do but to tell about them.
   CLI::App app;
   tools::CommonOptions common;
-  tools::SetUpCommandLine(
-      app,
-      {.name = kTool,
-       .summary = "merges, updates, signs and checks bundles",
-       .usage = "COMMAND [options]",
-       .examples = {"gem-bundle verify model.gemb", "gem-bundle verify --help"}},
-      &common);
+  tools::SetUpCommandLine(app,
+                          {.name = kTool,
+                           .summary = "merges, updates and checks bundles",
+                           .usage = "COMMAND [options]",
+                           .examples = {"gem-bundle merge pi4.gemb pixel6.gemb -o all.gemb",
+                                        "gem-bundle merge --help"}},
+                          &common);
   // The help lists options, and shows an operand by its name alone.
   std::vector<std::string> unused(names.size());
   for (size_t i = 0; i < names.size(); ++i) {

@@ -10,8 +10,9 @@
 
 namespace gem::compile {
 
-/// The built-in devices as a table for people, 80 columns wide at most.
-std::string formatDeviceTable(bool color);
+/// The built-in devices as a table for people, 80 columns wide at most; `verbose`: also where
+/// each figure comes from.
+std::string formatDeviceTable(bool color, bool verbose);
 
 } // namespace gem::compile
 

@@ -115,10 +115,16 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
       ->type_name("gem|gemrt|bundle")
       ->group("Output");
 
-  app.add_option("--device", options.device, "what it is for (default host); see --list-devices")
+  app.add_option("--device", options.devices,
+                 "what it is for (default host); see --list-devices. Given again: one bundle with "
+                 "a variant for each")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
       ->type_name("NAME")
       ->group("Compilation");
-  app.add_flag("--list-devices", options.listDevices, "list the devices and exit")
+  app.add_flag("--list-devices", options.listDevices,
+               "list the devices and exit; with -v, where each figure comes from")
       ->group("Compilation");
   app.add_option("--sequence", options.sequence,
                  "tokens of a text at most, [CLS] and [SEP] included (default: the model's "
@@ -174,6 +180,12 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
   }
   if (options.dryRun && (options.emit != Emit::Bundle || !options.depfile.empty())) {
     tools::Error(kTool, "--dry-run writes no bundle: --emit and --depfile do not go with it");
+    return tools::kExitUsage;
+  }
+  if (options.devices.empty())
+    options.devices = {"host"};
+  if (options.devices.size() > 1 && options.emit != Emit::Bundle) {
+    tools::Error(kTool, "--emit writes a module for one device; give --device once");
     return tools::kExitUsage;
   }
   if (options.output.empty() && !options.dryRun) {

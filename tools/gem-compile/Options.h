@@ -26,7 +26,8 @@ enum class Emit { Gem, GemRT, Bundle };
 
 struct Options {
   tools::CommonOptions common;
-  std::string model, output, device = "host", calibration, report, depfile, name;
+  std::string model, output, calibration, report, depfile, name;
+  std::vector<std::string> devices; ///< At least one; several: a variant for each.
   QuantizerOptions quantization;
   PruningOptions pruning;
   int64_t minimumTexts = kMinimumTexts;

@@ -4,15 +4,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Pipeline/Compiler.h"
-#include "gem/gem.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 #include "targets/Bundle/BundleWriter.h"
+#include "targets/Bundle/ScratchBundle.h"
 #include "tools/common/Depfile.h"
 #include "tools/common/ExitCodes.h"
+#include "tools/common/Format.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
 #include "tools/common/Progress.h"
@@ -21,6 +22,7 @@
 #include "tools/common/Terminal.h"
 #include "tools/gem-compile/DeviceTable.h"
 #include "tools/gem-compile/Options.h"
+#include "tools/gem-compile/SeveralDevices.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstdio>
@@ -84,44 +86,33 @@ private:
   tools::OutputFile &file;
 };
 
-/// Opens what was written as a device would: a bundle that the runtime refuses must not
-/// leave this tool.
-absl::Status checkBundle(gem_status_t status, gem_bundle_t *bundle, const gem_error_t &error) {
-  gem_bundle_close(bundle);
-  if (status == GEM_STATUS_OK)
-    return absl::OkStatus();
-  return absl::InternalError(std::string("the runtime refuses the bundle that was made: ") +
-                             error.message);
-}
-
-/// A bundle that goes nowhere: to know its size.
-class CountingSink final : public BundleSink {
-public:
-  absl::Status write(uint64_t, llvm::ArrayRef<char>) override { return absl::OkStatus(); }
-};
-
 absl::Status writeBundleTo(Compiler &compiler, tools::OutputFile &file) {
-  gem_error_t error{};
-  gem_bundle_t *bundle = nullptr;
   if (file.seekable()) {
     FileSink sink(file);
     if (absl::Status status = compiler.write(sink); !status.ok())
       return status;
-    gem_status_t status = gem_bundle_open(file.temporary().c_str(), nullptr, &bundle, &error);
-    return checkBundle(status, bundle, error);
+    return compiler.checkBundle(file.temporary());
   }
   // A pipe takes its bytes in order, so the bundle is put together first.
   MemoryBundleSink sink;
   if (absl::Status status = compiler.write(sink); !status.ok())
     return status;
-  gem_status_t opened =
-      gem_bundle_open_memory(sink.data().data(), sink.data().size(), nullptr, &bundle, &error);
-  if (absl::Status status = checkBundle(opened, bundle, error); !status.ok())
+  if (absl::Status status = compiler.checkBundle(sink.data()); !status.ok())
     return status;
   std::string message;
   if (!file.Write({sink.data().data(), sink.data().size()}, &message))
     return absl::UnavailableError(message);
   return absl::OkStatus();
+}
+
+/// The bundle for a report of it alone: to know its size and what it takes of memory.
+absl::Status writeBundleNowhere(Compiler &compiler) {
+  ScratchBundle sink;
+  if (absl::Status status = compiler.write(sink); !status.ok())
+    return status;
+  if (absl::Status status = sink.seal(); !status.ok())
+    return status;
+  return compiler.checkBundle(sink.data());
 }
 
 /// The module as text without its data, as text with it, or as bytecode (.mlirbc).
@@ -144,35 +135,76 @@ absl::Status writeModuleTo(mlir::ModuleOp module, const Options &options, tools:
   return absl::OkStatus();
 }
 
-absl::Status writeDepfile(const Options &options, Compiler &compiler, tools::OutputFile &file) {
-  std::vector<std::string> inputs = tools::WithoutFoldersOf(
-      {options.output, options.report, options.depfile, options.quantization.saveRecipe,
-       options.quantization.saveStatistics},
-      compiler.getInputFiles());
-  std::string rule, error;
-  if (!tools::FormatDepfile(options.output, inputs, &rule, &error))
-    return absl::InvalidArgumentError(error);
-  if (!file.Open(options.depfile, &error) || !file.Write(rule, &error))
-    return absl::UnavailableError(error);
-  return absl::OkStatus();
+/// What belongs to a bundle: without these files it is not there either.
+class Companions {
+public:
+  absl::Status add(const std::string &path, const std::string &text) {
+    std::string error;
+    files.push_back(std::make_unique<tools::OutputFile>());
+    if (!files.back()->Open(path, &error) || !files.back()->Write(text, &error))
+      return absl::UnavailableError(error);
+    return absl::OkStatus();
+  }
+
+  /// The depfile and the recipe, where they are asked for.
+  absl::Status addRecords(const Options &options, const std::vector<std::string> &inputFiles,
+                          const std::string &recipe) {
+    const std::string &recipePath = options.quantization.saveRecipe;
+    if (!options.depfile.empty()) {
+      std::vector<std::string> inputs =
+          tools::WithoutFoldersOf({options.output, options.report, options.depfile, recipePath,
+                                   options.quantization.saveStatistics},
+                                  inputFiles);
+      std::string rule, error;
+      if (!tools::FormatDepfile(options.output, inputs, &rule, &error))
+        return absl::InvalidArgumentError(error);
+      if (absl::Status status = add(options.depfile, rule); !status.ok())
+        return status;
+    }
+    return recipePath.empty() ? absl::OkStatus() : add(recipePath, recipe);
+  }
+
+  /// The bundle last: a build tool that is stopped in between must not find it up to date
+  /// beside an older depfile.
+  absl::Status commitBefore(tools::OutputFile &bundle) {
+    std::string error;
+    for (const auto &file : files)
+      if (!file->Commit(&error))
+        return absl::UnavailableError(error);
+    if (bundle.is_open() && !bundle.Commit(&error))
+      return absl::UnavailableError(error);
+    return absl::OkStatus();
+  }
+
+private:
+  std::vector<std::unique_ptr<tools::OutputFile>> files;
+};
+
+/// Where people read. What goes to standard output goes alone.
+int descriptorForPeople(const Options &options) {
+  return options.output == "-" || options.report == "-" ? STDERR_FILENO : STDOUT_FILENO;
 }
 
-/// The report for people. What goes to standard output goes alone.
-int printReport(const Options &options, const CompileReport &report) {
-  int fd = options.output == "-" || options.report == "-" ? STDERR_FILENO : STDOUT_FILENO;
-  // Whoever asks what a compilation would give wants to see the formats.
-  std::string error,
-      text = renderReport(report, ReportKind::Text, options.common.verbose || options.dryRun,
-                          tools::UseColor(fd, options.common.color));
+int printText(const Options &options, const std::string &text) {
+  int fd = descriptorForPeople(options);
+  std::string error;
   if (fd == STDOUT_FILENO ? !tools::WriteToStdout(text, &error) : !tools::WriteAll(fd, text))
     return fail(error);
   return tools::kExitOk;
 }
 
+/// The report for people.
+int printReport(const Options &options, const CompileReport &report) {
+  // Whoever asks what a compilation would give wants to see the formats.
+  return printText(
+      options, renderReport(report, ReportKind::Text, options.common.verbose || options.dryRun,
+                            tools::UseColor(descriptorForPeople(options), options.common.color)));
+}
+
 int listDevicesTo(const tools::CommonOptions &common) {
   std::string error;
-  if (!tools::WriteToStdout(formatDeviceTable(tools::UseColor(STDOUT_FILENO, common.color)),
-                            &error))
+  bool color = tools::UseColor(STDOUT_FILENO, common.color);
+  if (!tools::WriteToStdout(formatDeviceTable(color, common.verbose), &error))
     return fail(error);
   return tools::kExitOk;
 }
@@ -197,9 +229,10 @@ private:
   std::unique_ptr<tools::Progress> bar;
 };
 
-/// A gate failed: the report, which says why, is all that is written.
-int endAtGate(const Options &options, const CompileReport &report, ReportKind kind,
-              const absl::Status &status) {
+/// A gate failed, or the device's memory is too small: the report, which says why, is all
+/// that is written.
+int endWithReport(const Options &options, const CompileReport &report, ReportKind kind,
+                  const absl::Status &status) {
   std::string error;
   tools::OutputFile file;
   if (!options.report.empty() &&
@@ -213,11 +246,50 @@ int endAtGate(const Options &options, const CompileReport &report, ReportKind ki
                             ? ""
                             : "; '" + options.report + "' is the report";
   return fail((options.dryRun ? "this bundle would not be written" : "no bundle was written") +
-              written);
+                  written,
+              absl::IsAborted(status) ? tools::kExitFailed : tools::ExitCodeOf(status));
+}
+
+/// Compiles for all of options.devices, more than one.
+int runForDevices(const Options &options, const CompileOptions &compileOptions,
+                  std::optional<ReportKind> reportKind, tools::OutputFile &output,
+                  StageProgress &progress) {
+  SeveralDevices result;
+  absl::Status status = compileForDevices(compileOptions, options.devices,
+                                          options.dryRun ? nullptr : &output, result);
+  progress.finish();
+  if (!status.ok())
+    output.Discard();
+  if (absl::IsAborted(status))
+    return endWithReport(options, result.reports.back(), reportKind.value_or(ReportKind::Text),
+                         status);
+  Companions companions;
+  for (CompileReport &report : result.reports) {
+    report.outputPath = options.dryRun ? "" : options.output;
+    if (status.ok() && reportKind)
+      status = companions.add(reportPathFor(options.report, report.device),
+                              renderReport(report, *reportKind));
+  }
+  if (status.ok())
+    status = companions.addRecords(options, result.inputFiles, result.recipe);
+  if (status.ok())
+    status = companions.commitBefore(output);
+  if (!status.ok())
+    return end(status);
+  if (options.common.quiet)
+    return tools::kExitOk;
+  std::string devices;
+  for (const CompileReport &report : result.reports) {
+    if (int code = printReport(options, report); code != tools::kExitOk)
+      return code;
+    devices += (devices.empty() ? "" : ", ") + report.device;
+  }
+  return printText(options, "\n" + (options.dryRun ? "One bundle" : options.output) + " for " +
+                                devices + ": " + tools::FormatBytes(result.fileBytes) + "\n");
 }
 
 int run(const Options &options) {
-  ReportKind reportKind = ReportKind::Text;
+  std::optional<ReportKind> reportKind;
   if (!options.report.empty()) {
     absl::StatusOr<ReportKind> kind = reportKindOf(options.report);
     if (!kind.ok())
@@ -239,7 +311,7 @@ int run(const Options &options) {
   CompileOptions compileOptions;
   compileOptions.model = options.model;
   compileOptions.name = options.name;
-  compileOptions.device = options.device;
+  compileOptions.device = options.devices.front();
   compileOptions.quantization = options.quantization;
   compileOptions.pruning = options.pruning;
   compileOptions.failIf = options.failIf;
@@ -259,26 +331,32 @@ int run(const Options &options) {
       return mlir::applyPassManagerCLOptions(passes);
     };
 
+  if (options.devices.size() > 1)
+    return runForDevices(options, compileOptions, reportKind, output, progress);
+
   Compiler compiler(std::move(compileOptions));
-  absl::Status status = compiler.import();
-  if (status.ok())
+  absl::Status status;
+  if (options.emit != Emit::Gem)
+    status = compileProgram(compiler);
+  else if (status = compiler.import(); status.ok())
     status = compiler.prune();
-  if (status.ok() && options.emit != Emit::Gem)
-    status = compiler.lower();
-  if (status.ok() && options.emit != Emit::Gem)
-    status = compiler.evaluate();
   if (absl::IsAborted(status)) {
     progress.finish();
     output.Discard();
-    return endAtGate(options, compiler.getReport(), reportKind, status);
+    return endWithReport(options, compiler.getReport(), reportKind.value_or(ReportKind::Text),
+                         status);
   }
-  if (status.ok() && options.dryRun) {
-    CountingSink sink;
-    status = compiler.write(sink);
-  } else if (status.ok())
+  if (status.ok() && options.dryRun)
+    status = writeBundleNowhere(compiler);
+  else if (status.ok())
     status = options.emit == Emit::Bundle ? writeBundleTo(compiler, output)
                                           : writeModuleTo(compiler.getModule(), options, output);
   progress.finish();
+  if (compiler.getReport().memory.isTooMuch) {
+    output.Discard();
+    return endWithReport(options, compiler.getReport(), reportKind.value_or(ReportKind::Text),
+                         status);
+  }
   if (!status.ok()) {
     output.Discard();
     return end(status);
@@ -286,23 +364,15 @@ int run(const Options &options) {
 
   CompileReport &report = compiler.getReport();
   report.outputPath = options.dryRun ? "" : options.output;
-  // The report and the depfile belong to the bundle: without them it is not there either.
-  tools::OutputFile reportFile, depfile, recipeFile;
-  if (!options.report.empty() && (!reportFile.Open(options.report, &error) ||
-                                  !reportFile.Write(renderReport(report, reportKind), &error)))
-    return fail(error);
-  if (!options.depfile.empty())
-    if (status = writeDepfile(options, compiler, depfile); !status.ok())
-      return end(status);
-  const std::string &recipePath = options.quantization.saveRecipe;
-  if (!recipePath.empty() &&
-      (!recipeFile.Open(recipePath, &error) || !recipeFile.Write(compiler.getRecipe(), &error)))
-    return fail(error);
-  // The bundle last: a build tool that is stopped in between must not find it up to date
-  // beside an older depfile.
-  for (tools::OutputFile *file : {&reportFile, &depfile, &recipeFile, &output})
-    if (file->is_open() && !file->Commit(&error))
-      return fail(error);
+  Companions companions;
+  if (reportKind)
+    status = companions.add(options.report, renderReport(report, *reportKind));
+  if (status.ok())
+    status = companions.addRecords(options, compiler.getInputFiles(), compiler.getRecipe());
+  if (status.ok())
+    status = companions.commitBefore(output);
+  if (!status.ok())
+    return end(status);
 
   if (options.common.quiet || options.emit != Emit::Bundle)
     return tools::kExitOk;

@@ -36,7 +36,13 @@ public:
       add(all, std::move(part));
       end = segments[i]->offset() + segments[i]->length();
     }
-    fill(all, end, file.bytes().size(), "padding");
+    uint64_t size = file.bytes().size();
+    if (file.preamble().signature != kSignatureNone && size - end >= kSignatureBlockSize) {
+      fill(all, end, size - kSignatureBlockSize, "padding");
+      add(all, {size - kSignatureBlockSize, kSignatureBlockSize, "signature", "", true, {}});
+      end = size;
+    }
+    fill(all, end, size, "padding");
     return std::move(all);
   }
 

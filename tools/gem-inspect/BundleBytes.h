@@ -16,7 +16,7 @@ namespace gem::inspect {
 struct BytePart {
   uint64_t offset = 0; ///< From the start of the file.
   uint64_t length = 0;
-  /// "preamble", "program", "segment", "padding"; inside a segment "constant",
+  /// "preamble", "program", "segment", "signature", "padding"; inside a segment "constant",
   /// "tokenizer", "padding", and "unused" for bytes that no constant claims.
   std::string kind;
   std::string name;            ///< Of a segment or constant.

@@ -308,7 +308,8 @@ private:
     const schema::Program &program = *variant.program();
     Json json = {
         {"device", variant.device()->str()},
-        {"memory_limit_bytes", variant.memory_limit() ? Json(variant.memory_limit()) : Json()}};
+        {"memory_limit_bytes", variant.memory_limit() ? Json(variant.memory_limit()) : Json()},
+        {"cpu_kernels", variant.cpu_kernels() ? Json(variant.cpu_kernels()->str()) : Json()}};
     Json &features = json["required_features"] = Json::array();
     if (variant.required_features())
       for (const flatbuffers::String *feature : *variant.required_features())
@@ -404,6 +405,8 @@ private:
   void writeVariant(const schema::Variant &variant) {
     const schema::Program &program = *variant.program();
     page.heading("Variant " + variant.device()->str());
+    if (variant.cpu_kernels())
+      page.fact("best kernels", variant.cpu_kernels()->str());
     page.fact("memory limit", variant.memory_limit() ? tools::FormatBytes(variant.memory_limit())
                                                      : std::string("not known"));
     for (const schema::Symbol *symbol : *program.symbols())

@@ -27,6 +27,8 @@ struct Options {
   // Of a bundle.
   bool program = false, bytes = false, hashes = false;
   std::string extract, output = "-";
+  std::string latency;                  ///< The device to model it on; empty: none.
+  std::vector<int64_t> tokens, threads; ///< Of that; empty: the program's, the device's.
   // Of a checkpoint.
   std::map<std::string, std::string> overrides;
   bool finite = false;
@@ -42,6 +44,7 @@ absl::Status recognise(const std::string &path, FileKind &kind);
 /// Each prints to standard output what the file is, errors to standard error, and gives the
 /// exit code.
 int inspectBundle(const Options &options);
+int inspectLatency(const Options &options); ///< Of a bundle.
 int inspectCheckpoint(const Options &options);
 int inspectModule(const Options &options);
 

@@ -127,7 +127,8 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
       {.name = kTool,
        .summary = "explains a checkpoint, a bundle or a module",
        .usage = "[options] FILE",
-       .examples = {"gem-inspect examples/gem-tiny", "gem-inspect tiny.gemb --program"}},
+       .examples = {"gem-inspect examples/gem-tiny", "gem-inspect tiny.gemb --program",
+                    "gem-inspect tiny.gemb --latency raspberry-pi-4 --tokens 16,128"}},
       &options.common);
   std::vector<std::string> settings;
   app.add_option("FILE", options.path,
@@ -148,6 +149,19 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
   app.add_option("-o,--output", options.output, "where --extract writes (default: standard output)")
       ->type_name("OUT")
       ->group("Of a bundle");
+  app.add_option("--latency", options.latency,
+                 "how long it takes on a device, by the compiler's model; with -v call by call")
+      ->type_name("DEVICE")
+      ->group("Of a bundle");
+  for (auto [name, numbers, text] :
+       {std::tuple("--tokens", &options.tokens, "of --latency (default: the most it takes)"),
+        std::tuple("--threads", &options.threads, "of --latency (default: as the device has)")})
+    app.add_option(name, *numbers, text)
+        ->delimiter(',')
+        ->check(CLI::Range(1, 1 << 20))
+        ->allow_extra_args(false)
+        ->type_name("N,...")
+        ->group("Of a bundle");
   app.add_option("--set", settings,
                  "a hyper-parameter the checkpoint does not tell, as gem-compile's; may be given "
                  "again")
@@ -177,6 +191,12 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
     return wrong("--extract goes with none of --json, --program and --bytes");
   if (!options.extract.empty() && options.output == "-" && tools::IsTerminal(STDOUT_FILENO))
     return wrong("a segment is not written to a terminal; give a file with -o OUT");
+  if (options.latency.empty() && !(options.tokens.empty() && options.threads.empty()))
+    return wrong(std::string(options.tokens.empty() ? "--threads" : "--tokens") +
+                 " goes with --latency; name a device with it");
+  if (!options.latency.empty() &&
+      (options.program || options.bytes || options.hashes || !options.extract.empty()))
+    return wrong("--latency goes with none of --program, --bytes, --hashes and --extract");
   options.color = tools::UseColor(STDOUT_FILENO, options.common.color);
   return std::nullopt;
 }
@@ -189,19 +209,20 @@ int main(int argc, char **argv) {
   FileKind kind;
   if (absl::Status status = recognise(options.path, kind); !status.ok())
     return report(status);
-  bool asksForBundle =
-      options.program || options.bytes || options.hashes || !options.extract.empty();
+  bool asksForBundle = options.program || options.bytes || options.hashes ||
+                       !options.extract.empty() || !options.latency.empty();
   if (kind != FileKind::Bundle && asksForBundle) {
-    const char *flag = options.program  ? "--program"
-                       : options.bytes  ? "--bytes"
-                       : options.hashes ? "--hashes"
-                                        : "--extract";
+    const char *flag = options.program            ? "--program"
+                       : options.bytes            ? "--bytes"
+                       : options.hashes           ? "--hashes"
+                       : !options.latency.empty() ? "--latency"
+                                                  : "--extract";
     return report(absl::InvalidArgumentError(options.path + ": is no bundle, so " + flag +
                                              " has no meaning for it"));
   }
   switch (kind) {
   case FileKind::Bundle:
-    return inspectBundle(options);
+    return options.latency.empty() ? inspectBundle(options) : inspectLatency(options);
   case FileKind::Module:
     return inspectModule(options);
   case FileKind::Checkpoint:

@@ -5,6 +5,7 @@
 #include "tools/gem-run/Model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -12,8 +13,13 @@
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
+#include "tools/common/KeyFile.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-run/Labels.h"
+
+#ifdef GEM_WITH_SIGNATURE
+#include "gem/signature.h"
+#endif
 
 namespace gem::run {
 namespace {
@@ -42,6 +48,14 @@ std::string BuiltInKernels() {
     if (supported == 0) kernels += " (not on this CPU)";
   }
   return kernels;
+}
+
+const gem_verifier_t* Verifier() {
+#ifdef GEM_WITH_SIGNATURE
+  return gem_ed25519_verifier();
+#else
+  return nullptr;
+#endif
 }
 
 std::optional<gem_tensor_t> Output(const gem_session_t* session, gem_role_t role) {
@@ -77,6 +91,25 @@ bool Model::Initialize(const Options& options, Failure* failure) {
   gem_bundle_options_init(&bundle_options);
   bundle_options.hash_check = options.check_hashes ? GEM_HASH_ALL : GEM_HASH_PROGRAM;
   if (trace_ != nullptr) bundle_options.observer = trace_->bundle_observer();
+  bundle_options.hash_threads = options.threads;
+  key_file_ = options.key_file;
+  tools::PublicKey key;
+  if (!key_file_.empty()) {
+    std::string problem;
+    if (!tools::ReadPublicKey(key_file_, &key, &problem)) {
+      *failure = {tools::kExitRefused, problem};
+      return false;
+    }
+    static_assert(sizeof(key) == GEM_PUBLIC_KEY_SIZE);
+    bundle_options.public_key = key.data();
+    bundle_options.verifier = Verifier();
+    if (bundle_options.verifier == nullptr) {
+      *failure = {tools::kExitUsage,
+                  "--key: expected a gem-run that was built with GEM_SIGNATURE (libsodium), but "
+                  "this one checks no signatures"};
+      return false;
+    }
+  }
   gem_bundle_t* bundle = nullptr;
   if (gem_bundle_open(path_.c_str(), &bundle_options, &bundle, &error) != GEM_STATUS_OK) {
     return Fail(failure, error);
@@ -84,12 +117,11 @@ bool Model::Initialize(const Options& options, Failure* failure) {
   bundle_.reset(bundle);
   info_.struct_size = sizeof(info_);
   gem_bundle_info(bundle, &info_);
-  if (!SelectVariant(options.device, &variant_, failure)) return false;
 
   gem_session_options_t session_options;
   gem_session_options_init(&session_options);
   session_options.thread_count = options.threads;
-  session_options.variant = variant_;
+  if (!SelectVariant(options.variant, &session_options.variant, failure)) return false;
   if (!options.cpu.empty()) session_options.cpu = options.cpu.c_str();
   if (trace_ != nullptr) session_options.observer = trace_->session_observer();
   gem_session_t* session = nullptr;
@@ -115,21 +147,28 @@ bool Model::Initialize(const Options& options, Failure* failure) {
   return ReadLabels(options.label_file, failure);
 }
 
-bool Model::SelectVariant(const std::string& device, uint32_t* variant, Failure* failure) const {
-  *variant = 0;
-  if (device.empty()) return true;
+bool Model::SelectVariant(const std::string& wanted, uint32_t* variant, Failure* failure) const {
+  if (wanted.empty()) return true;
   std::string known;
   for (uint32_t i = 0;; ++i) {
     const char* name = gem_bundle_variant_device(bundle_.get(), i);
     if (name == nullptr) break;
-    if (device == name) {
+    if (wanted == name) {
       *variant = i;
       return true;
     }
-    known += (known.empty() ? "'" : ", '") + std::string(name) + "'";
+    known += Format("%s%u '%s'", known.empty() ? "" : ", ", i, name);
   }
-  *failure = {tools::kExitRefused, Format("'%s': expected a variant for '%s', but it has %s",
-                                          path_.c_str(), device.c_str(), known.c_str())};
+  // A device may be called like a number: so names come first.
+  uint32_t index = 0;
+  const char* end = wanted.data() + wanted.size();
+  const auto [stop, problem] = std::from_chars(wanted.data(), end, index);
+  if (problem == std::errc() && stop == end && index < info_.variant_count) {
+    *variant = index;
+    return true;
+  }
+  *failure = {tools::kExitRefused, Format("'%s': expected a variant called '%s', but it has %s",
+                                          path_.c_str(), wanted.c_str(), known.c_str())};
   return false;
 }
 
@@ -268,15 +307,15 @@ std::string Model::Describe() const {
   gem_session_info_t session = {};
   session.struct_size = sizeof(session);
   gem_session_info(session_.get(), &session);
-  const char* device = gem_bundle_variant_device(bundle_.get(), variant_);
   tools::Table table;
   table.AddRow({"bundle", Format("%s, %s, format %u.%u, by %s", path_.c_str(),
                                  tools::FormatBytes(info_.file_size).c_str(), info_.format_major,
                                  info_.format_minor, info_.producer)});
   table.AddRow({"model", Format("%s (%s), %s parameters", info_.model_name, info_.architecture,
                                 tools::FormatCount(info_.parameters).c_str())});
-  table.AddRow({"device", Format("%s (variant %u of %u)", device != nullptr ? device : "?",
-                                 variant_ + 1, info_.variant_count)});
+  if (!key_file_.empty()) table.AddRow({"signature", "good, with the key of " + key_file_});
+  table.AddRow({"variant", Format("%u of %u, for %s (%s)", session.variant, info_.variant_count,
+                                  session.variant_device, session.variant_reason)});
   table.AddRow({"kernels", Format("%s (%s), %s", session.cpu, session.cpu_reason,
                                   tools::FormatPlural(session.thread_count, "thread").c_str())});
   table.AddRow({"built in", BuiltInKernels()});

@@ -75,7 +75,7 @@ class Model {
 
   Model(std::string path, Trace* trace) : path_(std::move(path)), trace_(trace) {}
   bool Initialize(const Options& options, Failure* failure);
-  bool SelectVariant(const std::string& device, uint32_t* variant, Failure* failure) const;
+  bool SelectVariant(const std::string& wanted, uint32_t* variant, Failure* failure) const;
   bool ReadLabels(const std::string& path, Failure* failure);
   // Each format of weights, with the kernels that read it and how often:
   // {"int4g32", "LINEAR_QUANTIZED x 24"}.
@@ -85,7 +85,7 @@ class Model {
   std::string path_;
   Trace* trace_;  // or null
   gem_bundle_info_t info_ = {};
-  uint32_t variant_ = 0;
+  std::string key_file_;  // empty: the signature was not checked
   uint32_t class_count_ = 0;
   std::vector<std::string> labels_;
   // Closed in the opposite order: a bundle outlives what was made from it.

@@ -33,8 +33,9 @@ struct Options {
   std::string trace;  // a file; empty: none
 
   uint32_t threads = 1;
-  std::string cpu;     // empty: the runtime chooses
-  std::string device;  // empty: the bundle's first variant
+  std::string cpu;      // empty: the runtime chooses
+  std::string variant;  // a device or an index; empty: the runtime chooses
+  std::string key_file;  // empty: signatures are not looked at
   bool check_hashes = false;
 };
 

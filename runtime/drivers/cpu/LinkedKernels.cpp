@@ -71,8 +71,11 @@ bool IsLinked(const CpuKernels& kernels, Kernel kernel, const schema::Constant* 
       return kernels.activation != nullptr;
     case Kernel::ATTENTION:
       return kernels.attention != nullptr;
-    case Kernel::ROUTE_TOKENS:
-      return kernels.route_tokens != nullptr;
+    case Kernel::ROUTE_TOKENS: {  // with an f16 one takes the other as f32 too
+      const WeightType type = ToWeightType(weight->element_type());
+      return kernels.RouteTokensFor(type, type) != nullptr ||
+             (type == WeightType::kF32 && kernels.route_tokens_f16 != nullptr);
+    }
     case Kernel::SCAR_ATTENTION:
       return kernels.scar_attention != nullptr && kernels.plan_scar_attention != nullptr;
     default:
@@ -84,7 +87,7 @@ bool IsLinked(const CpuKernels& kernels, Kernel kernel, const schema::Constant* 
 bool IsByWeight(Kernel kernel) {
   return kernel == Kernel::EMBEDDING || kernel == Kernel::EMBEDDING_BLOCKS ||
          kernel == Kernel::ADD_POSITION || kernel == Kernel::LINEAR ||
-         kernel == Kernel::LINEAR_QUANTIZED;
+         kernel == Kernel::LINEAR_QUANTIZED || kernel == Kernel::ROUTE_TOKENS;
 }
 
 // A command that calls what is not linked: false when there is none in the entry.

@@ -17,20 +17,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The ISAs of the architecture that is compiled for, best first.
+// The ISAs of each architecture, best first, and those of the one that is compiled for.
+#define GEM_CPU_ISAS_X86_64(X) X(avx512vnni) X(avx512) X(avx2) X(scalar)
+#define GEM_CPU_ISAS_AARCH64(X) X(i8mm) X(dotprod) X(neon) X(scalar)
+#define GEM_CPU_ISAS_OTHER(X) X(scalar)
 #if defined(__x86_64__)
-#define GEM_CPU_ISAS(X) X(avx512vnni) X(avx512) X(avx2) X(scalar)
+#define GEM_CPU_ISAS GEM_CPU_ISAS_X86_64
 #elif defined(__aarch64__)
-#define GEM_CPU_ISAS(X) X(i8mm) X(dotprod) X(neon) X(scalar)
+#define GEM_CPU_ISAS GEM_CPU_ISAS_AARCH64
 #else
-#define GEM_CPU_ISAS(X) X(scalar)
+#define GEM_CPU_ISAS GEM_CPU_ISAS_OTHER
 #endif
 
 // X(slot, function, type) of the kernels that CpuKernels has room for, in its order: the
 // member, the function in each ISA's namespace, and its type. Weights are told apart by
 // their format: linears by the bits of a code and by its scale, which is one of a row,
 // or of a row and an integer a group (group), or an f16 a group (f16); tables, of
-// embeddings, by the bits only.
+// embeddings, by the bits only. The router's with an f16 takes f32 beside it.
 #define GEM_KERNEL_SLOTS(X)                                       \
   X(table_f32, TableRowF32, TableRow)                             \
   X(table_f16, TableRowF16, TableRow)                             \
@@ -56,7 +59,8 @@
   X(add, Add, Add)                                                \
   X(activation, ActivationKernel, Activation)                     \
   X(attention, Attention, Attention)                              \
-  X(route_tokens, RouteTokens, RouteTokens)                       \
+  X(route_tokens_f32, RouteTokensF32, RouteTokens)                \
+  X(route_tokens_f16, RouteTokensF16, RouteTokens)                \
   X(scar_attention, ScarAttention, ScarAttention)
 
 namespace gem {
@@ -110,12 +114,14 @@ struct CpuKernels {
   // gem::core.
   TableRowFunction* TableFor(WeightType type) const;
   LinearFunction* LinearFor(WeightType type) const;
+  RouteTokensFunction* RouteTokensFor(WeightType w_r, WeightType centroids) const;
   LinearQuantizedFunction* LinearQuantizedFor(WeightType type, format::Scales scales) const;
 
   // Run the kernel for the weights of `args`, which must be linked.
   bool embedding(const EmbeddingArgs& args, uint32_t begin, uint32_t end) const;
   void add_position(const AddPositionArgs& args, uint32_t begin, uint32_t end) const;
   void linear(const LinearArgs& args, uint32_t begin, uint32_t end) const;
+  void route_tokens(const RouteTokensArgs& args, uint32_t begin, uint32_t end) const;
   void linear_quantized(const LinearQuantizedArgs& args, uint32_t begin, uint32_t end) const;
 };
 

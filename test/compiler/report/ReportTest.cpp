@@ -258,7 +258,10 @@ TEST(JsonReportTest, KeysAreStable) {
   EXPECT_THAT(keysOf(root["macs"]), ElementsAre("encoder", "router", "scar", "head", "total"));
   EXPECT_THAT(keysOf(root["memory"]),
               ElementsAre("arena_bytes", "lower_bound_bytes", "ratio", "calls", "session_bytes",
-                          "peak_bytes", "buffers"));
+                          "bundle_bytes", "tokenizer_bytes", "peak_bytes", "fits", "arena_peak",
+                          "buffers"));
+  EXPECT_THAT(keysOf(root["memory"]["arena_peak"]),
+              ElementsAre("call", "name", "bytes", "buffers"));
   EXPECT_THAT(keysOf(root["memory"]["buffers"][0]),
               ElementsAre("name", "offset", "bytes", "first_call", "last_call"));
   EXPECT_THAT(keysOf(root["tensors"][0]),

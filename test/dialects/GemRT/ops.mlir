@@ -37,8 +37,8 @@ gemrt.program @main device("host") {
 // -----
 
 // Tests the optional parts of programs, segments, constants and entries.
-// CHECK-LABEL: gemrt.program @limited device("raspberry-pi-4") memory_limit(1000000000) attributes {note = "kept"}
-gemrt.program @limited device("raspberry-pi-4") memory_limit(1000000000)
+// CHECK-LABEL: gemrt.program @limited device("raspberry-pi-4") cpu_kernels("neon") memory_limit(1000000000) attributes {note = "kept"}
+gemrt.program @limited device("raspberry-pi-4") cpu_kernels("neon") memory_limit(1000000000)
     attributes {note = "kept"} {
   // CHECK: gemrt.segment @wordpiece kind(tokenizer) data(dense_resource<t> : tensor<131072xui8>) {maximum_tokens = 64 : i64, pad_id = 0 : i64}
   gemrt.segment @wordpiece kind(tokenizer) data(dense_resource<t> : tensor<131072xui8>)

@@ -1,9 +1,9 @@
 // RUN: gem-opt %s --gem-convert-to-gemrt --split-input-file | FileCheck %s
-// RUN: gem-opt %s --gem-convert-to-gemrt="device=raspberry-pi-4 memory-limit=1000000000" \
+// RUN: gem-opt %s --gem-convert-to-gemrt="device=raspberry-pi-4 memory-limit=1000000000 cpu-kernels=neon" \
 // RUN:   --split-input-file | FileCheck %s --check-prefix=DEVICE
 
 // The device is by default the host, without a limit.
-// DEVICE: gemrt.program @main device("raspberry-pi-4") memory_limit(1000000000) {
+// DEVICE: gemrt.program @main device("raspberry-pi-4") cpu_kernels("neon") memory_limit(1000000000) {
 
 // Tests the example of the documentation: a value is a buffer, an operation a call, a
 // weight a constant. The attributes of the model stay.

@@ -5,10 +5,14 @@
 //
 // Run once when a format version is released; its files are then kept as they
 // are, so that later runtimes show that they still read them. Version 1.0 was a
-// TinyGem; 1.1 is a TinyQuantized.
+// TinyGem; 1.1 is a TinyQuantized; 1.2 has it for two devices, and is signed.
+#include <sodium.h>
+
 #include <cstdio>
+#include <memory>
 #include <string>
 
+#include "test/runtime/Signing.h"
 #include "test/runtime/TinyQuantized.h"
 #include "test/runtime/golden/Golden.h"
 
@@ -18,7 +22,23 @@ int main(int argc, char** argv) {
     return 2;
   }
   gem::test::TinyQuantized model(/*attention=*/false);
-  const gem::test::Bytes file = model.builder.Build();
+  model.builder.format_minor = 2;
+  gem::schema::BundleT& root = model.builder.bundle();
+  root.variants.push_back(std::make_unique<gem::schema::VariantT>(*root.variants[0]));
+  root.variants[0]->cpu_kernels = "avx2";
+  root.variants[0]->memory_limit = uint64_t{2} << 30;
+  root.variants[1]->device = "board";
+  root.variants[1]->cpu_kernels = "neon";
+  gem::test::Key key;
+  uint8_t secret[crypto_sign_SECRETKEYBYTES];
+  crypto_sign_seed_keypair(key.data(), secret,
+                           reinterpret_cast<const uint8_t*>(gem::test::kGoldenSeed));
+  const gem::test::Bytes file =
+      gem::test::SignBundle(model.builder.Build(), key, [&secret](const gem::test::Bytes& message) {
+        gem::test::Signature signature;
+        crypto_sign_detached(signature.data(), nullptr, message.data(), message.size(), secret);
+        return signature;
+      });
   const gem::test::AlignedBytes bytes(file);
   const gem::test::BundlePtr bundle = gem::test::OpenBundle(bytes);
   if (bundle == nullptr) return 1;

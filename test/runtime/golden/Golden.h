@@ -17,6 +17,11 @@ namespace gem::test {
 static_assert(TinyQuantized::kMaxTokens == TinyGem::kMaxTokens);
 static_assert(TinyQuantized::kVocabulary == TinyGem::kVocabulary);
 
+// Version 1.2 is signed with the key of this seed, which is no secret.
+inline constexpr char kGoldenSeed[] = "gem golden test key, not secret!";
+inline constexpr char kGoldenPublicKey[] =
+    "cf3e38a1ee412d7dd5fa539b533552ae53cabb6a20c289fe6668406f74886458";
+
 // A line for each number of tokens: the bits of the logits, the routed flags and
 // the clusters; since version 1.1 also an FNV-1a hash of all outputs.
 inline std::string GoldenText(gem_session_t* session, bool hashed) {

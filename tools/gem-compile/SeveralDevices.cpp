@@ -112,6 +112,8 @@ absl::Status gem::compile::compileForDevices(const CompileOptions &options,
       status = compiler->write(*variant);
     if (status.ok())
       status = variant->seal();
+    if (status.ok())
+      status = compiler->checkBundle(variant->data());
     result.reports.push_back(compiler->getReport());
     if (!status.ok())
       return status;

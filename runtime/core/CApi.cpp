@@ -37,6 +37,15 @@ gem_status_t ReadOptions(const Options* options, size_t first_size, Options* out
                 "their init function",
                 first_size, size);
   }
+  // A newer caller's further fields: zero is their default, anything else asks for
+  // what this runtime does not have.
+  for (size_t i = sizeof(Options); i < size; ++i) {
+    if (reinterpret_cast<const uint8_t*>(options)[i] == 0) continue;
+    return Fail(error, GEM_STATUS_UNSUPPORTED,
+                "options: expected zeros after the %zu bytes that runtime %s knows, but got a "
+                "value at byte %zu; use a newer runtime",
+                sizeof(Options), gem_version(), i);
+  }
   memcpy(out, options, size < sizeof(Options) ? size : sizeof(Options));
   return GEM_STATUS_OK;
 }
@@ -237,13 +246,8 @@ const char* gem_status_name(gem_status_t status) {
 
 // --- bundles -----------------------------------------------------------------
 
-void gem_bundle_options_init(gem_bundle_options_t* options) {
-  if (options == nullptr) return;
-  memset(options, 0, sizeof(*options));
-  options->struct_size = sizeof(*options);
-  options->load_mode = GEM_LOAD_MAP;
-  options->hash_check = GEM_HASH_PROGRAM;
-}
+// What the header's init functions take for granted.
+static_assert(GEM_LOAD_MAP == 0 && GEM_HASH_PROGRAM == 0);
 
 gem_status_t gem_bundle_open(const char* path, const gem_bundle_options_t* options,
                              gem_bundle_t** out_bundle, gem_error_t* out_error) {
@@ -308,14 +312,6 @@ const char* gem_cpu_kernels(uint32_t index, int32_t* out_supported) {
   if (index >= count) return nullptr;
   if (out_supported != nullptr) *out_supported = all[index]->supported() ? 1 : 0;
   return all[index]->name;
-}
-
-void gem_session_options_init(gem_session_options_t* options) {
-  if (options == nullptr) return;
-  memset(options, 0, sizeof(*options));
-  options->struct_size = sizeof(*options);
-  options->thread_count = 1;
-  options->variant = GEM_VARIANT_AUTO;
 }
 
 gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_t* options,

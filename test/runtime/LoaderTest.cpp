@@ -529,6 +529,11 @@ TEST(OpenArgumentsTest, AreChecked) {
   EXPECT_EQ(error.status, GEM_STATUS_OK);
   EXPECT_STREQ(error.message, "");
   gem_bundle_close(bundle);
+  // But what they ask for is not ignored.
+  longer.later = 1;
+  EXPECT_EQ(gem_bundle_open_memory(bytes.data(), bytes.size(), &longer.options, &bundle, &error),
+            GEM_STATUS_UNSUPPORTED);
+  EXPECT_THAT(std::string(error.message), HasSubstr("use a newer runtime"));
   gem_bundle_close(nullptr);
   gem_bundle_options_init(nullptr);
 }

@@ -284,7 +284,6 @@ _OUT = POINTER(c_void_p)
 _FUNCTIONS: dict[str, list[Any]] = {
     "gem_version": [c_char_p],
     "gem_status_name": [c_char_p, c_int],
-    "gem_bundle_options_init": [None, c_void_p],
     "gem_bundle_open": [c_int, c_char_p, POINTER(_BundleOptions), _OUT, _ERR],
     "gem_bundle_open_memory":
         [c_int, c_void_p, c_size_t, POINTER(_BundleOptions), _OUT, _ERR],
@@ -293,7 +292,6 @@ _FUNCTIONS: dict[str, list[Any]] = {
     "gem_bundle_label": [c_char_p, c_void_p, c_uint32],
     "gem_bundle_variant_device": [c_char_p, c_void_p, c_uint32],
     "gem_cpu_kernels": [c_char_p, c_uint32, POINTER(c_int32)],
-    "gem_session_options_init": [None, c_void_p],
     "gem_session_create": [c_int, c_void_p, POINTER(_SessionOptions), _OUT, _ERR],
     "gem_session_close": [None, c_void_p],
     "gem_session_info": [c_int, c_void_p, POINTER(_SessionInfo)],
@@ -347,22 +345,13 @@ def _candidates() -> Iterator[str]:
 _Options = TypeVar("_Options", _BundleOptions, _SessionOptions)
 
 
-def _options(library: ctypes.CDLL, kind: Type[_Options]) -> _Options:
-    """The defaults of a library that may be newer, and so know larger structs."""
-    init = (library.gem_bundle_options_init if kind is _BundleOptions
-            else library.gem_session_options_init)
-    room = (c_uint64 * 512)()
-    init(room)
-    size = kind.from_buffer(room).struct_size
-    if size < ctypes.sizeof(kind):
-        raise GemError(
-            Status.UNSUPPORTED,
-            f"libgem {library.gem_version().decode()} is older than gem.py: its {kind.__name__[1:]} "
-            f"has {size} bytes, expected at least {ctypes.sizeof(kind)}; use the gem.py that came "
-            "with the library",
-        )
-    options = kind.from_buffer_copy(room)
+def _options(kind: Type[_Options]) -> _Options:
+    """The defaults, as gem.h's inline functions set them."""
+    options = kind()
     options.struct_size = ctypes.sizeof(kind)
+    if isinstance(options, _SessionOptions):
+        options.thread_count = 1
+        options.variant = VARIANT_AUTO
     return options
 
 
@@ -390,8 +379,6 @@ def _load() -> ctypes.CDLL:
                     ) from None
                 function.restype = result
                 function.argtypes = arguments
-        _options(library, _BundleOptions)
-        _options(library, _SessionOptions)
         return library
     raise GemError(
         Status.NOT_FOUND,
@@ -576,7 +563,7 @@ class Bundle(_Closable):
         library's signature component. `observer` is told messages about the bundle.
         """
         library = _load()
-        options = _options(library, _BundleOptions)
+        options = _options(_BundleOptions)
         options.load_mode = mode
         options.hash_check = hash_check
         options.hash_threads = hash_threads
@@ -726,7 +713,7 @@ class Session(_Closable):
                  entry: Optional[str] = None, cpu: Optional[str] = None,
                  observer: Optional[Callable[[Event], None]] = None) -> None:
         library = _load()
-        options = _options(library, _SessionOptions)
+        options = _options(_SessionOptions)
         options.thread_count = threads
         if variant is not None:
             options.variant = variant

@@ -28,7 +28,8 @@
  * Growth: structs begin with `struct_size`, which the caller or an init function
  * sets. Later versions of this header append fields only; the runtime reads and
  * writes no further than the caller's struct goes, and takes defaults for what an
- * older caller does not have.
+ * older caller does not have. Options of a newer caller must be zero where this
+ * runtime does not know them: what was asked for is never ignored.
  *
  * Numerics: for the same bundle and inputs the results are the same bits on
  * every CPU and for every number of threads (docs/adr/0003-numerics.md).
@@ -38,6 +39,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -187,7 +189,11 @@ typedef struct gem_bundle_options_t {
   const gem_observer_t* observer; /* of messages about this bundle; NULL: none */
 } gem_bundle_options_t;
 
-GEM_API void gem_bundle_options_init(gem_bundle_options_t* options);
+static inline void gem_bundle_options_init(gem_bundle_options_t* options) {
+  if (options == NULL) return;
+  memset(options, 0, sizeof(*options));
+  options->struct_size = sizeof(*options);
+}
 
 /* Opens and verifies the bundle at `path`. */
 GEM_API gem_status_t gem_bundle_open(const char* path, const gem_bundle_options_t* options,
@@ -253,7 +259,13 @@ typedef struct gem_session_options_t {
   const gem_observer_t* observer;   /* of this session's runs and commands; NULL: none */
 } gem_session_options_t;
 
-GEM_API void gem_session_options_init(gem_session_options_t* options);
+static inline void gem_session_options_init(gem_session_options_t* options) {
+  if (options == NULL) return;
+  memset(options, 0, sizeof(*options));
+  options->struct_size = sizeof(*options);
+  options->thread_count = 1;
+  options->variant = GEM_VARIANT_AUTO;
+}
 
 /* Creates a session and takes all memory it will ever need. */
 GEM_API gem_status_t gem_session_create(gem_bundle_t* bundle, const gem_session_options_t* options,

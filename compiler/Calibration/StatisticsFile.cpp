@@ -31,6 +31,8 @@ constexpr char kMagic[8] = {'G', 'E', 'M', 'S', 'T', 'A', 'T', 'S'};
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kAlignment = 64;
 constexpr int64_t kMaxWidth = 1 << 20;
+/// Where a process finds its open files by number.
+constexpr char kDescriptors[] = "/proc/self/fd";
 
 struct Header {
   char magic[8];
@@ -107,7 +109,18 @@ absl::StatusOr<std::unique_ptr<StatisticsWriter>> StatisticsWriter::create(const
   std::unique_ptr<StatisticsWriter> writer(new StatisticsWriter(path, std::move(info)));
   static std::atomic<unsigned> counter{0};
   std::string name = absl::StrCat(path, ".", ::getpid(), "-", counter++, ".tmp");
-  writer->descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+#ifdef O_TMPFILE
+  // Without a name as long as it is written, which may take hours: then nothing is left
+  // behind however the process ends. It gets one in finish(), through /proc.
+  size_t slash = path.rfind('/');
+  std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::access(kDescriptors, X_OK) == 0)
+    writer->descriptor = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  writer->unnamed = writer->descriptor >= 0;
+#endif
+  // Not every file system has that.
+  if (!writer->unnamed)
+    writer->descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (writer->descriptor < 0)
     return absl::UnavailableError(
         absl::StrCat("cannot write the statistics '", path, "': ", std::strerror(errno)));
@@ -219,6 +232,9 @@ absl::Status StatisticsWriter::finish() {
     return status;
   if (::fsync(descriptor) != 0)
     return ioError("writing");
+  if (unnamed && ::linkat(AT_FDCWD, absl::StrCat(kDescriptors, "/", descriptor).c_str(), AT_FDCWD,
+                          temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    return ioError("naming");
   int closed = ::close(descriptor);
   descriptor = -1;
   if (closed != 0 || ::rename(temporary.c_str(), path.c_str()) != 0)

@@ -38,6 +38,8 @@ using TokenCounts = std::map<std::string, std::vector<int64_t>>;
 /// JSON object. A Gram matrix is stored as the rows of its upper triangle.
 class StatisticsWriter {
 public:
+  /// The file appears when finish() succeeds. Where the system can (O_TMPFILE), nothing of it
+  /// is left when the process is killed.
   static absl::StatusOr<std::unique_ptr<StatisticsWriter>> create(const std::string &path,
                                                                   StatisticsInfo info);
   /// Removes what finish() did not complete.
@@ -59,6 +61,7 @@ private:
 
   std::string path, temporary;
   int descriptor = -1;
+  bool unnamed = false; ///< It has no name yet; `temporary` is to be its first.
   uint64_t position = 0;
   std::unique_ptr<Index> index;
 };

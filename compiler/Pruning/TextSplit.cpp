@@ -11,18 +11,44 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
 using namespace gem;
 
 struct TextSplit::Files {
-  std::string fit, judge;
-  ~Files() {
-    for (const std::string &path : {fit, judge})
-      if (!path.empty())
+  /// A temporary file that others open by its path.
+  struct File {
+    std::string path;
+    int descriptor = -1;
+    bool isNamed = false;
+
+    ~File() {
+      if (isNamed)
         llvm::sys::fs::remove(path);
-  }
+      if (descriptor >= 0)
+        ::close(descriptor);
+    }
+
+    absl::Status create() {
+      llvm::SmallString<128> temporary;
+      if (std::error_code error =
+              llvm::sys::fs::createTemporaryFile("gem-texts", "jsonl", descriptor, temporary))
+        return absl::UnavailableError(
+            absl::StrCat("a temporary file for texts: ", error.message()));
+      // Under Linux an open file needs no name, so that nothing is left when the process is
+      // killed in the hours that it may be needed.
+      path = absl::StrCat("/proc/self/fd/", descriptor);
+      isNamed = ::access(path.c_str(), R_OK | W_OK) != 0;
+      if (isNamed)
+        path = temporary.str().str();
+      else
+        llvm::sys::fs::remove(temporary);
+      return absl::OkStatus();
+    }
+  };
+  File fit, judge;
 };
 
 absl::StatusOr<TextSplit> TextSplit::splitFile(const std::string &path, uint64_t seed) {
@@ -43,14 +69,11 @@ absl::StatusOr<TextSplit> TextSplit::splitFile(const std::string &path, uint64_t
   }
 
   auto files = std::make_shared<Files>();
-  for (std::string *name : {&files->fit, &files->judge}) {
-    llvm::SmallString<128> temporary;
-    if (std::error_code error = llvm::sys::fs::createTemporaryFile("gem-texts", "jsonl", temporary))
-      return absl::UnavailableError(absl::StrCat("a temporary file for texts: ", error.message()));
-    *name = temporary.str().str();
-  }
+  for (Files::File *file : {&files->fit, &files->judge})
+    if (absl::Status status = file->create(); !status.ok())
+      return status;
   std::ifstream in(path);
-  std::ofstream fit(files->fit), judge(files->judge);
+  std::ofstream fit(files->fit.path), judge(files->judge.path);
   size_t index = 0;
   for (std::string line; std::getline(in, line);) {
     // As forEachTextOf counts them.
@@ -63,8 +86,8 @@ absl::StatusOr<TextSplit> TextSplit::splitFile(const std::string &path, uint64_t
   if (!fit.flush() || !judge.flush() || index != count)
     return absl::UnavailableError(absl::StrCat("splitting '", path, "' in two failed"));
   TextSplit split;
-  split.fit = files->fit;
-  split.judge = files->judge;
+  split.fit = files->fit.path;
+  split.judge = files->judge.path;
   split.files = std::move(files);
   return split;
 }

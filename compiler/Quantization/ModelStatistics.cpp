@@ -199,11 +199,10 @@ absl::StatusOr<std::unique_ptr<quant::StatisticsFile>>
 gem::collectStatistics(ModuleOp module, const CalibrationOptions &options) {
   std::string path = options.output;
   if (path.empty()) {
+    // A name only: the file has it from being complete until it is mapped, below.
     llvm::SmallString<128> temporary;
-    if (std::error_code error =
-            llvm::sys::fs::createTemporaryFile("gem-statistics", "gems", temporary))
-      return absl::UnavailableError(
-          absl::StrCat("a temporary file for statistics: ", error.message()));
+    llvm::sys::fs::createUniquePath("gem-statistics-%%%%%%%%.gems", temporary,
+                                    /*MakeAbsolute=*/true);
     path = temporary.str().str();
   }
   absl::Status status = Calibration(module, options).run(path);

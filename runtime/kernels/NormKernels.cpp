@@ -41,7 +41,7 @@ GEM_INLINE V16 Normalize(V16 x, Moments moments, V16 gamma, V16 beta) {
   return Fma((x - Splat(moments.mean)) * Splat(moments.inverse), gamma, beta);
 }
 
-// A row, or where there is a gamma the row that it is normalized to.
+// A row, or with a gamma the row that it is normalized to.
 struct Row {
   const float* x;
   const float* gamma;
@@ -50,6 +50,7 @@ struct Row {
 };
 
 // The quantized token of a row whose largest magnitude has the bits `largest`.
+template <bool kNormalizes>
 GEM_NOINLINE void QuantizeRow(const Row& from, size_t width, int32_t largest, uint8_t* row) {
   const size_t codes_at = format::TokenCodesOffset(width);
   const float maximum = BitsAs<float>(largest);
@@ -68,7 +69,7 @@ GEM_NOINLINE void QuantizeRow(const Row& from, size_t width, int32_t largest, ui
   __builtin_memset(row, 0, codes_at);
   ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
     V16 value = load(from.x + i);
-    if (from.gamma != nullptr) {
+    if constexpr (kNormalizes) {
       value = Normalize(value, from.moments, load(from.gamma + i), load(from.beta + i));
     }
     const V16 rounded = value * Splat(inverse) + Splat(kRound);
@@ -180,10 +181,14 @@ void NormalizeAndQuantizeRows(const LayerNormQuantizedArgs& args, size_t row) {
   });
   for (int r = 0; r < kRows; ++r) {
     const size_t index = row + static_cast<size_t>(r);
-    Row from = {norm.x + index * width, norm.gamma, norm.beta, moments[r]};
-    if (norm.y != nullptr) from = {norm.y + index * width, nullptr, nullptr, {}};
-    QuantizeRow(from, width, LargestLane(largest[r]),
-                args.quantized + index * format::TokenRowBytes(width));
+    uint8_t* const to = args.quantized + index * format::TokenRowBytes(width);
+    if (norm.y != nullptr) {
+      QuantizeRow<false>({norm.y + index * width, nullptr, nullptr, {}}, width,
+                         LargestLane(largest[r]), to);
+    } else {
+      QuantizeRow<true>({norm.x + index * width, norm.gamma, norm.beta, moments[r]}, width,
+                        LargestLane(largest[r]), to);
+    }
   }
 }
 
@@ -196,8 +201,8 @@ void QuantizeTokens(const QuantizeTokensArgs& args, uint32_t begin, uint32_t end
     I16 largest = SplatInt(0);
     ForEach16(width, [&](size_t i, auto load, auto)
                          GEM_LAMBDA { largest = MaxInts(largest, Magnitudes(load(x + i))); });
-    QuantizeRow({x, nullptr, nullptr, {}}, width, LargestLane(largest),
-                args.y + token * format::TokenRowBytes(width));
+    QuantizeRow<false>({x, nullptr, nullptr, {}}, width, LargestLane(largest),
+                       args.y + token * format::TokenRowBytes(width));
   }
 }
 

@@ -236,7 +236,14 @@ struct QuantizedPanels {
     }
     const bool in_place = args.activation != Activation::kNone;
     for (uint32_t p = 0; p < panels; ++p) {
-      FinishTile(token, tokens, panel + p, width, sums + p * 16, in_place);
+      int32_t* const exact = sums + p * 16;
+      if (f16_groups) {
+        in_place ? FinishTile<true, true>(token, tokens, panel + p, width, exact)
+                 : FinishTile<false, true>(token, tokens, panel + p, width, exact);
+      } else {
+        in_place ? FinishTile<true, false>(token, tokens, panel + p, width, exact)
+                 : FinishTile<false, false>(token, tokens, panel + p, width, exact);
+      }
     }
     if (!in_place) return;
     // Activations want rows that are long.
@@ -255,17 +262,18 @@ struct QuantizedPanels {
   }
 
   // y of a panel's sums, `stride` apart: AddPart and Finish in one, with what all tokens
-  // share in registers. With `in_place` the sums become what the activation is of.
-  void FinishTile(uint32_t token, uint32_t tokens, uint32_t panel, uint32_t stride, int32_t* exact,
-                  bool in_place) const {
+  // share in registers. With kInPlace the sums become what the activation is of.
+  template <bool kInPlace, bool kF16Groups>
+  GEM_NOINLINE void FinishTile(uint32_t token, uint32_t tokens, uint32_t panel, uint32_t stride,
+                               int32_t* exact) const {
     const size_t column = size_t{panel} * 16;
     const uint32_t columns = Min(16, args.n - static_cast<uint32_t>(column));
     const V16 bias = args.bias != nullptr ? LoadBias(column, columns) : Splat(0.0f);
-    const V16 scale = f16_groups ? Splat(1.0f) : Load(reinterpret_cast<const float*>(Panel(panel)));
+    const V16 scale = kF16Groups ? Splat(1.0f) : Load(reinterpret_cast<const float*>(Panel(panel)));
     for (uint32_t t = 0; t < tokens; ++t, exact += stride) {
       const V16 token_scale = Splat(x.scale(token + t));
       V16 value;
-      if (f16_groups) {
+      if constexpr (kF16Groups) {
         value = Fma(Load(reinterpret_cast<const float*>(exact)), token_scale, bias);
       } else {
         const int32_t excess = Excess(token + t, 0, blocks);
@@ -274,7 +282,7 @@ struct QuantizedPanels {
         value = Fma(value, scale * token_scale, bias);
       }
       const size_t at = size_t{token + t} * args.n + column;
-      if (in_place) {
+      if constexpr (kInPlace) {
         Store(reinterpret_cast<float*>(exact), value);
       } else if (columns == 16) {
         if (args.residual != nullptr) value = value + Load(args.residual + at);

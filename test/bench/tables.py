@@ -143,7 +143,8 @@ def load(document):
                          digits(rate * 1e-9) if rate else ""])
     first = document["loads"][0]
     size = digits(first["file_size"] * 1e-6)
-    return (f"{document['date']}; {name_of(first['path'])}, {size} MB.\n\n"
+    real_time = ", real-time priority" if document.get("real_time") else ""
+    return (f"{document['date']}; {name_of(first['path'])}, {size} MB{real_time}.\n\n"
             + table(["mode, hashes", "threads", "open ms", "lowest", "first", "first session ms",
                      "hashing GB/s"], rows))
 

@@ -1,4 +1,4 @@
-// Tests of the Java binding: JavaTest GOLDEN
+// Tests of the Java binding: JavaTest GOLDEN SIGNED PUBLIC-KEY
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -66,8 +66,34 @@ class JavaTest {
     fails(GemException.Status.NOT_FOUND, "none", () -> Bundle.open(Path.of("none")));
     fails(GemException.Status.CORRUPT, "", () -> Bundle.open(
         ByteBuffer.allocateDirect(4096).alignedSlice(64), new Bundle.Options()));
+    // A verifier that believes everything does not make a signature.
+    Bundle.Options keyed = new Bundle.Options().key(new byte[32]).verifier((s, m, k) -> true);
+    fails(GemException.Status.UNTRUSTED, "signature", () -> Bundle.open(golden, keyed));
     expect(Bundle.cpuKernels().get("scalar"), "kernels");
     expect(Bundle.version().matches("[0-9]+[.][0-9]+[.][0-9]+"), "version");
+  }
+
+  private static void signatures(Path signed, byte[] key) {
+    int[] calls = new int[1];
+    Bundle.Options own = new Bundle.Options().key(key).verifier((signature, message, k) -> {
+      expect(signature.length == Bundle.SIGNATURE_SIZE && Arrays.equals(k, key), "arguments");
+      return ++calls[0] == 1;
+    });
+    try (Bundle bundle = Bundle.open(signed, own); Session session = bundle.session()) {
+      expect(bundle.variantDevice(session.info().variant).equals(session.info().variantDevice),
+          "variant");
+      session.run(IDS);
+    }
+    fails(GemException.Status.UNTRUSTED, "signature", () -> Bundle.open(signed, own));
+    // The library's verifier, where it was built in: without one the options are wrong.
+    try {
+      Bundle.open(signed, new Bundle.Options().key(key)).close();
+    } catch (GemException e) {
+      expect(e.status() == GemException.Status.INVALID_ARGUMENT, e.toString());
+      return;
+    }
+    fails(GemException.Status.UNTRUSTED, "signature",
+        () -> Bundle.open(signed, new Bundle.Options().key(new byte[32])));
   }
 
   private static void sessions(Path golden) throws IOException {
@@ -154,7 +180,12 @@ class JavaTest {
 
   public static void main(String[] arguments) throws IOException {
     Path golden = Path.of(arguments[0]);
+    byte[] key = new byte[Bundle.PUBLIC_KEY_SIZE];
+    for (int i = 0; i < key.length; ++i) {
+      key[i] = (byte) Integer.parseInt(arguments[2].substring(2 * i, 2 * i + 2), 16);
+    }
     bundles(golden);
+    signatures(Path.of(arguments[1]), key);
     sessions(golden);
     observers(golden);
     forgotten(golden);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Tests of the Python binding: gem_test.py GOLDEN [GEM-TINY]
+# Tests of the Python binding: gem_test.py GOLDEN SIGNED PUBLIC-KEY [GEM-TINY]
 #
 # Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -15,7 +15,8 @@ import unittest
 
 import gem
 
-GOLDEN, TINY = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+GOLDEN, SIGNED, KEY = sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3])
+TINY = sys.argv[4] if len(sys.argv) > 4 else ""
 IDS = [5, 6, 7]
 
 
@@ -33,7 +34,7 @@ class BundleTest(unittest.TestCase):
 
     def test_options(self):
         for mode in gem.LoadMode:
-            for check in (gem.HashCheck.PROGRAM, gem.HashCheck.ALL):
+            for check in gem.HashCheck:
                 with gem.Bundle(GOLDEN, mode=mode, hash_check=check, hash_threads=2) as bundle:
                     self.assertEqual(bundle.info.label_count, 5)
 
@@ -58,6 +59,36 @@ class BundleTest(unittest.TestCase):
         with gem.Bundle(GOLDEN) as bundle, bundle.session() as session:
             session.run(IDS)
             self.assertEqual(session.output(gem.Role.LOGITS).values, logits)
+
+    def test_unsigned_is_untrusted(self):
+        # A verifier that believes everything does not make a signature.
+        with self.assertRaises(gem.Untrusted):
+            gem.Bundle(GOLDEN, key=bytes(32), verifier=lambda *unused: True)
+
+    def test_signed(self):
+        try:
+            bundle = gem.Bundle(SIGNED, key=KEY)
+        except gem.Unsupported as error:
+            self.skipTest(error.message)
+        with bundle, bundle.session() as session:
+            self.assertEqual(len(bundle.variants()), 2)
+            self.assertEqual(bundle.variant_device(session.info.variant),
+                             session.info.variant_device)
+            session.run(IDS)
+        with self.assertRaises(gem.Untrusted):
+            gem.Bundle(SIGNED, key=bytes(range(32)))
+
+    def test_a_verifier_of_ones_own(self):
+        calls = []
+
+        def verify(signature, message, key):
+            calls.append((len(signature), message[:4], key))
+            return len(calls) == 1
+
+        gem.Bundle(SIGNED, key=KEY, verifier=verify).close()
+        with self.assertRaises(gem.Untrusted):
+            gem.Bundle(SIGNED, key=KEY, verifier=verify)
+        self.assertEqual(calls, [(64, b"gem ", KEY)] * 2)
 
     def test_closed(self):
         bundle = gem.Bundle(GOLDEN)

@@ -13,6 +13,7 @@
 import argparse
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,9 @@ root, out = options.root, options.out
 bindings, examples = f"{root}/runtime/bindings", f"{root}/examples/bindings"
 include, libraries = f"{root}/runtime/include", f"{options.build}/lib"
 golden = f"{root}/test/runtime/golden/v1.0.gemb"
+signed = f"{root}/test/runtime/golden/v1.2.gemb"
+with open(f"{root}/test/runtime/golden/Golden.h", encoding="utf-8") as header:
+    public_key = re.search(r'kGoldenPublicKey\[\] =\s*"([0-9a-f]{64})"', header.read()).group(1)
 shutil.rmtree(out, ignore_errors=True)
 os.makedirs(out)
 link = [f"-L{libraries}", "-lgem", f"-Wl,-rpath,{libraries}"]
@@ -97,7 +101,7 @@ elif options.language == "python":
     environment = {**os.environ, "GEM_LIBRARY": f"{libraries}/libgem.so",
                    "PYTHONPATH": f"{bindings}/python", "PYTHONDONTWRITEBYTECODE": "1"}
     bundle = tiny()
-    print(run(sys.executable, f"{root}/test/bindings/gem_test.py", golden, bundle or "",
+    print(run(sys.executable, f"{root}/test/bindings/gem_test.py", golden, signed, public_key, bundle or "",
               env=environment, stderr=None))
     if shutil.which("mypy"):
         run("mypy", "--strict", "--python-version", "3.9", "--cache-dir", f"{out}/mypy",
@@ -109,7 +113,7 @@ elif options.language == "java":
         f"{root}/test/bindings/JavaTest.java")
     # -Xcheck:jni reports misuse of JNI on standard output.
     printed = run("java", "-Xcheck:jni", "-Xlog:disable", "-cp", f"{out}/classes:{out}/tests", path, "JavaTest",
-                  golden)
+                  golden, signed, public_key)
     if "WARNING" in printed or "FATAL" in printed:
         sys.exit(printed)
     print(printed)

@@ -10,13 +10,17 @@
 
 namespace {
 
+// Volatile, so that they are read although nothing uses them.
+void ReadAll(const volatile uint8_t* bytes, size_t size) {
+  for (size_t i = 0; i < size; ++i) (void)bytes[i];
+}
+
 // A verifier that looks at all it is given and accepts signatures that begin with 1.
 int32_t Verify(void*, const uint8_t signature[GEM_SIGNATURE_SIZE], const void* message, size_t size,
                const uint8_t public_key[GEM_PUBLIC_KEY_SIZE]) {
-  const auto* bytes = static_cast<const volatile uint8_t*>(message);
-  for (size_t i = 0; i < size; ++i) (void)bytes[i];
-  for (int i = 0; i < GEM_SIGNATURE_SIZE; ++i) (void)static_cast<volatile uint8_t>(signature[i]);
-  for (int i = 0; i < GEM_PUBLIC_KEY_SIZE; ++i) (void)static_cast<volatile uint8_t>(public_key[i]);
+  ReadAll(static_cast<const uint8_t*>(message), size);
+  ReadAll(signature, GEM_SIGNATURE_SIZE);
+  ReadAll(public_key, GEM_PUBLIC_KEY_SIZE);
   return signature[0] == 1;
 }
 

@@ -12,6 +12,16 @@
 #include "mlir/Parser/Parser.h"
 #include "test/fuzz/FuzzTarget.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+// LLVM's libraries are built without the sanitizer: what LLVM's headers have poisoned in
+// this program, they do not unpoison.
+extern "C" const char* __asan_default_options() {
+  return "allow_user_poisoning=0:detect_container_overflow=0";
+}
+#endif
+#endif
+
 namespace {
 
 // A context keeps what it has seen, so a new one is made from time to time.

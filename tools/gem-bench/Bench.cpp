@@ -14,7 +14,6 @@
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
-#include "tools/common/Messages.h"
 #include "tools/common/Progress.h"
 #include "tools/gem-bench/Machine.h"
 #include "tools/gem-bench/RealTime.h"
@@ -250,30 +249,6 @@ void DescribeMachine(const std::string& isa, const PeakMeter& meter,
   results->f32_instruction = meter.f32_instruction();
   for (const uint32_t count : threads) results->peaks[count] = meter.Median(count);
 }
-
-// Bursts of real-time priority, as far as they are wanted and permitted.
-class Bursts {
- public:
-  explicit Bursts(bool wanted) : wanted_(wanted) {}
-
-  void Begin() {
-    if (!wanted_) return;
-    std::string error;
-    if (SetRealTime(true, &error)) return;
-    tools::Warning(kTool, "--realtime: " + error + "; measuring at normal priority");
-    wanted_ = false;
-  }
-  void End() {
-    if (!wanted_) return;
-    (void)SetRealTime(false, nullptr);
-    // Whatever waited meanwhile gets its turn now rather than in the next burst.
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  bool active() const { return wanted_; }
-
- private:
-  bool wanted_;
-};
 
 bool MeasurePeaksOnly(const Options& options, Results* results, Failure* failure) {
   std::string isa;

@@ -14,6 +14,7 @@
 #include "tools/common/Progress.h"
 #include "tools/gem-bench/Machine.h"
 #include "tools/gem-bench/ProbeBundle.h"
+#include "tools/gem-bench/RealTime.h"
 #include "tools/gem-bench/Statistics.h"
 
 namespace gem::bench {
@@ -144,10 +145,13 @@ class Laboratory {
   }
 
   // In turns, so that a busy second hits all of them alike.
-  bool Measure(uint32_t rounds, tools::Progress* progress, Failure* failure) {
+  bool Measure(uint32_t rounds, Bursts* bursts, tools::Progress* progress, Failure* failure) {
     for (uint32_t round = 0; round < rounds; ++round) {
       for (size_t i = 0; i < settings_.size(); ++i) {
-        if (!settings_[i].Sample(failure)) return false;
+        bursts->Begin();
+        const bool sampled = settings_[i].Sample(failure);
+        bursts->End();
+        if (!sampled) return false;
         progress->Update((round * settings_.size() + i) * 1000 / (rounds * settings_.size()));
       }
     }
@@ -254,11 +258,13 @@ class Profiler {
   Profiler(const Options& options, MeasuredDevice* device)
       : device_(device),
         rounds_(options.runs != 0 ? options.runs : kRounds),
+        bursts_(options.real_time),
         laboratory_(device->cpu, device->processors),
         progress_("measuring this machine", 1000, !options.common.quiet) {}
 
   bool Run(Failure* failure) {
-    if (!SetUp(failure) || !laboratory_.Measure(rounds_, &progress_, failure)) return false;
+    if (!SetUp(failure) || !laboratory_.Measure(rounds_, &bursts_, &progress_, failure))
+      return false;
     Calls();
     Bandwidths();
     Linears();
@@ -482,6 +488,7 @@ class Profiler {
 
   MeasuredDevice* device_;
   uint32_t rounds_;
+  Bursts bursts_;
   Laboratory laboratory_;
   tools::Progress progress_;
   Commands commands_;

@@ -8,8 +8,13 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
+
+#include "tools/common/Messages.h"
+#include "tools/gem-bench/Options.h"
 
 namespace gem::bench {
 
@@ -35,6 +40,21 @@ bool SetRealTime(bool on, std::string* error) {
   }
   if (!any && error != nullptr) *error = "there is no list of threads in /proc";
   return any;
+}
+
+void Bursts::Begin() {
+  if (!wanted_) return;
+  std::string error;
+  if (SetRealTime(true, &error)) return;
+  tools::Warning(kTool, "--realtime: " + error + "; measuring at normal priority");
+  wanted_ = false;
+}
+
+void Bursts::End() {
+  if (!wanted_) return;
+  (void)SetRealTime(false, nullptr);
+  // Whatever waited meanwhile gets its turn now rather than in the next burst.
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
 }  // namespace gem::bench

@@ -14,6 +14,19 @@ namespace gem::bench {
 // null, then says why.
 bool SetRealTime(bool on, std::string* error);
 
+// Bursts of real-time priority, as far as they are wanted and permitted.
+class Bursts {
+ public:
+  explicit Bursts(bool wanted) : wanted_(wanted) {}
+
+  void Begin();
+  void End();
+  bool active() const { return wanted_; }
+
+ private:
+  bool wanted_;
+};
+
 }  // namespace gem::bench
 
 #endif  // GEM_TOOLS_GEM_BENCH_REALTIME_H

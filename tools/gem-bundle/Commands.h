@@ -24,6 +24,7 @@ inline constexpr char kTool[] = "gem-bundle";
 // Each gets its own name as argv[0] and returns the exit code.
 int RunApply(int argc, const char* const* argv);
 int RunDiff(int argc, const char* const* argv);
+int RunKernels(int argc, const char* const* argv);
 int RunMerge(int argc, const char* const* argv);
 int RunSplit(int argc, const char* const* argv);
 int RunVerify(int argc, const char* const* argv);

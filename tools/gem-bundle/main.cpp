@@ -25,6 +25,8 @@ constexpr Command kCommands[] = {
     {"split", "take a bundle's variants apart again", RunSplit},
     {"diff", "write what changed between two bundles as a patch", RunDiff},
     {"apply", "make the new bundle of the old one and a patch", RunApply},
+    {"kernels", "list the CPU kernels that bundles call, or write a runtime's registry",
+     RunKernels},
 #ifdef GEM_SIGNATURE
     {"keygen", "make a pair of keys", RunKeygen},
     {"sign", "sign a bundle", RunSign},

@@ -104,9 +104,9 @@ struct CpuKernels {
   const char* name;           // "scalar", "avx2", "avx512", "avx512vnni", "neon", ...
   bool (*supported)();        // whether this CPU can run them
   const Blake3Lanes* blake3;  // or null: hashes are computed one block at a time
-  void (*plan_scar_attention)(const ScarAttentionArgs&);  // with scar_attention
+  void (*plan_scar_attention)(const ScarAttentionArgs&) = nullptr;  // with scar_attention
 
-#define GEM_SLOT(slot, function, type) type##Function* slot;
+#define GEM_SLOT(slot, function, type) type##Function* slot = nullptr;
   GEM_KERNEL_SLOTS(GEM_SLOT)
 #undef GEM_SLOT
 

@@ -9,7 +9,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
+#include <vector>
 
 namespace gem {
 namespace {
@@ -187,22 +190,24 @@ TEST(TokenizerBuilder, RefusesPiecesThatCollideInEveryIndex) {
       text += static_cast<char>('0' + number % 64);
     return text;
   };
-  std::vector<std::vector<uint32_t>> suffixes(mask + 1);
+  std::vector<std::pair<uint32_t, uint32_t>> suffixes; // what must come before, and the suffix
   for (uint32_t i = 0; i < 64 * 64 * 64; ++i) {
     std::string suffix = letters(i, 3);
     uint32_t hash = 5;
     for (size_t at = suffix.size(); at-- > 0;)
       hash = (hash * inverse) ^ static_cast<unsigned char>(suffix[at]);
-    suffixes[hash & mask].push_back(i);
+    suffixes.emplace_back(hash & mask, i);
   }
+  std::sort(suffixes.begin(), suffixes.end());
   WordPieceVocabulary vocabulary = makeVocabulary();
   for (uint32_t i = 0; vocabulary.pieces.size() < 100'000; ++i) {
-    std::string prefix = letters(i, 4);
-    uint32_t hash = kPieceHashStart;
-    for (char byte : prefix)
-      hash = ExtendPieceHash(hash, byte);
-    for (uint32_t suffix : suffixes[hash & mask])
-      vocabulary.pieces.push_back(prefix + letters(suffix, 3));
+    uint32_t hash = kPieceHashStart, number = i;
+    for (int count = 4; count > 0; --count, number /= 64)
+      hash = ExtendPieceHash(hash, static_cast<char>('0' + number % 64));
+    auto match = std::lower_bound(suffixes.begin(), suffixes.end(),
+                                  std::pair<uint32_t, uint32_t>(hash & mask, 0));
+    for (; match != suffixes.end() && match->first == (hash & mask); ++match)
+      vocabulary.pieces.push_back(letters(i, 4) + letters(match->second, 3));
   }
   uint32_t hash = kPieceHashStart;
   for (char byte : vocabulary.pieces.back())

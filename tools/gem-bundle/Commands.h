@@ -15,6 +15,7 @@
 #include "targets/Bundle/Edit/Problem.h"
 #include "tools/common/CommandLine.h"
 #include "tools/common/ExitCodes.h"
+#include "tools/common/KeyFile.h"
 
 namespace gem::bundle {
 
@@ -27,6 +28,10 @@ int RunKernels(int argc, const char* const* argv);
 int RunMerge(int argc, const char* const* argv);
 int RunSplit(int argc, const char* const* argv);
 int RunVerify(int argc, const char* const* argv);
+#ifdef GEM_SIGNATURE
+int RunKeygen(int argc, const char* const* argv);
+int RunSign(int argc, const char* const* argv);
+#endif
 
 // Gives `app` the name "gem-bundle COMMAND" and the common options. `usage` is what
 // follows the command; `examples` are whole command lines.
@@ -38,6 +43,8 @@ void SetUp(CLI::App& app, const std::string& command, const std::string& summary
 int End(const edit::Problem& problem);
 // A wrong command line; gives kExitUsage.
 int Wrong(const std::string& command, const std::string& message);
+// "ed25519 BASE64", as key files and messages call a key.
+std::string KeyName(const tools::PublicKey& key);
 // Prints `text` to standard output; gives kExitOk, or says why it could not.
 int Print(const std::string& text);
 

@@ -54,8 +54,8 @@ int RunMerge(int argc, const char* const* argv) {
   }
   if (common.quiet) return tools::kExitOk;
   if (is_signed) {
-    tools::Warning(kTool,
-                   "the signatures of the inputs are of other bytes: '" + out + "' is not signed");
+    tools::Warning(kTool, "the signatures of the inputs are of other bytes: '" + out +
+                              "' is not signed; sign it with gem-bundle sign");
   }
   std::string devices;
   for (const auto& variant : merged.bundle.variants) {

@@ -100,7 +100,8 @@ int RunSplit(int argc, const char* const* argv) {
   if (common.quiet) return tools::kExitOk;
   if (source->preamble().signature != kSignatureNone) {
     tools::Warning(kTool, "the signature of '" + path +
-                              "' is of other bytes: what was split off is not signed");
+                              "' is of other bytes: what was split off is not signed; sign it "
+                              "with gem-bundle sign");
   }
   return Print(text);
 }

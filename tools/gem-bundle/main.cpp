@@ -1,4 +1,4 @@
-// gem-bundle: merges, updates and checks bundles.
+// gem-bundle: merges, updates, signs and checks bundles.
 //
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -27,7 +27,11 @@ constexpr Command kCommands[] = {
     {"apply", "make the new bundle of the old one and a patch", RunApply},
     {"kernels", "list the CPU kernels that bundles call, or write a runtime's registry",
      RunKernels},
-    {"verify", "check a bundle as the runtime does, and every hash", RunVerify},
+#ifdef GEM_SIGNATURE
+    {"keygen", "make a pair of keys", RunKeygen},
+    {"sign", "sign a bundle", RunSign},
+#endif
+    {"verify", "check a bundle, its hashes and its signature", RunVerify},
 };
 
 int Main(int argc, const char* const* argv) {
@@ -49,7 +53,7 @@ int Main(int argc, const char* const* argv) {
   tools::CommonOptions common;
   tools::SetUpCommandLine(app,
                           {.name = kTool,
-                           .summary = "merges, updates and checks bundles",
+                           .summary = "merges, updates, signs and checks bundles",
                            .usage = "COMMAND [options]",
                            .examples = {"gem-bundle merge pi4.gemb pixel6.gemb -o all.gemb",
                                         "gem-bundle merge --help"}},
@@ -86,6 +90,11 @@ int Wrong(const std::string& command, const std::string& message) {
   const std::string name = std::string(kTool) + " " + command;
   tools::Error(name, message + " (see " + name + " --help)");
   return tools::kExitUsage;
+}
+
+std::string KeyName(const tools::PublicKey& key) {
+  const std::string text = tools::PublicKeyText(key);
+  return text.substr(text.find(' ') + 1, text.size() - text.find(' ') - 2);
 }
 
 int Print(const std::string& text) {

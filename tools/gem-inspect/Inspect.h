@@ -22,6 +22,7 @@ inline constexpr const char *kTool = "gem-inspect";
 struct Options {
   tools::CommonOptions common;
   std::string path;
+  std::string other; ///< Of --diff: what `path` is compared with.
   bool json = false;
   bool color = false; ///< Of standard output.
   // Of a bundle.
@@ -45,6 +46,8 @@ absl::Status recognise(const std::string &path, FileKind &kind);
 /// exit code.
 int inspectBundle(const Options &options);
 int inspectLatency(const Options &options); ///< Of a bundle.
+/// Two bundles; 0 when they are the same bytes, else 1.
+int compareBundles(const Options &options);
 int inspectCheckpoint(const Options &options);
 int inspectModule(const Options &options);
 

@@ -126,12 +126,15 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
       app,
       {.name = kTool,
        .summary = "explains a checkpoint, a bundle or a module",
-       .usage = "[options] FILE",
+       .usage = "[options] FILE | --diff A B",
        .examples = {"gem-inspect examples/gem-tiny", "gem-inspect tiny.gemb --program",
-                    "gem-inspect tiny.gemb --latency raspberry-pi-4 --tokens 16,128"}},
+                    "gem-inspect tiny.gemb --latency raspberry-pi-4 --tokens 16,128",
+                    "gem-inspect --diff yesterday.gemb today.gemb"}},
       &options.common);
   std::vector<std::string> settings;
-  app.add_option("FILE", options.path,
+  std::vector<std::string> files;
+  bool diff = false;
+  app.add_option("FILE", files,
                  "a checkpoint (file or folder), a bundle or a module in the gem dialects; "
                  "recognised by content")
       ->group("Input");
@@ -141,6 +144,9 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
   app.add_flag("--bytes", options.bytes, "every byte of the file: they add up to its size")
       ->group("Of a bundle");
   app.add_flag("--hashes", options.hashes, "check the BLAKE3 hashes of program and segments")
+      ->group("Of a bundle");
+  app.add_flag("--diff", diff,
+               "say in words what differs between two bundles, and end with 1 if anything does")
       ->group("Of a bundle");
   app.add_option("--extract", options.extract,
                  "write the bytes of a segment, or of 'program', to --output")
@@ -178,8 +184,15 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
     tools::Error(kTool, message);
     return tools::kExitUsage;
   };
-  if (options.path.empty())
+  if (files.empty())
     return wrong("no FILE given (see gem-inspect --help)");
+  if (files.size() != (diff ? 2 : 1))
+    return wrong((diff ? "--diff: expected two bundles, but got "
+                       : "expected one FILE (or --diff), but got ") +
+                 std::to_string(files.size()));
+  options.path = files[0];
+  if (diff)
+    options.other = files[1];
   for (const std::string &setting : settings) {
     size_t equals = setting.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -197,6 +210,9 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
   if (!options.latency.empty() &&
       (options.program || options.bytes || options.hashes || !options.extract.empty()))
     return wrong("--latency goes with none of --program, --bytes, --hashes and --extract");
+  if (diff && (!options.latency.empty() || options.program || options.bytes || options.hashes ||
+               !options.extract.empty()))
+    return wrong("--diff goes with none of --latency, --program, --bytes, --hashes and --extract");
   options.color = tools::UseColor(STDOUT_FILENO, options.common.color);
   return std::nullopt;
 }
@@ -206,6 +222,8 @@ int main(int argc, char **argv) {
   Options options;
   if (std::optional<int> code = readOptions(argc, argv, options))
     return *code;
+  if (!options.other.empty())
+    return compareBundles(options);
   FileKind kind;
   if (absl::Status status = recognise(options.path, kind); !status.ok())
     return report(status);

@@ -192,7 +192,7 @@ bool PatchFile::Apply(const BundleSource& old, const ByteSink& sink,
                       const ProgressCallback& progress, Problem* problem) const {
   if (!CheckOld(old, problem)) return false;
   uint64_t made = 0, data = size_ - patch_.data_size();
-  Blake3Hasher whole;
+  Blake3Hasher whole, preamble;
   std::vector<char> piece;
   for (size_t i = 0; i < patch_.records.size(); ++i) {
     const PatchRecord& record = patch_.records[i];
@@ -201,6 +201,9 @@ bool PatchFile::Apply(const BundleSource& old, const ByteSink& sink,
     const ByteSink take = [&](std::string_view bytes, Problem* failure) {
       hasher.Update(bytes.data(), bytes.size());
       whole.Update(bytes.data(), bytes.size());
+      if (made < kPreambleSize) {
+        preamble.Update(bytes.data(), std::min<uint64_t>(bytes.size(), kPreambleSize - made));
+      }
       made += bytes.size();
       if (progress) progress(made, patch_.new_size);
       return sink(bytes, failure);
@@ -225,8 +228,14 @@ bool PatchFile::Apply(const BundleSource& old, const ByteSink& sink,
                                  "...; the file is damaged");
     }
   }
-  Hash hash;
+  Hash hash, front;
   whole.Finish(hash.data());
+  preamble.Finish(front.data());
+  if (front != patch_.new_preamble) {
+    return Refuse(problem, path_ + ": the new preamble: expected the hash " +
+                               ShortHash(patch_.new_preamble) + "..., but it would have " +
+                               ShortHash(front) + "...; the patch is damaged");
+  }
   if (hash == patch_.new_file) return true;
   return Refuse(problem, path_ + ": the new file: expected the hash " + ShortHash(patch_.new_file) +
                              "..., but it would have " + ShortHash(hash) +

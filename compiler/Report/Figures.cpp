@@ -407,8 +407,12 @@ std::vector<Fact> factsOf(const CompileReport &report) {
   add("Device", device);
   add("Input", report.padded ? absl::StrCat("padded to ", report.sequence, " tokens")
                              : absl::StrCat("at most ", formatPlural(report.sequence, "token")));
-  add("Weights", absl::StrCat(report.quantize, ", ", formatFixed(report.bitsPerWeight(), 2),
-                              " bits per parameter of the source"));
+  // What is refused before it is written has no size.
+  std::string weights = report.quantize;
+  if (report.bitsPerWeight() > 0)
+    absl::StrAppend(&weights, ", ", formatFixed(report.bitsPerWeight(), 2),
+                    " bits per parameter of the source");
+  add("Weights", weights);
   if (report.fileBytes)
     add("File",
         absl::StrCat(formatBytes(report.fileBytes), ": weights ", formatBytes(report.weightBytes),

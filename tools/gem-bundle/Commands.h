@@ -43,7 +43,7 @@ void SetUp(CLI::App& app, const std::string& command, const std::string& summary
 int End(const edit::Problem& problem);
 // A wrong command line; gives kExitUsage.
 int Wrong(const std::string& command, const std::string& message);
-// "ed25519 BASE64", as key files and messages call a key.
+// "ed25519 52e29ecf...", all 64 digits, as messages call a key.
 std::string KeyName(const tools::PublicKey& key);
 // Prints `text` to standard output; gives kExitOk, or says why it could not.
 int Print(const std::string& text);

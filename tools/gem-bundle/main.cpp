@@ -6,6 +6,7 @@
 #include <new>
 
 #include "tools/common/ExitCodes.h"
+#include "tools/common/Format.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
 #include "tools/common/Signals.h"
@@ -92,9 +93,11 @@ int Wrong(const std::string& command, const std::string& message) {
   return tools::kExitUsage;
 }
 
+// In hexadecimal digits, as the runtime's refusals and gem-inspect have it.
 std::string KeyName(const tools::PublicKey& key) {
-  const std::string text = tools::PublicKeyText(key);
-  return text.substr(text.find(' ') + 1, text.size() - text.find(' ') - 2);
+  std::string name = "ed25519 ";
+  for (const uint8_t byte : key) name += tools::Format("%02x", byte);
+  return name;
 }
 
 int Print(const std::string& text) {

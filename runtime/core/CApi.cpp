@@ -24,41 +24,55 @@ gem_status_t NullArgument(gem_error_t* error, const char* name) {
 }
 
 // Copies what a caller, compiled against this header or another version of it, gives
-// of its options into `out`, which holds the defaults. `first_size` is what the first
-// version had.
-template <typename Options>
-gem_status_t ReadOptions(const Options* options, size_t first_size, Options* out,
-                         gem_error_t* error) {
+// of its options into `out`, which holds the defaults of the `known` bytes of this
+// version. `first` is the size that the first version had.
+gem_status_t ReadStruct(const void* options, size_t first, size_t known, void* out,
+                        gem_error_t* error) {
   if (options == nullptr) return GEM_STATUS_OK;
-  const size_t size = options->struct_size;
-  if (size < first_size) {
+  const auto* bytes = static_cast<const uint8_t*>(options);
+  uint32_t size;
+  memcpy(&size, bytes, sizeof(size));  // every struct begins with its size
+  if (size < first) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "options: struct_size: expected at least %zu, but got %zu; initialise options with "
+                "options: struct_size: expected at least %zu, but got %u; initialise options with "
                 "their init function",
-                first_size, size);
+                first, size);
   }
   // A newer caller's further fields: zero is their default, anything else asks for
   // what this runtime does not have.
-  for (size_t i = sizeof(Options); i < size; ++i) {
-    if (reinterpret_cast<const uint8_t*>(options)[i] == 0) continue;
+  for (size_t i = known; i < size; ++i) {
+    if (bytes[i] == 0) continue;
     return Fail(error, GEM_STATUS_UNSUPPORTED,
                 "options: expected zeros after the %zu bytes that runtime %s knows, but got a "
                 "value at byte %zu; use a newer runtime",
-                sizeof(Options), gem_version(), i);
+                known, GEM_VERSION, i);
   }
-  memcpy(out, options, size < sizeof(Options) ? size : sizeof(Options));
+  memcpy(out, bytes, size < known ? size : known);
   return GEM_STATUS_OK;
 }
 
-// Copies as much of `info` as the caller's struct has room for. False when it has
-// less than the first version had.
-template <typename Info>
-bool WriteInfo(Info info, size_t first_size, Info* out) {
-  const size_t size = out->struct_size;
-  if (size < first_size) return false;
-  info.struct_size = out->struct_size;
-  memcpy(out, &info, size < sizeof(Info) ? size : sizeof(Info));
+template <typename Options>
+gem_status_t ReadOptions(const Options* options, size_t first, Options* out, gem_error_t* error) {
+  static_assert(offsetof(Options, struct_size) == 0);
+  return ReadStruct(options, first, sizeof(Options), out, error);
+}
+
+// Copies as much of the `known` bytes at `info` as the caller's struct `out` has room
+// for, but for its size. False when it has less than the first version had.
+bool WriteStruct(const void* info, size_t first, size_t known, void* out) {
+  uint32_t size;
+  memcpy(&size, out, sizeof(size));
+  if (size < first) return false;
+  const size_t count = size < known ? size : known;
+  memcpy(static_cast<uint8_t*>(out) + sizeof(size),
+         static_cast<const uint8_t*>(info) + sizeof(size), count - sizeof(size));
   return true;
+}
+
+template <typename Info>
+bool WriteInfo(const Info& info, size_t first, Info* out) {
+  static_assert(offsetof(Info, struct_size) == 0);
+  return WriteStruct(&info, first, sizeof(Info), out);
 }
 
 // The structs of version 0.1.

@@ -234,7 +234,13 @@ gem_add_bundle(NAME bundle MODEL model DEVICES pixel-6 raspberry-pi-4 SEQUENCE 3
 """
         project = Project(self.folder("interrupts", generator), generator, self.prefix, text)
         shutil.copytree(MODEL, project.path("model"))
-        shutil.copy(os.path.join(EXAMPLE, "texts.jsonl"), project.path("texts.jsonl"))
+        # Enough texts that the work is not over before the signal comes.
+        with open(os.path.join(EXAMPLE, "texts.jsonl"), encoding="utf-8") as file:
+            texts = [json.loads(line) for line in file]
+        with open(project.path("texts.jsonl"), "w", encoding="utf-8") as file:
+            for number in range(30):
+                for text in texts:
+                    file.write(json.dumps({**text, "text": f"{text['text']} {number}"}) + "\n")
         project.configure()
         bundles = [project.output(f"gem/bundle/bundle-{device}.gemb")
                    for device in ("pixel-6", "raspberry-pi-4")]

@@ -9,8 +9,8 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace gem::tools {
@@ -19,13 +19,20 @@ namespace {
 // What the handler reads. A tool has one or two outputs; beyond this many a
 // temporary file would stay behind after a signal.
 constexpr int kSlots = 16;
-std::atomic<char*> g_paths[kSlots];
+struct Path {
+  std::string text;
+  Path* next = nullptr;
+};
+std::atomic<Path*> g_paths[kSlots];
+// Those that are no longer wanted. A handler on another thread may still be reading
+// one, so they are not freed.
+std::atomic<Path*> g_retired;
 
 void OnSignal(int signal) {
   const int saved_errno = errno;
-  for (std::atomic<char*>& slot : g_paths) {
-    const char* path = slot.load(std::memory_order_acquire);
-    if (path != nullptr) unlink(path);
+  for (std::atomic<Path*>& slot : g_paths) {
+    const Path* path = slot.load(std::memory_order_acquire);
+    if (path != nullptr) unlink(path->text.c_str());
   }
   errno = saved_errno;
   // SA_RESETHAND restored the default action; the signal is blocked until this
@@ -48,16 +55,15 @@ void InstallSignalHandlers() {
 }
 
 RemoveOnSignal::RemoveOnSignal(const std::string& path) {
-  char* copy = strdup(path.c_str());
-  if (copy == nullptr) return;
+  auto copy = std::make_unique<Path>(Path{path});
   for (int i = 0; i < kSlots; ++i) {
-    char* expected = nullptr;
-    if (g_paths[i].compare_exchange_strong(expected, copy, std::memory_order_acq_rel)) {
+    Path* expected = nullptr;
+    if (g_paths[i].compare_exchange_strong(expected, copy.get(), std::memory_order_acq_rel)) {
+      copy.release();
       slot_ = i;
       return;
     }
   }
-  std::free(copy);
 }
 
 RemoveOnSignal& RemoveOnSignal::operator=(RemoveOnSignal&& other) noexcept {
@@ -70,10 +76,11 @@ RemoveOnSignal& RemoveOnSignal::operator=(RemoveOnSignal&& other) noexcept {
 
 void RemoveOnSignal::Release() {
   if (slot_ < 0) return;
-  // A handler on another thread may still be reading the string: it ends the
-  // process, so at worst a few bytes stay unfreed; freeing them would be the risk.
-  g_paths[slot_].store(nullptr, std::memory_order_release);
+  Path* path = g_paths[slot_].exchange(nullptr, std::memory_order_acq_rel);
   slot_ = -1;
+  path->next = g_retired.load(std::memory_order_relaxed);
+  while (!g_retired.compare_exchange_weak(path->next, path, std::memory_order_acq_rel)) {
+  }
 }
 
 }  // namespace gem::tools

@@ -197,10 +197,10 @@ bool VerifyTable(flatbuffers::Verifier& verifier, const uint8_t* data, unsigned 
       case kStrings:
       case kTables: {
         using Offsets = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
-        const auto& vector = *reinterpret_cast<const Offsets*>(target);
+        const auto* const vector = reinterpret_cast<const Offsets*>(target);
         valid = verifier.VerifyVectorOrString(target, sizeof(flatbuffers::uoffset_t));
-        for (flatbuffers::uoffset_t e = 0; valid && e < vector.size(); ++e) {
-          const auto* const element = vector.Get(e);
+        for (flatbuffers::uoffset_t e = 0; valid && e < vector->size(); ++e) {
+          const auto* const element = vector->Get(e);
           valid = field.kind == kStrings
                       ? verifier.VerifyString(element)
                       : VerifyTable(verifier, reinterpret_cast<const uint8_t*>(element), field.of);

@@ -32,11 +32,13 @@ gem_status_t ReadStruct(const void* options, size_t first, size_t known, void* o
   const auto* bytes = static_cast<const uint8_t*>(options);
   uint32_t size;
   memcpy(&size, bytes, sizeof(size));  // every struct begins with its size
-  if (size < first) {
+  // No version will have larger ones; a size that nobody set may be any.
+  constexpr uint32_t kMost = 4096;
+  if (size < first || size > kMost) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "options: struct_size: expected at least %zu, but got %u; initialise options with "
+                "options: struct_size: expected %zu to %u, but got %u; initialise options with "
                 "their init function",
-                first, size);
+                first, kMost, size);
   }
   // A newer caller's further fields: zero is their default, anything else asks for
   // what this runtime does not have.

@@ -119,14 +119,14 @@ gem_status_t MakeBundle(const char* path, const void* data, size_t size,
 
 void TellOpened(const Observer& observer, uint64_t begin, const char* path,
                 const gem_bundle_options_t& options, const gem::Bundle& bundle) {
-  const gem::schema::Bundle& root = bundle.root();
+  const gem::unpacked::Bundle& root = bundle.root();
   observer.Message(begin,
                    "opened %s: model '%.48s' (%.48s) by %.48s, format %u.%u, variants %u, %zu "
                    "bytes%s; hashes checked: %s; signature: %s",
-                   path != nullptr ? path : "memory", root.model()->name()->c_str(),
-                   root.model()->architecture()->c_str(), root.producer()->c_str(),
+                   path != nullptr ? path : "memory", root.model.name->c_str(),
+                   root.model.architecture->c_str(), root.producer->c_str(),
                    bundle.preamble().format_major, bundle.preamble().format_minor,
-                   root.variants()->size(), bundle.bytes().size(),
+                   root.variants.size(), bundle.bytes().size(),
                    options.load_mode == GEM_LOAD_COPY ? " copied" : "",
                    options.hash_check == GEM_HASH_ALL ? "the program and all segments"
                    : bundle.checks_before_use()       ? "the program, segments before their use"
@@ -215,7 +215,7 @@ void TellCreated(uint64_t begin, const gem_session_t* session) {
                               "session: entry '%.48s' of variant %u (%s), kernels %s (%s), threads "
                               "%u, %llu bytes of memory, of "
                               "which the arena %llu",
-                              session->entry().name()->c_str(), info.variant, info.variant_reason,
+                              session->entry().name->c_str(), info.variant, info.variant_reason,
                               info.cpu, info.cpu_reason, info.thread_count,
                               static_cast<unsigned long long>(info.session_bytes),
                               static_cast<unsigned long long>(info.arena_bytes));
@@ -223,7 +223,7 @@ void TellCreated(uint64_t begin, const gem_session_t* session) {
 
 gem_status_t RunEnded(const gem_session_t& session, uint64_t begin, gem_status_t status,
                       gem_error_t* error) {
-  session.observer().Run(begin, status, session.entry().name()->c_str());
+  session.observer().Run(begin, status, session.entry().name->c_str());
   return status == GEM_STATUS_OK ? Succeed(error) : status;
 }
 
@@ -291,33 +291,33 @@ void gem_bundle_close(gem_bundle_t* bundle) {
 
 gem_status_t gem_bundle_info(const gem_bundle_t* bundle, gem_bundle_info_t* out_info) {
   if (bundle == nullptr || out_info == nullptr) return GEM_STATUS_INVALID_ARGUMENT;
-  const gem::schema::Bundle& root = bundle->root();
-  const gem::schema::Model& model = *root.model();
-  const gem::schema::Text* text = root.text();
+  const gem::unpacked::Bundle& root = bundle->root();
+  const gem::unpacked::Model& model = root.model;
+  const gem::unpacked::Text* text = root.text;
   gem_bundle_info_t info = {};
-  info.producer = root.producer()->c_str();
-  info.model_name = model.name()->c_str();
-  info.architecture = model.architecture()->c_str();
-  info.parameters = model.parameters();
+  info.producer = root.producer->c_str();
+  info.model_name = model.name->c_str();
+  info.architecture = model.architecture->c_str();
+  info.parameters = model.parameters;
   info.file_size = bundle->bytes().size();
   info.format_major = bundle->preamble().format_major;
   info.format_minor = bundle->preamble().format_minor;
-  info.variant_count = root.variants()->size();
-  info.label_count = model.labels() == nullptr ? 0 : model.labels()->size();
-  info.maximum_tokens = text == nullptr ? 0 : text->maximum_tokens();
-  info.padded = text != nullptr && text->padded() ? 1 : 0;
+  info.variant_count = root.variants.size();
+  info.label_count = model.labels == nullptr ? 0 : model.labels->size();
+  info.maximum_tokens = text == nullptr ? 0 : text->maximum_tokens;
+  info.padded = text != nullptr && text->padded != 0 ? 1 : 0;
   return WriteInfo(info, kFirstBundleInfo, out_info) ? GEM_STATUS_OK : GEM_STATUS_INVALID_ARGUMENT;
 }
 
 const char* gem_bundle_label(const gem_bundle_t* bundle, uint32_t index) {
   if (bundle == nullptr) return nullptr;
-  const auto* labels = bundle->root().model()->labels();
+  const auto* labels = bundle->root().model.labels;
   return labels == nullptr || index >= labels->size() ? nullptr : labels->Get(index)->c_str();
 }
 
 const char* gem_bundle_variant_device(const gem_bundle_t* bundle, uint32_t index) {
-  if (bundle == nullptr || index >= bundle->root().variants()->size()) return nullptr;
-  return bundle->root().variants()->Get(index)->device()->c_str();
+  if (bundle == nullptr || index >= bundle->root().variants.size()) return nullptr;
+  return bundle->root().variants[index].device->c_str();
 }
 
 // --- sessions ----------------------------------------------------------------
@@ -367,10 +367,10 @@ gem_status_t gem_session_info(const gem_session_t* session, gem_session_info_t* 
   info.cpu = session->cpu().kernels->name;
   info.cpu_reason = session->cpu().reason;
   info.thread_count = session->thread_count();
-  info.arena_bytes = session->entry().arena_size();
+  info.arena_bytes = session->entry().arena_size;
   info.session_bytes = session->bytes() + sizeof(gem_session_t);
-  info.input_count = session->entry().inputs()->size();
-  info.output_count = session->entry().outputs()->size();
+  info.input_count = session->entry().inputs.size();
+  info.output_count = session->entry().outputs.size();
   info.variant = session->variant().index;
   info.variant_device = session->variant_device();
   info.variant_reason = session->variant().reason;

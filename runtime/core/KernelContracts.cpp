@@ -43,82 +43,18 @@ constexpr schema::Layout kPanel16 = schema::Layout::PANEL_16;
   return false;
 }
 
-bool CheckFinite(float value, const char* parameter, ParameterError* error) {
-  if (__builtin_isfinite(value)) return true;
-  return Refuse(error, parameter, value, "a finite number");
-}
-
 bool CheckAddPosition(const CommandView& view, ParameterError* error) {
-  const uint32_t positions = view.inputs[1].dims[0].value();
-  const uint32_t tokens = view.Maximum(view.inputs[0].dims[0]);
+  const uint32_t positions = view.inputs[1].dim(0).value();
+  const uint32_t tokens = view.program.Maximum(view.inputs[0].dim(0));
   if (tokens <= positions) return true;
   return Refuse(error, "input 1 (table): extent 0", positions,
                 "at least the %u rows that input 0 (x) may have", tokens);
 }
 
-bool CheckActivationValue(schema::Activation activation, bool may_be_none, ParameterError* error) {
-  if (activation == schema::Activation::GELU || activation == schema::Activation::TANH) {
-    return true;
-  }
-  if (may_be_none && activation == schema::Activation::NONE) return true;
-  return Refuse(error, "activation", static_cast<double>(activation), "%s1 (GELU) or 2 (TANH)",
-                may_be_none ? "0 (NONE), " : "");
-}
-
-bool CheckLinear(const CommandView& view, ParameterError* error) {
-  return CheckActivationValue(view.command.params_as_LinearParams()->activation(), true, error);
-}
-
-bool CheckActivation(const CommandView& view, ParameterError* error) {
-  return CheckActivationValue(view.command.params_as_ActivationParams()->activation(), false,
-                              error);
-}
-
-bool CheckEpsilon(float epsilon, ParameterError* error) {
-  if (__builtin_isfinite(epsilon) && epsilon >= 0) return true;
-  return Refuse(error, "epsilon", epsilon, "a finite number of at least 0");
-}
-
-bool CheckLayerNorm(const CommandView& view, ParameterError* error) {
-  return CheckEpsilon(view.command.params_as_LayerNormParams()->epsilon(), error);
-}
-
-// Rows of quantized tokens of `width` values: `width_name` and `row_name` say
-// which operands' extents the two are.
-bool CheckTokenRows(const CommandView& view, const schema::Dim& width, const char* width_name,
-                    const schema::Dim& row, const char* row_name, ParameterError* error) {
-  if (width.kind() != schema::DimKind::CONSTANT || width.value() > format::kMaxDepth) {
-    return Refuse(error, width_name, view.Maximum(width), "a constant of at most %llu",
-                  static_cast<unsigned long long>(format::kMaxDepth));
-  }
-  const uint64_t bytes = format::TokenRowBytes(width.value());
-  if (row.kind() == schema::DimKind::CONSTANT && row.value() == bytes) return true;
-  return Refuse(error, row_name, view.Maximum(row), "%llu, the bytes of %u quantized values",
-                static_cast<unsigned long long>(bytes), width.value());
-}
-
-bool CheckQuantizeTokens(const CommandView& view, ParameterError* error) {
-  return CheckTokenRows(view, view.inputs[0].dims[1], "input 0 (x): extent 1",
-                        view.outputs[0].dims[1], "output 0 (y): extent 1", error);
-}
-
-bool CheckLinearQuantized(const CommandView& view, ParameterError* error) {
-  return CheckTokenRows(view, view.inputs[1].dims[1], "input 1 (w): extent 1",
-                        view.inputs[0].dims[1], "input 0 (x): extent 1", error) &&
-         CheckActivationValue(view.command.params_as_LinearQuantizedParams()->activation(), true,
-                              error);
-}
-
-bool CheckLayerNormQuantized(const CommandView& view, ParameterError* error) {
-  return CheckTokenRows(view, view.inputs[0].dims[1], "input 0 (x): extent 1",
-                        view.outputs[1].dims[1], "output 1 (quantized): extent 1", error) &&
-         CheckEpsilon(view.command.params_as_LayerNormQuantizedParams()->epsilon(), error);
-}
-
 bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
   constexpr const char* kKinds[] = {"input 2 (table1): kind", "input 3 (table2): kind",
                                     "input 4 (table3): kind"};
-  uint64_t rows = view.inputs[1].dims[0].value();
+  uint64_t rows = view.inputs[1].dim(0).value();
   for (unsigned i = 2; i <= kMaxTables; ++i) {
     const OperandView& table = view.inputs[i];
     if (table.kind == schema::OperandKind::NONE) continue;
@@ -126,7 +62,7 @@ bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
       return Refuse(error, kKinds[i - 2], static_cast<double>(table.kind),
                     "0 (NONE) after a table that is absent");
     }
-    rows += table.dims[0].value();
+    rows += table.dim(0).value();
   }
   // Token ids are 31 bits.
   if (rows > std::numeric_limits<int32_t>::max()) {
@@ -135,7 +71,7 @@ bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
   }
   const OperandView& map = view.inputs[kEmbeddingBlocksMap];
   if (map.kind == schema::OperandKind::NONE) return true;
-  const uint32_t entries = map.dims[0].value();
+  const uint32_t entries = map.dim(0).value();
   const uint32_t bad = FirstNotBelow(map.data, entries, rows);
   if (bad == entries) return true;
   uint16_t found;
@@ -144,24 +80,11 @@ bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
                 bad, static_cast<unsigned long long>(rows));
 }
 
-// What the two kinds of attention share.
-struct AttentionParameters {
-  uint32_t num_heads, head_dim, first_query;
-  float scale;
-
-  template <typename Table>
-  explicit AttentionParameters(const Table* table)
-      : num_heads(table->num_heads()),
-        head_dim(table->head_dim()),
-        first_query(table->first_query()),
-        scale(table->scale()) {}
-};
-
-bool CheckAttentionParams(const CommandView& view, const AttentionParameters& params,
-                          ParameterError* error) {
-  const schema::Dim& queries = view.inputs[0].dims[0];
-  const schema::Dim& width = view.inputs[0].dims[1];
-  const schema::Dim& tokens = view.inputs[1].dims[0];
+bool CheckAttention(const CommandView& view, ParameterError* error) {
+  const unpacked::Params& params = view.params;
+  const schema::Dim& queries = view.inputs[0].dim(0);
+  const schema::Dim& width = view.inputs[0].dim(1);
+  const schema::Dim& tokens = view.inputs[1].dim(0);
   if (params.head_dim < 1 || params.head_dim > kMaxHeadDim) {
     return Refuse(error, "head_dim", params.head_dim, "1 to %u", kMaxHeadDim);
   }
@@ -172,11 +95,12 @@ bool CheckAttentionParams(const CommandView& view, const AttentionParameters& pa
                   width.kind() == schema::DimKind::CONSTANT ? "" : "symbol ", width.value());
   }
   // Units are counted in 32 bits.
-  if (uint64_t{params.num_heads} * view.Maximum(queries) > std::numeric_limits<uint32_t>::max()) {
+  if (uint64_t{params.num_heads} * view.program.Maximum(queries) >
+      std::numeric_limits<uint32_t>::max()) {
     return Refuse(error, "num_heads", params.num_heads,
-                  "num_heads * queries (up to %u) to fit in 32 bits", view.Maximum(queries));
+                  "num_heads * queries (up to %u) to fit in 32 bits",
+                  view.program.Maximum(queries));
   }
-  if (!CheckFinite(params.scale, "scale", error)) return false;
   const bool same_symbol = queries.kind() == schema::DimKind::SYMBOL &&
                            tokens.kind() == schema::DimKind::SYMBOL &&
                            queries.value() == tokens.value();
@@ -185,34 +109,17 @@ bool CheckAttentionParams(const CommandView& view, const AttentionParameters& pa
     return Refuse(error, "first_query", params.first_query,
                   "0, since q and k have the same number of rows");
   }
-  if (uint64_t{params.first_query} + view.Maximum(queries) > view.Minimum(tokens)) {
+  if (uint64_t{params.first_query} + view.program.Maximum(queries) > view.program.Minimum(tokens)) {
     return Refuse(error, "first_query", params.first_query,
                   "first_query + queries (up to %u) within the tokens (at least %u)",
-                  view.Maximum(queries), view.Minimum(tokens));
+                  view.program.Maximum(queries), view.program.Minimum(tokens));
   }
   return true;
 }
 
-bool CheckAttention(const CommandView& view, ParameterError* error) {
-  return CheckAttentionParams(view, AttentionParameters(view.command.params_as_AttentionParams()),
-                              error);
-}
-
-bool CheckScarAttention(const CommandView& view, ParameterError* error) {
-  const schema::ScarAttentionParams* params = view.command.params_as_ScarAttentionParams();
-  if (!CheckAttentionParams(view, AttentionParameters(params), error)) return false;
-  if (params->predicate() <= schema::ScarPredicate::MAX) return true;
-  return Refuse(error, "predicate", static_cast<double>(params->predicate()),
-                "0 (EITHER), 1 (SAME_CLUSTER) or 2 (SAME_ROUTE)");
-}
-
-bool CheckRouteTokens(const CommandView& view, ParameterError* error) {
-  return CheckFinite(view.command.params_as_RouteTokensParams()->threshold(), "threshold", error);
-}
-
 bool CheckSelectRow(const CommandView& view, ParameterError* error) {
-  const uint32_t row = view.command.params_as_SelectRowParams()->row();
-  const uint32_t rows = view.Minimum(view.inputs[0].dims[0]);
+  const uint32_t row = view.params.row;
+  const uint32_t rows = view.program.Minimum(view.inputs[0].dim(0));
   if (row < rows) return true;
   return Refuse(error, "row", row, "less than the %u rows that input 0 (x) has at least", rows);
 }
@@ -268,7 +175,7 @@ constexpr Definition kDefinitions[] = {
      .outputs = {{"y", kF32, kBuffer, "mN", schema::Layout::ROW_MAJOR, true}},
      .in_place_count = 1,
      .in_place = {{0, 3}},
-     .check = CheckLinear},
+     .check = nullptr},
     {.kernel = Kernel::LAYER_NORM,
      .params = KernelParams::LayerNormParams,
      .input_count = 3,
@@ -279,7 +186,7 @@ constexpr Definition kDefinitions[] = {
      .outputs = {{"y", kF32, kBuffer, "mH"}},
      .in_place_count = 1,
      .in_place = {{0, 0}},
-     .check = CheckLayerNorm},
+     .check = nullptr},
     {.kernel = Kernel::ACTIVATION,
      .params = KernelParams::ActivationParams,
      .input_count = 1,
@@ -288,7 +195,7 @@ constexpr Definition kDefinitions[] = {
      .outputs = {{"y", kF32, kBuffer, "mH"}},
      .in_place_count = 1,
      .in_place = {{0, 0}},
-     .check = CheckActivation},
+     .check = nullptr},
     {.kernel = Kernel::ATTENTION,
      .params = KernelParams::AttentionParams,
      .input_count = 4,
@@ -313,7 +220,7 @@ constexpr Definition kDefinitions[] = {
                  {"cluster", kI32, kBuffer, "n"}},
      .in_place_count = 0,
      .in_place = {},
-     .check = CheckRouteTokens},
+     .check = nullptr},
     {.kernel = Kernel::SCAR_ATTENTION,
      .params = KernelParams::ScarAttentionParams,
      .input_count = 5,
@@ -326,7 +233,7 @@ constexpr Definition kDefinitions[] = {
      .outputs = {{"y", kF32, kBuffer, "mW"}},
      .in_place_count = 0,
      .in_place = {},
-     .check = CheckScarAttention},
+     .check = CheckAttention},
     {.kernel = Kernel::SELECT_ROW,
      .params = KernelParams::SelectRowParams,
      .input_count = 1,
@@ -344,7 +251,7 @@ constexpr Definition kDefinitions[] = {
      .outputs = {{"y", kU8, kBuffer, "mR"}},
      .in_place_count = 0,
      .in_place = {},
-     .check = CheckQuantizeTokens},
+     .check = nullptr},
     {.kernel = Kernel::LINEAR_QUANTIZED,
      .params = KernelParams::LinearQuantizedParams,
      .input_count = 4,
@@ -356,18 +263,18 @@ constexpr Definition kDefinitions[] = {
      .outputs = {{"y", kF32, kBuffer, "mN", schema::Layout::ROW_MAJOR, true}},
      .in_place_count = 1,
      .in_place = {{0, 3}},
-     .check = CheckLinearQuantized},
+     .check = nullptr},
     {.kernel = Kernel::LAYER_NORM_QUANTIZED,
      .params = KernelParams::LayerNormQuantizedParams,
      .input_count = 3,
      .output_count = 2,
-     .inputs = {{"x", kF32, kBuffer, "mH"},
-                {"gamma", kF32, kConstant, "H"},
-                {"beta", kF32, kConstant, "H"}},
-     .outputs = {{"y", kF32, kBuffer | kOptional, "mH"}, {"quantized", kU8, kBuffer, "mR"}},
+     .inputs = {{"x", kF32, kBuffer, "mK"},
+                {"gamma", kF32, kConstant, "K"},
+                {"beta", kF32, kConstant, "K"}},
+     .outputs = {{"y", kF32, kBuffer | kOptional, "mK"}, {"quantized", kU8, kBuffer, "mR"}},
      .in_place_count = 1,
      .in_place = {{0, 0}},
-     .check = CheckLayerNormQuantized},
+     .check = nullptr},
     {.kernel = Kernel::EMBEDDING_BLOCKS,
      .params = KernelParams::EmbeddingBlocksParams,
      .input_count = 6,
@@ -480,14 +387,28 @@ uint32_t FirstNotBelow(const uint8_t* map, uint32_t entries, uint64_t limit) {
   return entries;
 }
 
-uint32_t CommandView::Minimum(const schema::Dim& dim) const {
-  if (dim.kind() == schema::DimKind::CONSTANT) return dim.value();
-  return program.symbols()->Get(dim.value())->minimum();
-}
-
-uint32_t CommandView::Maximum(const schema::Dim& dim) const {
-  if (dim.kind() == schema::DimKind::CONSTANT) return dim.value();
-  return program.symbols()->Get(dim.value())->maximum();
+bool CheckParams(schema::Kernel kernel, const unpacked::Params& params, ParameterError* error) {
+  const auto activation = static_cast<unsigned>(params.activation);
+  const bool is_optional = kernel != Kernel::ACTIVATION;
+  if (activation > static_cast<unsigned>(schema::Activation::MAX) ||
+      (activation == 0 && !is_optional)) {
+    return Refuse(error, "activation", activation, "%s1 (GELU) or 2 (TANH)",
+                  is_optional ? "0 (NONE), " : "");
+  }
+  if (!__builtin_isfinite(params.epsilon) || params.epsilon < 0) {
+    return Refuse(error, "epsilon", params.epsilon, "a finite number of at least 0");
+  }
+  if (!__builtin_isfinite(params.scale)) {
+    return Refuse(error, "scale", params.scale, "a finite number");
+  }
+  if (!__builtin_isfinite(params.threshold)) {
+    return Refuse(error, "threshold", params.threshold, "a finite number");
+  }
+  if (params.predicate > schema::ScarPredicate::MAX) {
+    return Refuse(error, "predicate", static_cast<double>(params.predicate),
+                  "0 (EITHER), 1 (SAME_CLUSTER) or 2 (SAME_ROUTE)");
+  }
+  return true;
 }
 
 const KernelContract* FindKernelContract(schema::Kernel kernel) {

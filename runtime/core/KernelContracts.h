@@ -11,14 +11,13 @@
 
 #include <cstdint>
 
+#include "runtime/loader/Unpacked.h"
 #include "runtime/schema/WeightFormat.h"
-#include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
 
 inline constexpr unsigned kMaxInputs = 6;
 inline constexpr unsigned kMaxOutputs = 3;
-inline constexpr unsigned kMaxRank = 4;
 
 // Bytes of an element, 0 for a type that does not exist or is less than a byte.
 uint64_t ElementSize(schema::ElementType type);
@@ -42,7 +41,8 @@ uint32_t FirstNotBelow(const uint8_t* map, uint32_t entries, uint64_t limit);
 
 // One operand. `shape` has a letter for every extent: within a command equal
 // letters stand for equal extents (the same constant, or the same symbol), and
-// '1' for the constant 1. Types I8, I4, I3 and I2 stand for quantized weights.
+// '1' for the constant 1. R is a row of K quantized values. Types I8, I4, I3 and I2 stand for
+// quantized weights.
 struct OperandContract {
   enum Kinds : uint8_t { kBuffer = 1, kConstant = 2, kOptional = 4 };
 
@@ -58,23 +58,19 @@ struct OperandContract {
 // An operand of the command at hand, resolved.
 struct OperandView {
   schema::OperandKind kind;
-  schema::ElementType element_type;
-  schema::Layout layout;
-  uint32_t rank;
-  schema::Dim dims[kMaxRank];
+  const unpacked::Tensor* tensor;  // null for NONE
   uint64_t begin, end;  // bytes of the arena at every symbol's maximum; buffers only
   const uint8_t* data;  // constants only
+
+  const schema::Dim& dim(uint32_t d) const { return tensor->shape[d]; }
 };
 
 // What a parameter check sees, and says.
 struct CommandView {
-  const schema::Command& command;
-  const schema::Program& program;
+  const unpacked::Params& params;
+  const unpacked::Program& program;
   const OperandView* inputs;
   const OperandView* outputs;
-
-  uint32_t Minimum(const schema::Dim& dim) const;
-  uint32_t Maximum(const schema::Dim& dim) const;
 };
 
 // The refusal of a parameter, e.g. {"scale", "a finite number", value}.
@@ -97,10 +93,14 @@ struct KernelContract {
   // Outputs that may occupy exactly the bytes of an input.
   uint8_t in_place_count;
   InPlace in_place[2];
-  // Checks the parameters and what the shapes do not say; null when there is
-  // nothing to check. False fills `error`.
+  // Checks what neither shapes nor CheckParams say; null when there is nothing to check.
+  // False fills `error`.
   bool (*check)(const CommandView& view, ParameterError* error);
 };
+
+// Checks each parameter by itself. Those that `kernel` has not are 0 and pass. False fills
+// `error`.
+bool CheckParams(schema::Kernel kernel, const unpacked::Params& params, ParameterError* error);
 
 // The contract of `kernel`, or null when there is no such kernel.
 const KernelContract* FindKernelContract(schema::Kernel kernel);

@@ -36,7 +36,7 @@ Session::~Session() {
 // --- creation ----------------------------------------------------------------
 
 gem_status_t Session::FindEntry(const SessionOptions& options, gem_error_t* error) {
-  const auto& variants = *bundle_.root().variants();
+  const auto& variants = bundle_.root().variants;
   if (options.variant == GEM_VARIANT_AUTO) {
     variant_ = ChooseVariant(bundle_.root(), options.entry, PhysicalMemory());
   } else if (options.variant < variants.size()) {
@@ -46,29 +46,29 @@ gem_status_t Session::FindEntry(const SessionOptions& options, gem_error_t* erro
                 "variant: expected less than the bundle's %u variants, but got %u", variants.size(),
                 options.variant);
   }
-  program_ = variants.Get(variant_.index)->program();
-  const auto& entries = *program_->entries();
+  program_ = &variants[variant_.index].program;
+  const auto& entries = program_->entries;
   if (options.entry == nullptr) {
-    entry_ = entries.Get(0);
+    entry_ = &entries[0];
     return GEM_STATUS_OK;
   }
-  for (const schema::Entry* entry : entries) {
-    if (strcmp(entry->name()->c_str(), options.entry) == 0) {
-      entry_ = entry;
+  for (const unpacked::Entry& entry : entries) {
+    if (strcmp(entry.name->c_str(), options.entry) == 0) {
+      entry_ = &entry;
       return GEM_STATUS_OK;
     }
   }
   return Fail(error, GEM_STATUS_NOT_FOUND,
               "entry: expected one of the bundle's %u ('%.48s'%s), but got '%.48s'", entries.size(),
-              entries.Get(0)->name()->c_str(), entries.size() > 1 ? ", ..." : "", options.entry);
+              entries[0].name->c_str(), entries.size() > 1 ? ", ..." : "", options.entry);
 }
 
 gem_status_t Session::AllocateInputs(gem_error_t* error) {
-  const auto& inputs = *entry_->inputs();
+  const auto& inputs = entry_->inputs;
   gem_tensor_t tensor;
   size_t total = 0;
-  for (const schema::Binding* input : inputs) {
-    Describe(*input, nullptr, &tensor);
+  for (const unpacked::Binding& input : inputs) {
+    Describe(input, nullptr, &tensor);
     // Inputs share no bytes of the arena, so their sum fits as it did.
     total += AlignUp(tensor.size, kDataAlignment);
   }
@@ -79,7 +79,7 @@ gem_status_t Session::AllocateInputs(gem_error_t* error) {
   }
   size_t offset = 0;
   for (uint32_t i = 0; i < inputs.size(); ++i) {
-    Describe(*inputs.Get(i), nullptr, &tensor);
+    Describe(inputs[i], nullptr, &tensor);
     inputs_[i].data = input_bytes_.data() + offset;
     offset += AlignUp(tensor.size, kDataAlignment);
   }
@@ -87,19 +87,19 @@ gem_status_t Session::AllocateInputs(gem_error_t* error) {
 }
 
 gem_status_t Session::PrepareSubmissions(gem_error_t* error) {
-  const auto& submissions = *entry_->submissions();
+  const auto& submissions = entry_->submissions;
   if (!submissions_.Allocate(&memory_, submissions.size())) {
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %u submissions",
                 submissions.size());
   }
   uint32_t first_command = 0;
   for (uint32_t i = 0; i < submissions.size(); ++i) {
-    const schema::Submission& submission = *submissions.Get(i);
-    const Driver* driver = FindDriver(submission.driver());
+    const unpacked::Submission& submission = submissions[i];
+    const Driver* driver = FindDriver(submission.driver);
     if (driver == nullptr) {
       return Fail(error, GEM_STATUS_UNSUPPORTED,
                   "entry '%.48s': submission %u: expected a driver of this build, but got %s",
-                  entry_->name()->c_str(), i, schema::EnumNameDriver(submission.driver()));
+                  entry_->name->c_str(), i, schema::EnumNameDriver(submission.driver));
     }
     const DriverContext context = {.memory = &memory_,
                                    .bundle = &bundle_,
@@ -115,7 +115,7 @@ gem_status_t Session::PrepareSubmissions(gem_error_t* error) {
     const gem_status_t status = driver->create(context, &state, error);
     if (status != GEM_STATUS_OK) return status;
     submissions_[i] = {driver, state};
-    first_command += submission.commands()->size();
+    first_command += submission.commands.size();
   }
   return GEM_STATUS_OK;
 }
@@ -130,7 +130,7 @@ gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* err
   if (status == GEM_STATUS_OK) status = SelectCpuKernels(options.cpu, &cpu_, error);
   if (status == GEM_STATUS_OK) status = bundle_.CheckSegmentsOf(*program_, error);
   if (status != GEM_STATUS_OK) return status;
-  const uint64_t arena_size = entry_->arena_size();
+  const uint64_t arena_size = entry_->arena_size;
   // The arena is not cleared: the loader has shown that nothing is read before
   // it is written.
   if (arena_size > SIZE_MAX ||
@@ -138,7 +138,7 @@ gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* err
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for an arena of %llu bytes",
                 static_cast<unsigned long long>(arena_size));
   }
-  const uint32_t symbol_count = program_->symbols()->size();
+  const uint32_t symbol_count = program_->symbols.size();
   if (!symbols_.Allocate(&memory_, symbol_count) ||
       !new_symbols_.Allocate(&memory_, symbol_count)) {
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %u symbols", symbol_count);
@@ -154,20 +154,20 @@ gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* err
 uint32_t Session::Extent(const schema::Dim& dim, const uint32_t* values) const {
   if (dim.kind() == DimKind::CONSTANT) return dim.value();
   if (values != nullptr) return values[dim.value()];
-  return program_->symbols()->Get(dim.value())->maximum();
+  return program_->symbols[dim.value()].maximum;
 }
 
-void Session::Describe(const schema::Binding& binding, const uint32_t* values,
+void Session::Describe(const unpacked::Binding& binding, const uint32_t* values,
                        gem_tensor_t* out_tensor) const {
-  const schema::Buffer& buffer = *entry_->buffers()->Get(binding.buffer());
+  const unpacked::Buffer& buffer = entry_->buffers[binding.buffer];
   *out_tensor = {};
-  out_tensor->name = binding.name()->c_str();
-  out_tensor->role = static_cast<gem_role_t>(binding.role());
-  out_tensor->element_type = static_cast<gem_element_type_t>(buffer.element_type());
-  out_tensor->rank = buffer.shape()->size();
-  size_t size = static_cast<size_t>(ElementSize(buffer.element_type()));
+  out_tensor->name = binding.name->c_str();
+  out_tensor->role = static_cast<gem_role_t>(binding.role);
+  out_tensor->element_type = static_cast<gem_element_type_t>(buffer.element_type);
+  out_tensor->rank = buffer.shape.rank;
+  size_t size = static_cast<size_t>(ElementSize(buffer.element_type));
   for (uint32_t d = 0; d < out_tensor->rank; ++d) {
-    out_tensor->dims[d] = Extent(*buffer.shape()->Get(d), values);
+    out_tensor->dims[d] = Extent(buffer.shape[d], values);
     size *= out_tensor->dims[d];
   }
   out_tensor->size = size;
@@ -175,39 +175,39 @@ void Session::Describe(const schema::Binding& binding, const uint32_t* values,
 
 gem_status_t Session::DescribeInput(uint32_t index, gem_tensor_t* out_tensor,
                                     gem_error_t* error) const {
-  if (index >= entry_->inputs()->size()) {
+  if (index >= entry_->inputs.size()) {
     return Fail(error, GEM_STATUS_NOT_FOUND, "input: expected less than the entry's %u, but got %u",
-                entry_->inputs()->size(), index);
+                entry_->inputs.size(), index);
   }
-  Describe(*entry_->inputs()->Get(index), nullptr, out_tensor);
+  Describe(entry_->inputs[index], nullptr, out_tensor);
   return GEM_STATUS_OK;
 }
 
 gem_status_t Session::DescribeOutput(uint32_t index, gem_tensor_t* out_tensor,
                                      gem_error_t* error) const {
-  if (index >= entry_->outputs()->size()) {
+  if (index >= entry_->outputs.size()) {
     return Fail(error, GEM_STATUS_NOT_FOUND,
-                "output: expected less than the entry's %u, but got %u", entry_->outputs()->size(),
+                "output: expected less than the entry's %u, but got %u", entry_->outputs.size(),
                 index);
   }
-  const schema::Binding& binding = *entry_->outputs()->Get(index);
+  const unpacked::Binding& binding = entry_->outputs[index];
   Describe(binding, has_results_ ? symbols_.data() : nullptr, out_tensor);
   if (has_results_) {
-    out_tensor->data = arena_.data() + entry_->buffers()->Get(binding.buffer())->offset();
+    out_tensor->data = arena_.data() + entry_->buffers[binding.buffer].offset;
   }
   return GEM_STATUS_OK;
 }
 
 gem_status_t Session::DescribeOutputByRole(int role, gem_tensor_t* out_tensor,
                                            gem_error_t* error) const {
-  for (uint32_t i = 0; i < entry_->outputs()->size(); ++i) {
-    if (static_cast<int>(entry_->outputs()->Get(i)->role()) == role) {
+  for (uint32_t i = 0; i < entry_->outputs.size(); ++i) {
+    if (static_cast<int>(entry_->outputs[i].role) == role) {
       return DescribeOutput(i, out_tensor, error);
     }
   }
   const bool exists = role >= 0 && role <= static_cast<int>(Role::MAX);
   return Fail(error, GEM_STATUS_NOT_FOUND, "entry '%.48s' has no output with role %d%s%s",
-              entry_->name()->c_str(), role, exists ? " " : "",
+              entry_->name->c_str(), role, exists ? " " : "",
               exists ? schema::EnumNameRole(static_cast<Role>(role)) : "");
 }
 
@@ -215,18 +215,17 @@ gem_status_t Session::DescribeOutputByRole(int role, gem_tensor_t* out_tensor,
 
 gem_status_t Session::CheckDims(uint32_t index, const uint32_t* dims, uint32_t rank,
                                 size_t* out_size, gem_error_t* error) const {
-  const schema::Binding& binding = *entry_->inputs()->Get(index);
-  const schema::Buffer& buffer = *entry_->buffers()->Get(binding.buffer());
-  const auto& shape = *buffer.shape();
-  const char* name = binding.name()->c_str();
-  if (rank != shape.size()) {
+  const unpacked::Binding& binding = entry_->inputs[index];
+  const unpacked::Buffer& buffer = entry_->buffers[binding.buffer];
+  const unpacked::Shape& shape = buffer.shape;
+  const char* name = binding.name->c_str();
+  if (rank != shape.rank) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "input %u ('%.48s'): rank: expected %u, but got %u", index, name, shape.size(),
-                rank);
+                "input %u ('%.48s'): rank: expected %u, but got %u", index, name, shape.rank, rank);
   }
-  size_t size = static_cast<size_t>(ElementSize(buffer.element_type()));
+  size_t size = static_cast<size_t>(ElementSize(buffer.element_type));
   for (uint32_t d = 0; d < rank; ++d) {
-    const schema::Dim& dim = *shape.Get(d);
+    const schema::Dim& dim = shape[d];
     if (dim.kind() == DimKind::CONSTANT) {
       if (dims[d] != dim.value()) {
         return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
@@ -234,11 +233,11 @@ gem_status_t Session::CheckDims(uint32_t index, const uint32_t* dims, uint32_t r
                     dim.value(), dims[d]);
       }
     } else {
-      const schema::Symbol& symbol = *program_->symbols()->Get(dim.value());
-      if (dims[d] < symbol.minimum() || dims[d] > symbol.maximum()) {
+      const unpacked::Symbol& symbol = program_->symbols[dim.value()];
+      if (dims[d] < symbol.minimum || dims[d] > symbol.maximum) {
         return Fail(error, GEM_STATUS_OUT_OF_RANGE,
                     "input %u ('%.48s'): extent %u: expected %u to %u, but got %u", index, name, d,
-                    symbol.minimum(), symbol.maximum(), dims[d]);
+                    symbol.minimum, symbol.maximum, dims[d]);
       }
     }
     size *= dims[d];
@@ -249,17 +248,17 @@ gem_status_t Session::CheckDims(uint32_t index, const uint32_t* dims, uint32_t r
 
 gem_status_t Session::CheckValues(uint32_t index, const void* data, size_t size,
                                   gem_error_t* error) const {
-  const schema::Binding& binding = *entry_->inputs()->Get(index);
-  if (entry_->buffers()->Get(binding.buffer())->element_type() != ElementType::I32) {
+  const unpacked::Binding& binding = entry_->inputs[index];
+  if (entry_->buffers[binding.buffer].element_type != ElementType::I32) {
     return GEM_STATUS_OK;
   }
   for (size_t i = 0; i < size / sizeof(int32_t); ++i) {
     int32_t value;
     memcpy(&value, static_cast<const uint8_t*>(data) + i * sizeof(value), sizeof(value));
-    if (value < binding.minimum() || value > binding.maximum()) {
+    if (value < binding.minimum || value > binding.maximum) {
       return Fail(error, GEM_STATUS_OUT_OF_RANGE,
                   "input %u ('%.48s'): expected %d to %d at position %zu, but got %d", index,
-                  binding.name()->c_str(), binding.minimum(), binding.maximum(), i, value);
+                  binding.name->c_str(), binding.minimum, binding.maximum, i, value);
     }
   }
   return GEM_STATUS_OK;
@@ -288,23 +287,22 @@ gem_status_t Session::SetInput(uint32_t index, const void* data, const uint32_t*
 gem_status_t Session::BindSymbols(gem_error_t* error) {
   for (uint32_t& value : new_symbols_) value = 0;
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
-    const schema::Binding& binding = *entry_->inputs()->Get(i);
+    const unpacked::Binding& binding = entry_->inputs[i];
     if (!inputs_[i].is_set) {
       return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "input %u ('%.48s') has not been set", i,
-                  binding.name()->c_str());
+                  binding.name->c_str());
     }
-    const auto& shape = *entry_->buffers()->Get(binding.buffer())->shape();
-    for (uint32_t d = 0; d < shape.size(); ++d) {
-      if (shape.Get(d)->kind() != DimKind::SYMBOL) continue;
-      uint32_t& value = new_symbols_[shape.Get(d)->value()];
+    const unpacked::Shape& shape = entry_->buffers[binding.buffer].shape;
+    for (uint32_t d = 0; d < shape.rank; ++d) {
+      if (shape[d].kind() != DimKind::SYMBOL) continue;
+      uint32_t& value = new_symbols_[shape[d].value()];
       if (value == 0) value = inputs_[i].dims[d];
       if (value == inputs_[i].dims[d]) continue;
       return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
                   "input %u ('%.48s'): extent %u: expected %u, to which another extent has bound "
                   "'%.48s', but got %u",
-                  i, binding.name()->c_str(), d, value,
-                  program_->symbols()->Get(shape.Get(d)->value())->name()->c_str(),
-                  inputs_[i].dims[d]);
+                  i, binding.name->c_str(), d, value,
+                  program_->symbols[shape[d].value()].name->c_str(), inputs_[i].dims[d]);
     }
   }
   bool changed = !is_bound_;
@@ -336,9 +334,8 @@ gem_status_t Session::Run(gem_error_t* error) {
   if (status == GEM_STATUS_OK) status = bundle_.CheckLength(error);
   if (status != GEM_STATUS_OK) return status;
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
-    const uint32_t buffer = entry_->inputs()->Get(i)->buffer();
-    memcpy(arena_.data() + entry_->buffers()->Get(buffer)->offset(), inputs_[i].data,
-           inputs_[i].size);
+    const uint32_t buffer = entry_->inputs[i].buffer;
+    memcpy(arena_.data() + entry_->buffers[buffer].offset, inputs_[i].data, inputs_[i].size);
   }
   status = Execute(error);
   // Also looks after the last command, so that a cancellation meant for this run
@@ -358,7 +355,7 @@ void Session::Profile(bool on) {
 
 bool Session::CommandProfile(uint32_t index, gem_command_profile_t* out) const {
   for (uint32_t i = 0; i < submissions_.size(); ++i) {
-    const uint32_t commands = entry_->submissions()->Get(i)->commands()->size();
+    const uint32_t commands = entry_->submissions[i].commands.size();
     if (index < commands) {
       submissions_[i].driver->command_profile(submissions_[i].state, index, out);
       return true;
@@ -369,22 +366,22 @@ bool Session::CommandProfile(uint32_t index, gem_command_profile_t* out) const {
 }
 
 gem_status_t Session::RunTokens(const int32_t* ids, uint32_t count, gem_error_t* error) {
-  const auto& bindings = *entry_->inputs();
+  const auto& bindings = entry_->inputs;
   constexpr uint32_t kNone = 0xFFFFFFFF;
   uint32_t ids_index = kNone, count_index = kNone;
   for (uint32_t i = 0; i < bindings.size(); ++i) {
-    if (bindings.Get(i)->role() == Role::TOKEN_IDS) ids_index = i;
-    if (bindings.Get(i)->role() == Role::TOKEN_COUNT) count_index = i;
+    if (bindings[i].role == Role::TOKEN_IDS) ids_index = i;
+    if (bindings[i].role == Role::TOKEN_COUNT) count_index = i;
   }
   if (ids_index == kNone) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
                 "entry '%.48s': expected an input with role TOKEN_IDS, but got none",
-                entry_->name()->c_str());
+                entry_->name->c_str());
   }
-  const schema::Binding& binding = *bindings.Get(ids_index);
-  const schema::Dim& extent = *entry_->buffers()->Get(binding.buffer())->shape()->Get(0);
-  const schema::Text* text = bundle_.root().text();
-  const bool padded = text != nullptr && text->padded();
+  const unpacked::Binding& binding = bindings[ids_index];
+  const schema::Dim& extent = entry_->buffers[binding.buffer].shape[0];
+  const unpacked::Text* text = bundle_.root().text;
+  const bool padded = text != nullptr && text->padded != 0;
   // Padded programs take a constant number of tokens, others what the symbol
   // says.
   const uint32_t maximum = Extent(extent, nullptr);
@@ -392,7 +389,7 @@ gem_status_t Session::RunTokens(const int32_t* ids, uint32_t count, gem_error_t*
   if (padded) {
     minimum = 1;
   } else if (extent.kind() == DimKind::SYMBOL) {
-    minimum = program_->symbols()->Get(extent.value())->minimum();
+    minimum = program_->symbols[extent.value()].minimum;
   }
   if (count < minimum || count > maximum) {
     return Fail(error, GEM_STATUS_OUT_OF_RANGE, "count: expected %u to %u tokens, but got %u",
@@ -411,7 +408,7 @@ gem_status_t Session::RunTokens(const int32_t* ids, uint32_t count, gem_error_t*
   input.dims[0] = count;
   if (padded) {
     // The loader has checked that the id is one the input takes.
-    const auto pad = static_cast<int32_t>(text->pad_id());
+    const auto pad = static_cast<int32_t>(text->pad_id);
     for (uint32_t i = count; i < maximum; ++i) memcpy(input.data + i * 4, &pad, 4);
     input.dims[0] = maximum;
   }

@@ -52,10 +52,10 @@ class Session {
 
   const gem_allocator_t& allocator() const { return memory_.allocator(); }
   uint64_t bytes() const { return memory_.bytes(); }
-  const schema::Entry& entry() const { return *entry_; }
+  const unpacked::Entry& entry() const { return *entry_; }
   const VariantChoice& variant() const { return variant_; }
   const char* variant_device() const {
-    return bundle_.root().variants()->Get(variant_.index)->device()->c_str();
+    return bundle_.root().variants[variant_.index].device->c_str();
   }
   const CpuSelection& cpu() const { return cpu_; }
   const Observer& observer() const { return observer_; }
@@ -84,7 +84,7 @@ class Session {
   gem_status_t BindSymbols(gem_error_t* error);
   gem_status_t Execute(gem_error_t* error);
   // A binding's type and its extents, symbols at `values` or their maximum.
-  void Describe(const schema::Binding& binding, const uint32_t* values,
+  void Describe(const unpacked::Binding& binding, const uint32_t* values,
                 gem_tensor_t* out_tensor) const;
   uint32_t Extent(const schema::Dim& dim, const uint32_t* values) const;
 
@@ -92,8 +92,8 @@ class Session {
   const Bundle& bundle_;
   const Observer observer_;
   VariantChoice variant_ = {};
-  const schema::Program* program_ = nullptr;
-  const schema::Entry* entry_ = nullptr;
+  const unpacked::Program* program_ = nullptr;
+  const unpacked::Entry* entry_ = nullptr;
   CpuSelection cpu_ = {};
   Array<uint8_t> arena_;
   Array<uint8_t> input_bytes_;

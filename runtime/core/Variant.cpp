@@ -25,9 +25,9 @@ bool Equals(const flatbuffers::String& a, const char* b) {
   return a.size() == size && memcmp(a.Data(), b, size) == 0;
 }
 
-const schema::Entry* FindEntry(const schema::Program& program, const char* name) {
-  for (const schema::Entry* entry : *program.entries()) {
-    if (name == nullptr || Equals(*entry->name(), name)) return entry;
+const unpacked::Entry* FindEntry(const unpacked::Program& program, const char* name) {
+  for (const unpacked::Entry& entry : program.entries) {
+    if (name == nullptr || Equals(*entry.name, name)) return &entry;
   }
   return nullptr;
 }
@@ -43,12 +43,12 @@ uint64_t KernelMerit(const flatbuffers::String* name) {
   return 0;
 }
 
-Merits MeritsOf(const schema::Variant& variant, const char* entry_name, uint64_t memory) {
-  const schema::Entry* entry = FindEntry(*variant.program(), entry_name);
+Merits MeritsOf(const unpacked::Variant& variant, const char* entry_name, uint64_t memory) {
+  const unpacked::Entry* entry = FindEntry(variant.program, entry_name);
   constexpr uint64_t kHas = uint64_t{1} << 63;
-  const uint64_t limit = variant.memory_limit();
-  return {{entry != nullptr, entry != nullptr && entry->arena_size() <= memory,
-           KernelMerit(variant.cpu_kernels()), limit <= memory ? kHas | limit : ~limit >> 1}};
+  const uint64_t limit = variant.memory_limit;
+  return {{entry != nullptr, entry != nullptr && entry->arena_size <= memory,
+           KernelMerit(variant.cpu_kernels), limit <= memory ? kHas | limit : ~limit >> 1}};
 }
 
 // The first rule by which they differ; kRules when they are equal.
@@ -68,12 +68,12 @@ uint64_t PhysicalMemory() {
   return ~uint64_t{0};
 }
 
-VariantChoice ChooseVariant(const schema::Bundle& bundle, const char* entry, uint64_t memory) {
-  const auto& variants = *bundle.variants();
+VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, uint64_t memory) {
+  const auto& variants = bundle.variants;
   uint32_t best = 0;
-  Merits merits = MeritsOf(*variants.Get(0), entry, memory);
+  Merits merits = MeritsOf(variants[0], entry, memory);
   for (uint32_t i = 1; i < variants.size(); ++i) {
-    const Merits other = MeritsOf(*variants.Get(i), entry, memory);
+    const Merits other = MeritsOf(variants[i], entry, memory);
     const int rule = FirstDifference(merits, other);
     if (rule == kRules || merits.of[rule] > other.of[rule]) continue;
     best = i;
@@ -83,7 +83,7 @@ VariantChoice ChooseVariant(const schema::Bundle& bundle, const char* entry, uin
   int decided = -1;
   for (uint32_t i = 0; i < variants.size(); ++i) {
     if (i == best) continue;
-    const int rule = FirstDifference(merits, MeritsOf(*variants.Get(i), entry, memory));
+    const int rule = FirstDifference(merits, MeritsOf(variants[i], entry, memory));
     if (rule > decided) decided = rule;
   }
   static constexpr const char* kReasons[kRules + 1] = {

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "runtime/schema/generated/gem_bundle_generated.h"
+#include "runtime/loader/Unpacked.h"
 
 namespace gem {
 
@@ -33,7 +33,7 @@ uint64_t PhysicalMemory();
 //  4. The first in the bundle.
 //
 // What is compiled in and what the CPU runs decide, not which kernels a session uses.
-VariantChoice ChooseVariant(const schema::Bundle& bundle, const char* entry, uint64_t memory);
+VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, uint64_t memory);
 
 }  // namespace gem
 

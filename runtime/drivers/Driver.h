@@ -24,9 +24,9 @@ inline constexpr uint32_t kDriverVersion = 3;
 struct DriverContext {
   Memory* memory;  // for all the driver needs; running takes none
   const Bundle* bundle;
-  const schema::Program* program;
-  const schema::Entry* entry;
-  const schema::Submission* submission;
+  const unpacked::Program* program;
+  const unpacked::Entry* entry;
+  const unpacked::Submission* submission;
   uint32_t first_command;  // the entry's number of the submission's first command
   uint8_t* arena;          // 64-byte aligned, of the entry's arena_size
   ThreadPool* pool;

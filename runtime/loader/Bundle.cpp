@@ -11,19 +11,13 @@
 #include "runtime/core/Status.h"
 #include "runtime/drivers/cpu/LinkedKernels.h"
 #include "runtime/loader/HashText.h"
-#include "runtime/loader/StructureVerifier.h"
+#include "runtime/loader/Unpacker.h"
 #include "runtime/loader/Verifier.h"
 
 // Weights are used in place, so the host must order bytes as the file does.
 static_assert(std::endian::native == std::endian::little, "gem needs a little-endian host");
 
 namespace gem {
-namespace {
-
-constexpr unsigned kMaxDepth = 64;
-constexpr unsigned kMaxTables = 1000000;
-
-}  // namespace
 
 gem_status_t Bundle::Open(const char* path, const gem_bundle_options_t& options,
                           gem_error_t* error) {
@@ -174,17 +168,12 @@ gem_status_t Bundle::Verify(const gem_bundle_options_t& options, gem_error_t* er
                 "damaged or was altered",
                 HashText(preamble_.program_hash).text, HashText(hash).text);
   }
-  flatbuffers::Verifier verifier(program_.data(), program_size, kMaxDepth, kMaxTables);
-  if (!VerifyStructure(verifier, program_.data(), program_size)) {
-    return Fail(error, GEM_STATUS_CORRUPT,
-                "program: expected a FlatBuffer 'GEMB' of the bundle schema, but its structure is "
-                "not valid");
-  }
-  root_ = schema::GetBundle(program_.data());
+  status = Unpack(program_.data(), program_size, &memory_, &unpacked_, &root_, error);
+  if (status != GEM_STATUS_OK) return status;
   checks_before_use_ = options.hash_check == GEM_HASH_LAZY || options.public_key != nullptr;
   if (!hashes_.Initialize(*root_, contents(), mismatch, options.hash_threads, &memory_)) {
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for the states of %u segments",
-                root_->segments()->size());
+                root_->segments.size());
   }
   status = VerifyBundle(*root_, preamble_, contents(), checks_before_use_ ? &hashes_ : nullptr,
                         &memory_, error);
@@ -198,15 +187,15 @@ gem_status_t Bundle::Verify(const gem_bundle_options_t& options, gem_error_t* er
 
 gem_status_t Bundle::VerifyPadding(gem_error_t* error) const {
   size_t end = kPreambleSize + preamble_.program_size;
-  for (uint32_t i = 0; i < root_->segments()->size(); ++i) {
-    const schema::Segment& segment = *root_->segments()->Get(i);
-    for (; end < segment.offset(); ++end) {
+  for (uint32_t i = 0; i < root_->segments.size(); ++i) {
+    const unpacked::Segment& segment = root_->segments[i];
+    for (; end < segment.offset; ++end) {
       if (bytes()[end] == 0) continue;
       return Fail(error, GEM_STATUS_CORRUPT,
                   "padding before segment %u ('%.48s'): expected 0 at byte %zu, but got %u", i,
-                  segment.name()->c_str(), end, bytes()[end]);
+                  segment.name->c_str(), end, bytes()[end]);
     }
-    end += segment.length();
+    end += segment.length;
   }
   for (; end < contents().size(); ++end) {
     if (bytes()[end] == 0) continue;
@@ -218,13 +207,13 @@ gem_status_t Bundle::VerifyPadding(gem_error_t* error) const {
 }
 
 std::span<const uint8_t> Bundle::segment(uint32_t index) const {
-  const schema::Segment& segment = *root_->segments()->Get(index);
-  return bytes().subspan(segment.offset(), segment.length());
+  const unpacked::Segment& segment = root_->segments[index];
+  return bytes().subspan(segment.offset, segment.length);
 }
 
 std::span<const uint8_t> Bundle::tokenizer_segment() const {
-  if (root_->text() == nullptr) return {};
-  return segment(root_->text()->tokenizer_segment());
+  if (root_->text == nullptr) return {};
+  return segment(root_->text->tokenizer_segment);
 }
 
 }  // namespace gem

@@ -12,8 +12,8 @@
 #include "runtime/core/Memory.h"
 #include "runtime/loader/FileData.h"
 #include "runtime/loader/SegmentHashes.h"
+#include "runtime/loader/Unpacked.h"
 #include "runtime/schema/Preamble.h"
-#include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
 
@@ -29,12 +29,12 @@ class Bundle {
   gem_status_t OpenMemory(const void* data, size_t size, const gem_bundle_options_t& options,
                           gem_error_t* error);
 
-  const schema::Bundle& root() const { return *root_; }
+  const unpacked::Bundle& root() const { return *root_; }
   const Preamble& preamble() const { return preamble_; }
   // The whole file.
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
   std::span<const uint8_t> segment(uint32_t index) const;
-  // Of the segment that root().text() names; empty when there is no text.
+  // Of the segment that root().text names; empty when there is no text.
   std::span<const uint8_t> tokenizer_segment() const;
 
   // Fails when the file was cut since it was opened.
@@ -43,12 +43,12 @@ class Bundle {
   bool checks_before_use() const { return checks_before_use_; }
   // Checks the hashes of the segments that hold the constants of `program`, when the
   // options asked for that; else OK.
-  gem_status_t CheckSegmentsOf(const schema::Program& program, gem_error_t* error) const {
+  gem_status_t CheckSegmentsOf(const unpacked::Program& program, gem_error_t* error) const {
     return checks_before_use_ ? hashes_.CheckConstants(program, error) : GEM_STATUS_OK;
   }
   // Checks the hash of the tokenizer's segment, which there must be.
   gem_status_t CheckTokenizerSegment(gem_error_t* error) const {
-    return hashes_.Check(root_->text()->tokenizer_segment(), error);
+    return hashes_.Check(root_->text->tokenizer_segment, error);
   }
 
   const gem_allocator_t& allocator() const { return memory_.allocator(); }
@@ -69,7 +69,8 @@ class Bundle {
   FileData file_;
   Preamble preamble_;
   Array<uint8_t> program_;  // a private copy: nobody can change what was verified
-  const schema::Bundle* root_ = nullptr;
+  Array<uint8_t> unpacked_;
+  const unpacked::Bundle* root_ = nullptr;  // in unpacked_, its strings in program_
   SegmentHashes hashes_;
   bool checks_before_use_ = false;  // segments are checked before they are used
 };

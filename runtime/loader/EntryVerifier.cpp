@@ -20,28 +20,28 @@ using schema::Role;
 
 bool EntryVerifier::Verify() {
   if (!VerifyBuffers()) return false;
-  if (!VerifyBindings(*entry_->inputs(), true)) return false;
-  if (entry_->outputs()->size() == 0) return Refuse("outputs: expected at least one, but got none");
-  if (!VerifyBindings(*entry_->outputs(), false)) return false;
+  if (!VerifyBindings(entry_->inputs, true)) return false;
+  if (entry_->outputs.size() == 0) return Refuse("outputs: expected at least one, but got none");
+  if (!VerifyBindings(entry_->outputs, false)) return false;
   if (!VerifyInputsDisjoint() || !VerifySymbolsAreBound()) return false;
 
-  for (const schema::Binding* input : *entry_->inputs()) {
-    buffers_[input->buffer()].state = BufferState::kValid;
+  for (const unpacked::Binding& input : entry_->inputs) {
+    buffers_[input.buffer].state = BufferState::kValid;
   }
   command_index_ = 0;
-  const auto& submissions = *entry_->submissions();
+  const auto& submissions = entry_->submissions;
   for (uint32_t i = 0; i < submissions.size(); ++i) {
-    const schema::Submission& submission = *submissions.Get(i);
-    if (submission.driver() != schema::Driver::CPU) {
+    const unpacked::Submission& submission = submissions[i];
+    if (submission.driver != schema::Driver::CPU) {
       return RefuseAs(GEM_STATUS_UNSUPPORTED, "submission %u: driver: expected 1 (CPU), but got %u",
-                      i, static_cast<unsigned>(submission.driver()));
+                      i, static_cast<unsigned>(submission.driver));
     }
-    if (submission.commands()->size() > kMaxCommands - command_index_) {
+    if (submission.commands.size() > kMaxCommands - command_index_) {
       return Refuse("submission %u: commands: expected at most %u in an entry, but got more", i,
                     kMaxCommands);
     }
-    for (const schema::Command* command : *submission.commands()) {
-      command_ = command;
+    for (const unpacked::Command& command : submission.commands) {
+      command_ = &command;
       if (!VerifyCommand()) return false;
       command_ = nullptr;
       ++command_index_;
@@ -51,39 +51,39 @@ bool EntryVerifier::Verify() {
 }
 
 bool EntryVerifier::VerifyBuffers() {
-  const auto& buffers = *entry_->buffers();
+  const auto& buffers = entry_->buffers;
   if (buffers.size() > kMaxBuffers) {
     return Refuse("buffers: expected at most %u, but got %u", kMaxBuffers, buffers.size());
   }
-  if (entry_->arena_size() > kMaxArenaSize) {
+  if (entry_->arena_size > kMaxArenaSize) {
     return Refuse("arena_size: expected at most %llu bytes, but got %llu",
                   static_cast<unsigned long long>(kMaxArenaSize),
-                  static_cast<unsigned long long>(entry_->arena_size()));
+                  static_cast<unsigned long long>(entry_->arena_size));
   }
   if (!buffers_.Allocate(memory_, buffers.size())) return OutOfMemory();
   uint64_t last = 0;
   for (uint32_t i = 0; i < buffers.size(); ++i) {
-    const schema::Buffer& buffer = *buffers.Get(i);
-    const ElementType type = buffer.element_type();
+    const unpacked::Buffer& buffer = buffers[i];
+    const ElementType type = buffer.element_type;
     if (type != ElementType::F32 && type != ElementType::U8 && type != ElementType::I32) {
       return Refuse("buffer %u: element_type: expected 1 (F32), 5 (U8) or 7 (I32), but got %u", i,
                     static_cast<unsigned>(type));
     }
-    const Dims& shape = *buffer.shape();
-    if (shape.size() < 1 || shape.size() > kMaxRank) {
+    const unpacked::Shape& shape = buffer.shape;
+    if (shape.rank < 1 || shape.rank > kMaxRank) {
       return Refuse("buffer %u: shape: expected 1 to %u extents, but got %u", i, kMaxRank,
-                    shape.size());
+                    shape.rank);
     }
     uint64_t bytes = ElementSize(type);
     bool overflow = false;
-    for (uint32_t d = 0; d < shape.size(); ++d) {
-      const schema::Dim& dim = *shape.Get(d);
+    for (uint32_t d = 0; d < shape.rank; ++d) {
+      const schema::Dim& dim = shape[d];
       if (dim.kind() == DimKind::SYMBOL) {
-        if (dim.value() >= program_->symbols()->size()) {
+        if (dim.value() >= program_->symbols.size()) {
           return Refuse(
               "buffer %u: shape: expected extent %u to be one of %u symbols, but got "
               "symbol %u",
-              i, d, program_->symbols()->size(), dim.value());
+              i, d, program_->symbols.size(), dim.value());
         }
       } else if (dim.kind() != DimKind::CONSTANT) {
         return Refuse(
@@ -94,85 +94,85 @@ bool EntryVerifier::VerifyBuffers() {
         return Refuse("buffer %u: shape: expected extent %u to be 1 to %u, but got %u", i, d,
                       kMaxExtent, dim.value());
       }
-      overflow |= __builtin_mul_overflow(bytes, uint64_t{Maximum(dim)}, &bytes);
+      overflow |= __builtin_mul_overflow(bytes, uint64_t{program_->Maximum(dim)}, &bytes);
     }
-    if (buffer.offset() % kDataAlignment != 0) {
+    if (buffer.offset % kDataAlignment != 0) {
       return Refuse("buffer %u: offset: expected a multiple of %llu, but got %llu", i,
                     static_cast<unsigned long long>(kDataAlignment),
-                    static_cast<unsigned long long>(buffer.offset()));
+                    static_cast<unsigned long long>(buffer.offset));
     }
-    if (overflow || buffer.offset() > entry_->arena_size() ||
-        bytes > entry_->arena_size() - buffer.offset()) {
+    if (overflow || buffer.offset > entry_->arena_size ||
+        bytes > entry_->arena_size - buffer.offset) {
       return Refuse(
           "buffer %u: offset: expected its %llu bytes within the arena of %llu, but got "
           "offset %llu",
           i, overflow ? ~0ull : static_cast<unsigned long long>(bytes),
-          static_cast<unsigned long long>(entry_->arena_size()),
-          static_cast<unsigned long long>(buffer.offset()));
+          static_cast<unsigned long long>(entry_->arena_size),
+          static_cast<unsigned long long>(buffer.offset));
     }
-    buffers_[i] = {buffer.offset(), buffer.offset() + bytes, BufferState::kNever};
+    buffers_[i] = {buffer.offset, buffer.offset + bytes, BufferState::kNever};
     last = std::max(last, buffers_[i].end);
   }
-  if (entry_->arena_size() > AlignUp(last, kDataAlignment)) {
+  if (entry_->arena_size > AlignUp(last, kDataAlignment)) {
     return Refuse("arena_size: expected at most %llu, the end of the last buffer, but got %llu",
                   static_cast<unsigned long long>(AlignUp(last, kDataAlignment)),
-                  static_cast<unsigned long long>(entry_->arena_size()));
+                  static_cast<unsigned long long>(entry_->arena_size));
   }
-  if (entry_->arena_lower_bound() > entry_->arena_size()) {
+  if (entry_->arena_lower_bound > entry_->arena_size) {
     return Refuse("arena_lower_bound: expected at most the arena's %llu bytes, but got %llu",
-                  static_cast<unsigned long long>(entry_->arena_size()),
-                  static_cast<unsigned long long>(entry_->arena_lower_bound()));
+                  static_cast<unsigned long long>(entry_->arena_size),
+                  static_cast<unsigned long long>(entry_->arena_lower_bound));
   }
   return true;
 }
 
 // --- bindings ----------------------------------------------------------------
 
-bool EntryVerifier::VerifyBindings(const Tables<schema::Binding>& bindings, bool inputs) {
+bool EntryVerifier::VerifyBindings(const unpacked::List<unpacked::Binding>& bindings, bool inputs) {
   const char* side = inputs ? "input" : "output";
   if (bindings.size() > kMaxBuffers) {
     return Refuse("%ss: expected at most %u, but got %u", side, kMaxBuffers, bindings.size());
   }
-  if (!VerifyUniqueNames(bindings, &NameOf<schema::Binding>, side)) return false;
+  if (!VerifyUniqueNames(bindings, &unpacked::Binding::name, side)) return false;
   uint32_t roles_seen = 0;
   for (uint32_t i = 0; i < bindings.size(); ++i) {
-    const schema::Binding& binding = *bindings.Get(i);
+    const unpacked::Binding& binding = bindings[i];
     char where[80];
-    snprintf(where, sizeof(where), "%s %u ('%.48s')", side, i, binding.name()->c_str());
-    if (binding.buffer() >= entry_->buffers()->size()) {
-      return Refuse("%s: buffer: expected less than %u, but got %u", where,
-                    entry_->buffers()->size(), binding.buffer());
+    snprintf(where, sizeof(where), "%s %u ('%.48s')", side, i, binding.name->c_str());
+    if (binding.buffer >= entry_->buffers.size()) {
+      return Refuse("%s: buffer: expected less than %u, but got %u", where, entry_->buffers.size(),
+                    binding.buffer);
     }
-    if (binding.role() > Role::MAX) {
+    if (binding.role > Role::MAX) {
       return Refuse("%s: role: expected 0 to %u, but got %u", where,
-                    static_cast<unsigned>(Role::MAX), static_cast<unsigned>(binding.role()));
+                    static_cast<unsigned>(Role::MAX), static_cast<unsigned>(binding.role));
     }
-    const schema::Buffer& buffer = *entry_->buffers()->Get(binding.buffer());
+    const unpacked::Buffer& buffer = entry_->buffers[binding.buffer];
     if (!VerifyRole(binding, buffer, inputs, where)) return false;
-    if (binding.role() != Role::NONE && binding.role() != Role::ACTIVATION) {
-      const uint32_t bit = 1u << static_cast<unsigned>(binding.role());
+    if (binding.role != Role::NONE && binding.role != Role::ACTIVATION) {
+      const uint32_t bit = 1u << static_cast<unsigned>(binding.role);
       if (roles_seen & bit) {
         return Refuse("%s: role: expected at most one %s, but got a second", where,
-                      schema::EnumNameRole(binding.role()));
+                      schema::EnumNameRole(binding.role));
       }
       roles_seen |= bit;
     }
-    if (inputs && buffer.element_type() == ElementType::I32) {
-      if (binding.minimum() > binding.maximum()) {
+    if (inputs && buffer.element_type == ElementType::I32) {
+      if (binding.minimum > binding.maximum) {
         return Refuse("%s: minimum: expected at most the maximum %d, but got %d", where,
-                      binding.maximum(), binding.minimum());
+                      binding.maximum, binding.minimum);
       }
-    } else if (binding.minimum() != 0 || binding.maximum() != 0) {
+    } else if (binding.minimum != 0 || binding.maximum != 0) {
       return Refuse(
           "%s: minimum, maximum: expected 0, since only i32 inputs have a "
           "range, but got %d, %d",
-          where, binding.minimum(), binding.maximum());
+          where, binding.minimum, binding.maximum);
     }
   }
   return true;
 }
 
-bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buffer& buffer,
+bool EntryVerifier::VerifyRole(const unpacked::Binding& binding, const unpacked::Buffer& buffer,
                                bool inputs, const char* where) {
   struct Rule {
     Role role;
@@ -192,36 +192,35 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
       {Role::CLS, false, true, ElementType::F32, 2, "an f32 [1, hidden] output"},
       {Role::ACTIVATION, false, true, ElementType::INVALID, 0, "an output"},
   };
-  const Rule& rule = kRules[static_cast<unsigned>(binding.role())];
+  const Rule& rule = kRules[static_cast<unsigned>(binding.role)];
   const char* side = inputs ? "input" : "output";
-  const Dims& shape = *buffer.shape();
-  const schema::Dim& first = *shape.Get(0);
+  const unpacked::Shape& shape = buffer.shape;
+  const schema::Dim& first = shape[0];
   const auto is_constant = [](const schema::Dim& dim) { return dim.kind() == DimKind::CONSTANT; };
   bool ok = (inputs ? rule.input : rule.output) &&
-            (rule.type == ElementType::INVALID || rule.type == buffer.element_type()) &&
-            (rule.rank == 0 || rule.rank == shape.size());
-  if (ok && binding.role() == Role::LOGITS) ok = is_constant(first);
-  if (ok && (binding.role() == Role::TOKEN_COUNT || binding.role() == Role::CLS)) {
+            (rule.type == ElementType::INVALID || rule.type == buffer.element_type) &&
+            (rule.rank == 0 || rule.rank == shape.rank);
+  if (ok && binding.role == Role::LOGITS) ok = is_constant(first);
+  if (ok && (binding.role == Role::TOKEN_COUNT || binding.role == Role::CLS)) {
     ok = is_constant(first) && first.value() == 1;
   }
   if (!ok) {
     return Refuse("%s: role: expected %s for %s, but got an %s %s of rank %u", where, rule.text,
-                  schema::EnumNameRole(binding.role()), Name(buffer.element_type()), side,
-                  shape.size());
+                  schema::EnumNameRole(binding.role), Name(buffer.element_type), side, shape.rank);
   }
-  switch (binding.role()) {
+  switch (binding.role) {
     case Role::TOKEN_IDS:
-      if (binding.minimum() < 0) {
+      if (binding.minimum < 0) {
         return Refuse("%s: minimum: expected at least 0 for TOKEN_IDS, but got %d", where,
-                      binding.minimum());
+                      binding.minimum);
       }
       break;
     case Role::TOKEN_COUNT: {
       const schema::Dim* tokens = nullptr;
-      for (const schema::Binding* other : *entry_->inputs()) {
+      for (const unpacked::Binding& other : entry_->inputs) {
         // Indices and types of the inputs after this one are not checked yet.
-        if (other->role() == Role::TOKEN_IDS && other->buffer() < entry_->buffers()->size()) {
-          tokens = entry_->buffers()->Get(other->buffer())->shape()->Get(0);
+        if (other.role == Role::TOKEN_IDS && other.buffer < entry_->buffers.size()) {
+          tokens = &entry_->buffers[other.buffer].shape[0];
         }
       }
       if (tokens == nullptr) {
@@ -230,23 +229,23 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
             "TOKEN_COUNT, but got none",
             where);
       }
-      if (binding.minimum() < 1) {
+      if (binding.minimum < 1) {
         return Refuse("%s: minimum: expected at least 1 for TOKEN_COUNT, but got %d", where,
-                      binding.minimum());
+                      binding.minimum);
       }
-      if (binding.maximum() > 0 && static_cast<uint32_t>(binding.maximum()) > Maximum(*tokens)) {
+      if (binding.maximum > 0 &&
+          static_cast<uint32_t>(binding.maximum) > program_->Maximum(*tokens)) {
         return Refuse("%s: maximum: expected at most the %u tokens, but got %d", where,
-                      Maximum(*tokens), binding.maximum());
+                      program_->Maximum(*tokens), binding.maximum);
       }
       break;
     }
     case Role::LOGITS:
-      if (SizeOf(bundle_.model()->labels()) != 0 &&
-          bundle_.model()->labels()->size() != first.value()) {
+      if (SizeOf(bundle_.model.labels) != 0 && bundle_.model.labels->size() != first.value()) {
         return Refuse(
             "%s: expected one logit for each of the model's %u labels, but "
             "got %u",
-            where, bundle_.model()->labels()->size(), first.value());
+            where, bundle_.model.labels->size(), first.value());
       }
       break;
     default:
@@ -256,10 +255,10 @@ bool EntryVerifier::VerifyRole(const schema::Binding& binding, const schema::Buf
 }
 
 bool EntryVerifier::VerifyInputsDisjoint() {
-  const auto& inputs = *entry_->inputs();
+  const auto& inputs = entry_->inputs;
   Array<const void*> order;
   if (!order.Allocate(memory_, inputs.size())) return OutOfMemory();
-  for (uint32_t i = 0; i < inputs.size(); ++i) order[i] = &buffers_[inputs.Get(i)->buffer()];
+  for (uint32_t i = 0; i < inputs.size(); ++i) order[i] = &buffers_[inputs[i].buffer];
   Sort(&order, [](const void* a, const void* b) {
     const auto* left = static_cast<const BufferState*>(a);
     const auto* right = static_cast<const BufferState*>(b);
@@ -277,42 +276,43 @@ bool EntryVerifier::VerifyInputsDisjoint() {
 }
 
 bool EntryVerifier::VerifySymbolsAreBound() {
-  const uint32_t count = program_->symbols()->size();
+  const uint32_t count = program_->symbols.size();
   if (!Spend(count)) return false;
   Array<bool> bound;
   if (!bound.Allocate(memory_, count)) return OutOfMemory();
-  for (const schema::Binding* input : *entry_->inputs()) {
-    for (const schema::Dim* dim : *entry_->buffers()->Get(input->buffer())->shape()) {
-      if (dim->kind() == DimKind::SYMBOL) bound[dim->value()] = true;
+  for (const unpacked::Binding& input : entry_->inputs) {
+    const unpacked::Shape& shape = entry_->buffers[input.buffer].shape;
+    for (uint32_t d = 0; d < shape.rank; ++d) {
+      if (shape[d].kind() == DimKind::SYMBOL) bound[shape[d].value()] = true;
     }
   }
-  for (uint32_t i = 0; i < entry_->buffers()->size(); ++i) {
-    for (const schema::Dim* dim : *entry_->buffers()->Get(i)->shape()) {
-      if (dim->kind() == DimKind::SYMBOL && !bound[dim->value()]) {
-        return Refuse("buffer %u: shape: expected symbols that an input binds, but got '%.48s'", i,
-                      program_->symbols()->Get(dim->value())->name()->c_str());
-      }
+  for (uint32_t i = 0; i < entry_->buffers.size(); ++i) {
+    const unpacked::Shape& shape = entry_->buffers[i].shape;
+    for (uint32_t d = 0; d < shape.rank; ++d) {
+      if (shape[d].kind() == DimKind::CONSTANT || bound[shape[d].value()]) continue;
+      return Refuse("buffer %u: shape: expected symbols that an input binds, but got '%.48s'", i,
+                    program_->symbols[shape[d].value()].name->c_str());
     }
   }
   return true;
 }
 
 bool EntryVerifier::VerifyOutputs() {
-  const auto& outputs = *entry_->outputs();
+  const auto& outputs = entry_->outputs;
   for (uint32_t i = 0; i < outputs.size(); ++i) {
-    const schema::Binding* output = outputs.Get(i);
-    const BufferState& buffer = buffers_[output->buffer()];
+    const unpacked::Binding& output = outputs[i];
+    const BufferState& buffer = buffers_[output.buffer];
     if (buffer.state == BufferState::kValid) continue;
     if (buffer.state == BufferState::kNever) {
       return Refuse(
           "output %u ('%.48s'): buffer: expected one that a command writes, but nothing "
           "writes buffer %u",
-          i, output->name()->c_str(), output->buffer());
+          i, output.name->c_str(), output.buffer);
     }
     return Refuse(
         "output %u ('%.48s'): buffer: expected its value at the end, but command %u "
         "overwrites buffer %u",
-        i, output->name()->c_str(), buffer.state, output->buffer());
+        i, output.name->c_str(), buffer.state, output.buffer);
   }
   return true;
 }
@@ -321,44 +321,42 @@ bool EntryVerifier::VerifyOutputs() {
 
 bool EntryVerifier::VerifyCommand() {
   kernel_name_ = "?";
-  if (!VerifyString(command_->name(), true, "name")) {
+  if (!VerifyString(command_->name, true, "name")) {
     return false;
   }
-  const KernelContract* contract = FindKernelContract(command_->kernel());
+  const KernelContract* contract = FindKernelContract(command_->kernel);
   if (contract == nullptr) {
     return RefuseAs(GEM_STATUS_UNSUPPORTED,
                     "kernel: expected 1 to %u, as runtime %s has, but got %u",
                     static_cast<unsigned>(schema::Kernel::MAX), gem_version(),
-                    static_cast<unsigned>(command_->kernel()));
+                    static_cast<unsigned>(command_->kernel));
   }
   kernel_name_ = schema::EnumNameKernel(contract->kernel);
   if (contract->kernel > schema::Kernel::SELECT_ROW && !VerifyIsSince(1, kernel_name_))
     return false;
-  if (command_->params_type() != contract->params) {
+  if (command_->params_type != contract->params) {
     return Refuse("params: expected %s, but got union type %u",
                   schema::EnumNameKernelParams(contract->params),
-                  static_cast<unsigned>(command_->params_type()));
+                  static_cast<unsigned>(command_->params_type));
   }
   OperandView inputs[kMaxInputs];
   OperandView outputs[kMaxOutputs];
   for (Letter& letter : letters_) letter.bound = false;
-  if (!VerifyOperands(*command_->inputs(), "input", contract->inputs, contract->input_count,
-                      inputs) ||
-      !VerifyOperands(*command_->outputs(), "output", contract->outputs, contract->output_count,
+  if (!VerifyOperands(command_->inputs, "input", contract->inputs, contract->input_count, inputs) ||
+      !VerifyOperands(command_->outputs, "output", contract->outputs, contract->output_count,
                       outputs)) {
     return false;
   }
   if (contract->kernel == schema::Kernel::EMBEDDING_BLOCKS && !CountMap(inputs)) return false;
-  if (contract->check != nullptr) {
-    const CommandView view{*command_, *program_, inputs, outputs};
-    ParameterError parameter;
-    if (!contract->check(view, &parameter)) {
-      return Refuse("%s: expected %s, but got %.10g", parameter.parameter, parameter.expected,
-                    parameter.found);
-    }
+  if (!VerifyTokenRows()) return false;
+  const CommandView view{command_->params, *program_, inputs, outputs};
+  ParameterError parameter;
+  if (!CheckParams(contract->kernel, view.params, &parameter) ||
+      (contract->check != nullptr && !contract->check(view, &parameter))) {
+    return Refuse("%s: expected %s, but got %.10g", parameter.parameter, parameter.expected,
+                  parameter.found);
   }
-  const schema::ScarAttentionParams* scar = command_->params_as_ScarAttentionParams();
-  if (scar != nullptr && scar->causal() && !VerifyIsSince(1, "causal")) return false;
+  if (view.params.causal != 0 && !VerifyIsSince(1, "causal")) return false;
   return VerifyAliasing(*contract, inputs, outputs) && FollowCommand(*contract);
 }
 
@@ -366,7 +364,7 @@ bool EntryVerifier::VerifyCommand() {
 bool EntryVerifier::CountMap(const OperandView* inputs) {
   const OperandView& map = inputs[kEmbeddingBlocksMap];
   if (map.kind == OperandKind::NONE) return true;
-  const uint64_t entries = map.dims[0].value();
+  const uint64_t entries = map.dim(0).value();
   if (entries > kMaxMapEntries - map_entries_) {
     return Refuse(
         "input %u (map): extent 0: expected at most %llu entries of maps in an entry, but "
@@ -386,7 +384,7 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
   }
   for (uint32_t i = 0; i < count; ++i) {
     const OperandContract& contract = contracts[i];
-    const schema::Operand& operand = *operands.Get(i);
+    const schema::Operand& operand = operands[i];
     OperandView& view = views[i];
     view = {};
     view.kind = operand.kind();
@@ -406,54 +404,42 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
                     operand.index());
     }
     const bool is_buffer = operand.kind() == OperandKind::BUFFER;
-    bool scaled = false;
-    const uint32_t limit = is_buffer ? entry_->buffers()->size() : program_->constants()->size();
+    const uint32_t limit = is_buffer ? entry_->buffers.size() : program_->constants.size();
     if (operand.index() >= limit) {
       return Refuse("%s %u (%s): index: expected less than the %u %s, but got %u", side, i,
                     contract.name, limit, is_buffer ? "buffers" : "constants", operand.index());
     }
+    const unpacked::Tensor& tensor =
+        is_buffer ? entry_->buffers[operand.index()] : program_->constants[operand.index()];
+    view.tensor = &tensor;
     if (is_buffer) {
-      const schema::Buffer& buffer = *entry_->buffers()->Get(operand.index());
-      view.element_type = buffer.element_type();
-      view.layout = schema::Layout::ROW_MAJOR;
-      view.rank = buffer.shape()->size();
-      for (uint32_t d = 0; d < view.rank; ++d) view.dims[d] = *buffer.shape()->Get(d);
       view.begin = buffers_[operand.index()].begin;
       view.end = buffers_[operand.index()].end;
     } else {
-      const schema::Constant& constant = *program_->constants()->Get(operand.index());
-      view.element_type = constant.element_type();
-      view.layout = constant.layout();
-      scaled = constant.scales() != schema::Scales::NONE;
-      view.data =
-          file_.data() + bundle_.segments()->Get(constant.segment())->offset() + constant.offset();
-      view.rank = constant.shape()->size();
-      for (uint32_t d = 0; d < view.rank; ++d) {
-        view.dims[d] = schema::Dim(constant.shape()->Get(d), DimKind::CONSTANT);
-      }
+      view.data = file_.data() + bundle_.segments[tensor.segment].offset + tensor.offset;
     }
-    if ((contract.types & TypeBit(view.element_type)) == 0) {
+    const ElementType type = tensor.element_type;
+    if ((contract.types & TypeBit(type)) == 0) {
       char expected[48];
       return Refuse("%s %u (%s): element type: expected %s, but got %s", side, i, contract.name,
-                    SpellTypes(contract.types, expected), Name(view.element_type));
+                    SpellTypes(contract.types, expected), Name(type));
     }
-    if (CodeBits(view.element_type) != 0 && !scaled) {
+    if (CodeBits(type) != 0 && tensor.scales == schema::Scales::NONE) {
       return Refuse("%s %u (%s): scales: expected those of quantized weights, but got 0 (NONE)",
                     side, i, contract.name);
     }
     // What is new in a kernel of 1.0 are weights that are not f32.
     if (!is_buffer && (contract.types & TypeBit(ElementType::F32)) != 0 &&
-        view.element_type != ElementType::F32 && !VerifyIsSince(1, "weights that are not F32")) {
+        type != ElementType::F32 && !VerifyIsSince(1, "weights that are not F32")) {
       return false;
     }
-    if (view.layout != contract.layout) {
+    if (tensor.layout != contract.layout) {
       return Refuse("%s %u (%s): layout: expected %s, but got %s", side, i, contract.name,
-                    schema::EnumNameLayout(contract.layout), schema::EnumNameLayout(view.layout));
+                    schema::EnumNameLayout(contract.layout), schema::EnumNameLayout(tensor.layout));
     }
     if (!VerifyShape(contract, view, side, i)) return false;
     // Constants of this type index memory: the contract's check reads them.
-    if (!is_buffer && contract.types == TypeBit(ElementType::U16) &&
-        !VerifyHash(program_->constants()->Get(operand.index())->segment())) {
+    if (!is_buffer && contract.types == TypeBit(ElementType::U16) && !VerifyHash(tensor.segment)) {
       return false;
     }
   }
@@ -478,18 +464,19 @@ const char* EntryVerifier::SpellTypes(uint16_t types, char (&text)[48]) {
 bool EntryVerifier::VerifyShape(const OperandContract& contract, const OperandView& view,
                                 const char* side, uint32_t index) {
   const char* shape = contract.shape;
-  if (contract.may_drop_row && view.rank + 1 == strlen(shape)) {
+  const uint32_t rank = view.tensor->shape.rank;
+  if (contract.may_drop_row && rank + 1 == strlen(shape)) {
     const Letter& row = letters_[LetterIndex('m')];
     if (row.bound && row.dim.kind() == DimKind::CONSTANT && row.dim.value() == 1) ++shape;
   }
-  if (view.rank != strlen(shape)) {
+  if (rank != strlen(shape)) {
     return Refuse("%s %u (%s): rank: expected %zu, but got %u", side, index, contract.name,
-                  strlen(shape), view.rank);
+                  strlen(shape), rank);
   }
   char expected_text[48];
   char found_text[48];
-  for (uint32_t d = 0; d < view.rank; ++d) {
-    const schema::Dim& found = view.dims[d];
+  for (uint32_t d = 0; d < rank; ++d) {
+    const schema::Dim& found = view.dim(d);
     if (shape[d] == '1') {
       if (found.kind() == DimKind::CONSTANT && found.value() == 1) continue;
       return Refuse("%s %u (%s): extent %u: expected 1, but got %s", side, index, contract.name, d,
@@ -497,7 +484,7 @@ bool EntryVerifier::VerifyShape(const OperandContract& contract, const OperandVi
     }
     Letter& letter = letters_[LetterIndex(shape[d])];
     if (!letter.bound) {
-      letter = {true, found, side, index, contract.name};
+      letter = {true, found, side, index, d, contract.name};
       continue;
     }
     if (letter.dim.kind() == found.kind() && letter.dim.value() == found.value()) continue;
@@ -506,6 +493,24 @@ bool EntryVerifier::VerifyShape(const OperandContract& contract, const OperandVi
                   letter.operand_name, Spell(found, found_text));
   }
   return true;
+}
+
+// Rows R are of K quantized values.
+bool EntryVerifier::VerifyTokenRows() {
+  const Letter& row = letters_[LetterIndex('R')];
+  const Letter& width = letters_[LetterIndex('K')];
+  if (!row.bound) return true;
+  if (width.dim.kind() != DimKind::CONSTANT || width.dim.value() > format::kMaxDepth) {
+    return Refuse("%s %u (%s): extent %u: expected a constant of at most %llu, but got %u",
+                  width.side, width.operand, width.operand_name, width.extent,
+                  static_cast<unsigned long long>(format::kMaxDepth), program_->Maximum(width.dim));
+  }
+  const uint64_t bytes = format::TokenRowBytes(width.dim.value());
+  if (row.dim.kind() == DimKind::CONSTANT && row.dim.value() == bytes) return true;
+  return Refuse(
+      "%s %u (%s): extent %u: expected %llu, the bytes of %u quantized values, but got %u",
+      row.side, row.operand, row.operand_name, row.extent, static_cast<unsigned long long>(bytes),
+      width.dim.value(), program_->Maximum(row.dim));
 }
 
 bool EntryVerifier::VerifyAliasing(const KernelContract& contract, const OperandView* inputs,
@@ -541,9 +546,9 @@ bool EntryVerifier::VerifyAliasing(const KernelContract& contract, const Operand
 }
 
 bool EntryVerifier::FollowCommand(const KernelContract& contract) {
-  const auto& inputs = *command_->inputs();
+  const auto& inputs = command_->inputs;
   for (uint32_t i = 0; i < inputs.size(); ++i) {
-    const schema::Operand& operand = *inputs.Get(i);
+    const schema::Operand& operand = inputs[i];
     if (operand.kind() != OperandKind::BUFFER) continue;
     const uint32_t state = buffers_[operand.index()].state;
     if (state == BufferState::kValid) continue;
@@ -558,18 +563,18 @@ bool EntryVerifier::FollowCommand(const KernelContract& contract) {
         "buffer %u",
         i, contract.inputs[i].name, state, operand.index());
   }
-  const auto& outputs = *command_->outputs();
-  for (const schema::Operand* operand : outputs) {
-    if (operand->kind() != OperandKind::BUFFER) continue;
+  const auto& outputs = command_->outputs;
+  for (const schema::Operand& operand : outputs) {
+    if (operand.kind() != OperandKind::BUFFER) continue;
     if (!Spend(buffers_.size())) return false;
-    const BufferState written = buffers_[operand->index()];
+    const BufferState written = buffers_[operand.index()];
     for (BufferState& buffer : buffers_) {
       if (buffer.state == BufferState::kValid && buffer.begin < written.end &&
           written.begin < buffer.end) {
         buffer.state = command_index_;
       }
     }
-    buffers_[operand->index()].state = BufferState::kValid;
+    buffers_[operand.index()].state = BufferState::kValid;
   }
   return true;
 }

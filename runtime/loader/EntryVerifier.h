@@ -13,15 +13,14 @@ namespace gem {
 class EntryVerifier : public VerifierBase {
  public:
   // `base` is at the variant of `entry`, whose symbols and constants are checked.
-  EntryVerifier(const VerifierBase& base, const schema::Entry& entry) : VerifierBase(base) {
+  EntryVerifier(const VerifierBase& base, const unpacked::Entry& entry) : VerifierBase(base) {
     entry_ = &entry;
   }
 
   bool Verify();
 
  private:
-  using Dims = flatbuffers::Vector<const schema::Dim*>;
-  using Operands = flatbuffers::Vector<const schema::Operand*>;
+  using Operands = unpacked::List<schema::Operand>;
 
   // What a buffer's bytes hold while the commands are followed.
   struct BufferState {
@@ -36,7 +35,7 @@ class EntryVerifier : public VerifierBase {
     bool bound;
     schema::Dim dim;
     const char* side;
-    uint32_t operand;
+    uint32_t operand, extent;
     const char* operand_name;
   };
   // Shapes are spelt with both cases: n is not N.
@@ -45,8 +44,8 @@ class EntryVerifier : public VerifierBase {
   }
 
   bool VerifyBuffers();
-  bool VerifyBindings(const Tables<schema::Binding>& bindings, bool inputs);
-  bool VerifyRole(const schema::Binding& binding, const schema::Buffer& buffer, bool inputs,
+  bool VerifyBindings(const unpacked::List<unpacked::Binding>& bindings, bool inputs);
+  bool VerifyRole(const unpacked::Binding& binding, const unpacked::Buffer& buffer, bool inputs,
                   const char* where);
   bool VerifyInputsDisjoint();
   bool VerifySymbolsAreBound();
@@ -58,6 +57,7 @@ class EntryVerifier : public VerifierBase {
   static const char* SpellTypes(uint16_t types, char (&text)[48]);
   bool VerifyShape(const OperandContract& contract, const OperandView& view, const char* side,
                    uint32_t index);
+  bool VerifyTokenRows();
   bool VerifyAliasing(const KernelContract& contract, const OperandView* inputs,
                       const OperandView* outputs);
   bool FollowCommand(const KernelContract& contract);

@@ -42,19 +42,19 @@ struct SegmentHashes::Job {
   }
 };
 
-bool SegmentHashes::Initialize(const schema::Bundle& bundle, std::span<const uint8_t> file,
+bool SegmentHashes::Initialize(const unpacked::Bundle& bundle, std::span<const uint8_t> file,
                                gem_status_t mismatch, uint32_t threads, Memory* memory) {
   bundle_ = &bundle;
   file_ = file;
   mismatch_ = mismatch;
   threads_ = threads;
   allocator_ = &memory->allocator();
-  return states_.Allocate(memory, bundle.segments()->size());
+  return states_.Allocate(memory, bundle.segments.size());
 }
 
 std::span<const uint8_t> SegmentHashes::BytesOf(uint32_t segment) const {
-  const schema::Segment& data = *bundle_->segments()->Get(segment);
-  return file_.subspan(data.offset(), data.length());
+  const unpacked::Segment& data = bundle_->segments[segment];
+  return file_.subspan(data.offset, data.length);
 }
 
 uint32_t SegmentHashes::LeavesOf(uint32_t segment) const {
@@ -62,7 +62,7 @@ uint32_t SegmentHashes::LeavesOf(uint32_t segment) const {
   return static_cast<uint32_t>((BytesOf(segment).size() - 1) / kBlake3LeafSize) + 1;
 }
 
-gem_status_t SegmentHashes::CheckConstants(const schema::Program& program,
+gem_status_t SegmentHashes::CheckConstants(const unpacked::Program& program,
                                            gem_error_t* error) const {
   Memory scratch(*allocator_);
   Array<uint8_t> wanted;
@@ -70,7 +70,7 @@ gem_status_t SegmentHashes::CheckConstants(const schema::Program& program,
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for checking %zu segments",
                 states_.size());
   }
-  for (const schema::Constant* constant : *program.constants()) wanted[constant->segment()] = 1;
+  for (const unpacked::Constant& constant : program.constants) wanted[constant.segment] = 1;
   return Check(0, static_cast<uint32_t>(states_.size()), wanted.data(), error);
 }
 
@@ -103,7 +103,7 @@ gem_status_t SegmentHashes::HashLeaves(uint32_t begin, uint32_t end, size_t coun
       Blake3MergeLeaves(&values[i].bytes, segment_leaves, hash);
     }
     i += segment_leaves;
-    const auto* expected = bundle_->segments()->Get(segment)->hash()->data();
+    const auto* expected = bundle_->segments[segment].hash->data();
     uint8_t unchecked = kUnchecked;
     if (memcmp(hash, expected, kBlake3HashSize) != 0) {
       states_[segment].store(kBad, std::memory_order_release);
@@ -129,11 +129,11 @@ gem_status_t SegmentHashes::Check(uint32_t begin, uint32_t end, const uint8_t* w
   }
   for (uint32_t i = begin; i < end; ++i) {
     if (!is_wanted(i) || states_[i].load(std::memory_order_acquire) != kBad) continue;
-    const schema::Segment& segment = *bundle_->segments()->Get(i);
+    const unpacked::Segment& segment = bundle_->segments[i];
     return Fail(error, mismatch_,
                 "segment %u ('%.48s'): hash: expected %s..., but its bytes have another; the file "
                 "is damaged or was altered",
-                i, segment.name()->c_str(), HashText(segment.hash()->data()).text);
+                i, segment.name->c_str(), HashText(segment.hash->data()).text);
   }
   return GEM_STATUS_OK;
 }

@@ -10,7 +10,7 @@
 #include <span>
 
 #include "runtime/core/Memory.h"
-#include "runtime/schema/generated/gem_bundle_generated.h"
+#include "runtime/loader/Unpacked.h"
 
 namespace gem {
 
@@ -21,7 +21,7 @@ class SegmentHashes {
   // For the segments of `bundle`, whose places in `file` must be verified before any is
   // checked. `mismatch` is the status of other bytes than the program says. `threads`
   // hash, the caller's included. False when there is no memory.
-  [[nodiscard]] bool Initialize(const schema::Bundle& bundle, std::span<const uint8_t> file,
+  [[nodiscard]] bool Initialize(const unpacked::Bundle& bundle, std::span<const uint8_t> file,
                                 gem_status_t mismatch, uint32_t threads, Memory* memory);
 
   // Each returns OK when all of these have their hashes.
@@ -32,7 +32,7 @@ class SegmentHashes {
     return Check(0, static_cast<uint32_t>(states_.size()), nullptr, error);
   }
   // Those that hold the program's constants.
-  gem_status_t CheckConstants(const schema::Program& program, gem_error_t* error) const;
+  gem_status_t CheckConstants(const unpacked::Program& program, gem_error_t* error) const;
 
  private:
   enum State : uint8_t { kUnchecked = 0, kGood = 1, kBad = 2 };
@@ -52,7 +52,7 @@ class SegmentHashes {
   std::span<const uint8_t> BytesOf(uint32_t segment) const;
   uint32_t LeavesOf(uint32_t segment) const;
 
-  const schema::Bundle* bundle_ = nullptr;
+  const unpacked::Bundle* bundle_ = nullptr;
   std::span<const uint8_t> file_;
   gem_status_t mismatch_ = GEM_STATUS_CORRUPT;
   uint32_t threads_ = 1;

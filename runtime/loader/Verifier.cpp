@@ -32,7 +32,7 @@ class Verifier : public VerifierBase {
  private:
   bool VerifySymbols();
   bool VerifyConstants();
-  bool VerifyScales(const schema::Constant& constant, const char* where);
+  bool VerifyScales(const unpacked::Constant& constant, const char* where);
 };
 
 static_assert(ToFormat(schema::Scales::ROW) == format::Scales::kRow);
@@ -41,31 +41,31 @@ static_assert(ToFormat(schema::Scales::F16_GROUP) == format::Scales::kF16Group);
 
 bool Verifier::VerifySegments() {
   const uint64_t file_size = file_.size();
-  const auto& segments = *bundle_.segments();
+  const auto& segments = bundle_.segments;
   if (segments.size() > kMaxSegments) {
     return Refuse("segments: expected at most %u, but got %u", kMaxSegments, segments.size());
   }
-  if (!VerifyUniqueNames(segments, &NameOf<schema::Segment>, "segment")) return false;
+  if (!VerifyUniqueNames(segments, &unpacked::Segment::name, "segment")) return false;
   uint64_t end = kPreambleSize + preamble_.program_size;
   for (uint32_t i = 0; i < segments.size(); ++i) {
-    const schema::Segment& segment = *segments.Get(i);
+    const unpacked::Segment& segment = segments[i];
     char where[80];
-    snprintf(where, sizeof(where), "segment %u ('%.48s')", i, segment.name()->c_str());
-    const auto kind = segment.kind();
+    snprintf(where, sizeof(where), "segment %u ('%.48s')", i, segment.name->c_str());
+    const auto kind = segment.kind;
     if (kind != schema::SegmentKind::WEIGHTS && kind != schema::SegmentKind::TOKENIZER) {
       return Refuse("%s: kind: expected 1 (WEIGHTS) or 2 (TOKENIZER), but got %u", where,
                     static_cast<unsigned>(kind));
     }
-    if (segment.hash_algorithm() != schema::HashAlgorithm::BLAKE3) {
+    if (segment.hash_algorithm != schema::HashAlgorithm::BLAKE3) {
       return Refuse("%s: hash_algorithm: expected 1 (BLAKE3), but got %u", where,
-                    static_cast<unsigned>(segment.hash_algorithm()));
+                    static_cast<unsigned>(segment.hash_algorithm));
     }
-    if (segment.hash()->size() != kHashSize) {
+    if (segment.hash->size() != kHashSize) {
       return Refuse("%s: hash: expected %zu bytes, but got %u", where, kHashSize,
-                    segment.hash()->size());
+                    segment.hash->size());
     }
     // The end never passes the file's size, so neither this nor AlignUp overflows.
-    const uint64_t length = segment.length();
+    const uint64_t length = segment.length;
     if (length == 0 || length > file_size - end) {
       return Refuse(
           "%s: length: expected 1 to the %llu bytes that the file has "
@@ -74,13 +74,13 @@ bool Verifier::VerifySegments() {
           static_cast<unsigned long long>(length));
     }
     const uint64_t offset = SegmentOffset(end, length);
-    if (segment.offset() != offset) {
+    if (segment.offset != offset) {
       return Refuse(
           "%s: offset: expected %llu, the next multiple of %llu, but "
           "got %llu",
           where, static_cast<unsigned long long>(offset),
           static_cast<unsigned long long>(SegmentAlignment(length)),
-          static_cast<unsigned long long>(segment.offset()));
+          static_cast<unsigned long long>(segment.offset));
     }
     if (offset > file_size || length > file_size - offset) {
       return Refuse(
@@ -105,83 +105,81 @@ bool Verifier::VerifySegments() {
 }
 
 bool Verifier::VerifyModel() {
-  if (!VerifyString(bundle_.producer(), false, "producer")) return false;
-  const schema::Model& model = *bundle_.model();
-  if (!VerifyString(model.name(), true, "model: name")) return false;
-  if (!VerifyString(model.architecture(), true, "model: architecture")) return false;
-  for (uint32_t i = 0; i < SizeOf(model.labels()); ++i) {
+  if (!VerifyString(bundle_.producer, false, "producer")) return false;
+  const unpacked::Model& model = bundle_.model;
+  if (!VerifyString(model.name, true, "model: name")) return false;
+  if (!VerifyString(model.architecture, true, "model: architecture")) return false;
+  for (uint32_t i = 0; i < SizeOf(model.labels); ++i) {
     char field[48];
     snprintf(field, sizeof(field), "model: label %u", i);
-    if (!VerifyString(model.labels()->Get(i), true, field)) return false;
+    if (!VerifyString(model.labels->Get(i), true, field)) return false;
   }
   return true;
 }
 
 bool Verifier::VerifyProvenance() {
-  const auto* provenance = bundle_.provenance();
-  for (uint32_t i = 0; i < SizeOf(provenance); ++i) {
-    const schema::KeyValue& pair = *provenance->Get(i);
+  const auto& provenance = bundle_.provenance;
+  for (uint32_t i = 0; i < provenance.size(); ++i) {
+    const unpacked::KeyValue& pair = provenance[i];
     char field[48];
     snprintf(field, sizeof(field), "provenance %u: key", i);
-    if (!VerifyString(pair.key(), false, field)) return false;
+    if (!VerifyString(pair.key, false, field)) return false;
     snprintf(field, sizeof(field), "provenance %u: value", i);
-    if (!VerifyString(pair.value(), true, field)) return false;
-    if (i > 0 && strcmp(provenance->Get(i - 1)->key()->c_str(), pair.key()->c_str()) >= 0) {
+    if (!VerifyString(pair.value, true, field)) return false;
+    if (i > 0 && strcmp(provenance[i - 1].key->c_str(), pair.key->c_str()) >= 0) {
       return Refuse(
           "provenance %u: key: expected unique keys in ascending order, but got '%.48s' "
           "after '%.48s'",
-          i, pair.key()->c_str(), provenance->Get(i - 1)->key()->c_str());
+          i, pair.key->c_str(), provenance[i - 1].key->c_str());
     }
   }
   return true;
 }
 
 bool Verifier::VerifyText() {
-  const schema::Text* text = bundle_.text();
+  const unpacked::Text* text = bundle_.text;
   if (text == nullptr) return true;
-  const uint32_t segment = text->tokenizer_segment();
-  if (segment >= bundle_.segments()->size()) {
+  const uint32_t segment = text->tokenizer_segment;
+  if (segment >= bundle_.segments.size()) {
     return Refuse("text: tokenizer_segment: expected less than the %u segments, but got %u",
-                  bundle_.segments()->size(), segment);
+                  bundle_.segments.size(), segment);
   }
-  const auto kind = bundle_.segments()->Get(segment)->kind();
+  const auto kind = bundle_.segments[segment].kind;
   if (kind != schema::SegmentKind::TOKENIZER) {
     return Refuse(
         "text: tokenizer_segment: expected a segment of kind TOKENIZER, but segment %u "
         "is %s",
         segment, schema::EnumNameSegmentKind(kind));
   }
-  if (text->maximum_tokens() < 2) {
-    return Refuse("text: maximum_tokens: expected at least 2, but got %u", text->maximum_tokens());
+  if (text->maximum_tokens < 2) {
+    return Refuse("text: maximum_tokens: expected at least 2, but got %u", text->maximum_tokens);
   }
-  for (const schema::Variant* variant : *bundle_.variants()) {
-    program_ = variant->program();
-    for (const schema::Entry* entry : *program_->entries()) {
-      for (const schema::Binding* input : *entry->inputs()) {
-        if (input->role() != Role::TOKEN_IDS) continue;
-        const schema::Dim& tokens = *entry->buffers()->Get(input->buffer())->shape()->Get(0);
-        if (text->maximum_tokens() > Maximum(tokens)) {
+  for (const unpacked::Variant& variant : bundle_.variants) {
+    for (const unpacked::Entry& entry : variant.program.entries) {
+      for (const unpacked::Binding& input : entry.inputs) {
+        if (input.role != Role::TOKEN_IDS) continue;
+        const schema::Dim& tokens = entry.buffers[input.buffer].shape[0];
+        const uint32_t maximum = variant.program.Maximum(tokens);
+        if (text->maximum_tokens > maximum) {
           return Refuse(
               "text: maximum_tokens: expected at most %u, as input '%.48s' of entry "
               "'%.48s' takes, but got %u",
-              Maximum(tokens), input->name()->c_str(), entry->name()->c_str(),
-              text->maximum_tokens());
+              maximum, input.name->c_str(), entry.name->c_str(), text->maximum_tokens);
         }
-        if (!text->padded()) continue;
+        if (text->padded == 0) continue;
         if (tokens.kind() != DimKind::CONSTANT) {
           return Refuse(
               "text: padded: expected input '%.48s' of entry '%.48s' to have a constant "
               "length, but got a symbol",
-              input->name()->c_str(), entry->name()->c_str());
+              input.name->c_str(), entry.name->c_str());
         }
-        if (text->pad_id() > kMaxExtent ||
-            static_cast<int32_t>(text->pad_id()) < input->minimum() ||
-            static_cast<int32_t>(text->pad_id()) > input->maximum()) {
+        const uint32_t pad = text->pad_id;
+        if (pad > kMaxExtent || static_cast<int32_t>(pad) < input.minimum ||
+            static_cast<int32_t>(pad) > input.maximum) {
           return Refuse(
               "text: pad_id: expected %d to %d, as input '%.48s' of entry '%.48s' takes, "
               "but got %u",
-              input->minimum(), input->maximum(), input->name()->c_str(), entry->name()->c_str(),
-              text->pad_id());
+              input.minimum, input.maximum, input.name->c_str(), entry.name->c_str(), pad);
         }
       }
     }
@@ -192,31 +190,28 @@ bool Verifier::VerifyText() {
 // --- programs ----------------------------------------------------------------
 
 bool Verifier::VerifyVariants() {
-  const auto& variants = *bundle_.variants();
+  const auto& variants = bundle_.variants;
   if (variants.size() == 0) return Refuse("variants: expected at least one, but got none");
-  if (!VerifyUniqueNames<schema::Variant>(
-          variants, [](const schema::Variant& v) { return v.device(); }, "variant")) {
-    return false;
-  }
+  if (!VerifyUniqueNames(variants, &unpacked::Variant::device, "variant")) return false;
   for (uint32_t i = 0; i < variants.size(); ++i) {
-    variant_ = variants.Get(i);
+    variant_ = &variants[i];
     variant_index_ = i;
-    program_ = variant_->program();
-    if (SizeOf(variant_->required_features()) != 0) {
-      const String* feature = variant_->required_features()->Get(0);
+    program_ = &variant_->program;
+    if (SizeOf(variant_->required_features) != 0) {
+      const String* feature = variant_->required_features->Get(0);
       return RefuseAs(GEM_STATUS_UNSUPPORTED,
                       "required_features: expected none, since this runtime (%s) has none, but got "
                       "'%.64s'; use a newer runtime",
                       gem_version(), feature->c_str());
     }
-    if (variant_->cpu_kernels() != nullptr && !VerifyIsSince(2, "cpu_kernels")) return false;
-    if (!VerifyString(variant_->cpu_kernels(), false, "cpu_kernels")) return false;
+    if (variant_->cpu_kernels != nullptr && !VerifyIsSince(2, "cpu_kernels")) return false;
+    if (!VerifyString(variant_->cpu_kernels, false, "cpu_kernels")) return false;
     if (!VerifySymbols() || !VerifyConstants()) return false;
-    const auto& entries = *program_->entries();
+    const auto& entries = program_->entries;
     if (entries.size() == 0) return Refuse("entries: expected at least one, but got none");
-    if (!VerifyUniqueNames(entries, &NameOf<schema::Entry>, "entry")) return false;
-    for (const schema::Entry* entry : entries) {
-      EntryVerifier verifier(*this, *entry);
+    if (!VerifyUniqueNames(entries, &unpacked::Entry::name, "entry")) return false;
+    for (const unpacked::Entry& entry : entries) {
+      EntryVerifier verifier(*this, entry);
       if (!verifier.Verify()) {
         status_ = verifier.status();
         return false;
@@ -228,71 +223,70 @@ bool Verifier::VerifyVariants() {
 }
 
 bool Verifier::VerifySymbols() {
-  const auto& symbols = *program_->symbols();
-  if (!VerifyUniqueNames(symbols, &NameOf<schema::Symbol>, "symbol")) return false;
+  const auto& symbols = program_->symbols;
+  if (!VerifyUniqueNames(symbols, &unpacked::Symbol::name, "symbol")) return false;
   for (uint32_t i = 0; i < symbols.size(); ++i) {
-    const schema::Symbol& symbol = *symbols.Get(i);
-    if (symbol.minimum() < 1 || symbol.minimum() > symbol.maximum()) {
+    const unpacked::Symbol& symbol = symbols[i];
+    if (symbol.minimum < 1 || symbol.minimum > symbol.maximum) {
       return Refuse("symbol %u ('%.48s'): minimum: expected 1 to its maximum %u, but got %u", i,
-                    symbol.name()->c_str(), symbol.maximum(), symbol.minimum());
+                    symbol.name->c_str(), symbol.maximum, symbol.minimum);
     }
-    if (symbol.maximum() > kMaxSymbolValue) {
+    if (symbol.maximum > kMaxSymbolValue) {
       return Refuse("symbol %u ('%.48s'): maximum: expected at most %u, but got %u", i,
-                    symbol.name()->c_str(), kMaxSymbolValue, symbol.maximum());
+                    symbol.name->c_str(), kMaxSymbolValue, symbol.maximum);
     }
   }
   return true;
 }
 
-bool Verifier::VerifyScales(const schema::Constant& constant, const char* where) {
-  const ElementType type = constant.element_type();
-  const auto scales = static_cast<unsigned>(constant.scales());
+bool Verifier::VerifyScales(const unpacked::Constant& constant, const char* where) {
+  const ElementType type = constant.element_type;
+  const auto scales = static_cast<unsigned>(constant.scales);
   const unsigned bits = CodeBits(type);
-  if (constant.scales() == schema::Scales::NONE && constant.group_size() == 0) {
+  if (constant.scales == schema::Scales::NONE && constant.group_size == 0) {
     // I8 without scales is a number, fewer bits are none.
     if (bits == 0 || bits == 8) return true;
   } else if (!VerifyIsSince(1, "quantized constants")) {
     return false;
   }
-  if (!format::IsValid(bits, ToFormat(constant.scales()), constant.group_size())) {
+  if (!format::IsValid(bits, ToFormat(constant.scales), constant.group_size)) {
     return Refuse("%s: scales, group_size: expected %s for %s, but got %u and %u", where,
                   bits == 0 ? "0 (NONE) and 0"
                   : bits == 8
                       ? "0 (NONE) or 1 (ROW), and 0"
                       : "1 (ROW) and 0, or 2 (TWO_LEVEL) or 3 (F16_GROUP) and 32, 64 or 128",
-                  Name(type), scales, constant.group_size());
+                  Name(type), scales, constant.group_size);
   }
-  if (constant.shape()->size() == 2) return true;
+  if (constant.shape.rank == 2) return true;
   return Refuse("%s: shape: expected 2 extents of a quantized constant, but got %u", where,
-                constant.shape()->size());
+                constant.shape.rank);
 }
 
 bool Verifier::VerifyConstants() {
-  const auto& constants = *program_->constants();
+  const auto& constants = program_->constants;
   if (constants.size() > kMaxConstants) {
     return Refuse("constants: expected at most %u, but got %u", kMaxConstants, constants.size());
   }
-  if (!VerifyUniqueNames(constants, &NameOf<schema::Constant>, "constant")) return false;
+  if (!VerifyUniqueNames(constants, &unpacked::Constant::name, "constant")) return false;
   for (uint32_t i = 0; i < constants.size(); ++i) {
-    const schema::Constant& constant = *constants.Get(i);
+    const unpacked::Constant& constant = constants[i];
     char where[80];
-    snprintf(where, sizeof(where), "constant %u ('%.48s')", i, constant.name()->c_str());
-    const ElementType type = constant.element_type();
+    snprintf(where, sizeof(where), "constant %u ('%.48s')", i, constant.name->c_str());
+    const ElementType type = constant.element_type;
     if (ElementSize(type) == 0 && CodeBits(type) == 0) {
       return Refuse("%s: element_type: expected 1 (F32) to %u (I2), but got %u", where,
                     static_cast<unsigned>(ElementType::MAX), static_cast<unsigned>(type));
     }
     if (type > ElementType::I64 && !VerifyIsSince(1, Name(type))) return false;
-    const auto& shape = *constant.shape();
-    if (shape.size() < 1 || shape.size() > kMaxRank) {
-      return Refuse("%s: shape: expected 1 to %u extents, but got %u", where, kMaxRank,
-                    shape.size());
+    const unpacked::Shape& shape = constant.shape;
+    if (shape.rank < 1 || shape.rank > kMaxRank) {
+      return Refuse("%s: shape: expected 1 to %u extents, but got %u", where, kMaxRank, shape.rank);
     }
-    const bool panels = constant.layout() == schema::Layout::PANEL_16;
+    const bool panels = constant.layout == schema::Layout::PANEL_16;
     uint64_t length = ElementSize(type);
     bool overflow = false;
-    for (uint32_t d = 0; d < shape.size(); ++d) {
-      uint64_t extent = shape.Get(d);
+    for (uint32_t d = 0; d < shape.rank; ++d) {
+      uint64_t extent = shape[d].value();
       if (extent < 1 || extent > kMaxExtent) {
         return Refuse("%s: shape: expected extent %u to be 1 to %u, but got %llu", where, d,
                       kMaxExtent, static_cast<unsigned long long>(extent));
@@ -300,56 +294,55 @@ bool Verifier::VerifyConstants() {
       if (panels && d == 0) extent = AlignUp(extent, format::kPanelRows);
       overflow |= __builtin_mul_overflow(length, extent, &length);
     }
-    if (constant.layout() > schema::Layout::MAX) {
+    if (constant.layout > schema::Layout::MAX) {
       return Refuse("%s: layout: expected 0 (ROW_MAJOR) or 1 (PANEL_16), but got %u", where,
-                    static_cast<unsigned>(constant.layout()));
+                    static_cast<unsigned>(constant.layout));
     }
     if (!VerifyScales(constant, where)) return false;
-    const bool quantized = constant.scales() != schema::Scales::NONE;
+    const bool quantized = constant.scales != schema::Scales::NONE;
     if (quantized) {
-      const format::Scales scales = ToFormat(constant.scales());
+      const format::Scales scales = ToFormat(constant.scales);
       const unsigned bits = CodeBits(type);
-      const uint32_t group = constant.group_size(), n = shape.Get(0), k = shape.Get(1);
+      const uint32_t group = constant.group_size, n = shape[0].value(), k = shape[1].value();
       // Extents are below 2^31, so these stay below 2^63.
       length = panels ? format::PanelMatrixBytes(bits, scales, group, n, k)
                       : format::LayOutTable(bits, scales, group, n, k).size;
       overflow = false;
     }
     if (panels) {
-      if (shape.size() != 2 ||
-          (type != ElementType::F32 && type != ElementType::F16 && !quantized)) {
+      if (shape.rank != 2 || (type != ElementType::F32 && type != ElementType::F16 && !quantized)) {
         return Refuse(
             "%s: layout: expected an F32, F16 or quantized matrix in PANEL_16, but got %s of rank "
             "%u",
-            where, Name(type), shape.size());
+            where, Name(type), shape.rank);
       }
       if (type == ElementType::F16 && !VerifyIsSince(1, "F16 in PANEL_16")) return false;
     }
-    if (constant.segment() >= bundle_.segments()->size()) {
+    if (constant.segment >= bundle_.segments.size()) {
       return Refuse("%s: segment: expected less than %u, but got %u", where,
-                    bundle_.segments()->size(), constant.segment());
+                    bundle_.segments.size(), constant.segment);
     }
-    const schema::Segment& segment = *bundle_.segments()->Get(constant.segment());
-    if (segment.kind() != schema::SegmentKind::WEIGHTS) {
+    const unpacked::Segment& segment = bundle_.segments[constant.segment];
+    if (segment.kind != schema::SegmentKind::WEIGHTS) {
       return Refuse("%s: segment: expected one of kind WEIGHTS, but segment %u is %s", where,
-                    constant.segment(), schema::EnumNameSegmentKind(segment.kind()));
+                    constant.segment, schema::EnumNameSegmentKind(segment.kind));
     }
-    if (overflow || constant.length() != length) {
+    if (overflow || constant.length != length) {
       return Refuse("%s: length: expected %llu bytes for its type, shape and layout, but got %llu",
                     where, overflow ? ~0ull : static_cast<unsigned long long>(length),
-                    static_cast<unsigned long long>(constant.length()));
+                    static_cast<unsigned long long>(constant.length));
     }
-    if (constant.offset() % kDataAlignment != 0) {
+    if (constant.offset % kDataAlignment != 0) {
       return Refuse("%s: offset: expected a multiple of %llu, but got %llu", where,
                     static_cast<unsigned long long>(kDataAlignment),
-                    static_cast<unsigned long long>(constant.offset()));
+                    static_cast<unsigned long long>(constant.offset));
     }
-    if (constant.offset() > segment.length() || length > segment.length() - constant.offset()) {
+    if (constant.offset > segment.length || length > segment.length - constant.offset) {
       return Refuse(
           "%s: offset: expected its %llu bytes within the %llu of segment %u, but got offset %llu",
           where, static_cast<unsigned long long>(length),
-          static_cast<unsigned long long>(segment.length()), constant.segment(),
-          static_cast<unsigned long long>(constant.offset()));
+          static_cast<unsigned long long>(segment.length), constant.segment,
+          static_cast<unsigned long long>(constant.offset));
     }
   }
   return true;
@@ -357,7 +350,7 @@ bool Verifier::VerifyConstants() {
 
 }  // namespace
 
-gem_status_t VerifyBundle(const schema::Bundle& bundle, const Preamble& preamble,
+gem_status_t VerifyBundle(const unpacked::Bundle& bundle, const Preamble& preamble,
                           std::span<const uint8_t> file, const SegmentHashes* hashes,
                           Memory* memory, gem_error_t* error) {
   uint64_t steps = 0;

@@ -35,7 +35,7 @@ inline constexpr uint64_t kMaxVerifierSteps = uint64_t{1} << 28;
 // signature block, bounds the segments; of their bytes, only those are read that index
 // memory, and with `hashes` only after their segment's hash was checked. `memory` gives
 // scratch space, all of which is given back.
-gem_status_t VerifyBundle(const schema::Bundle& bundle, const Preamble& preamble,
+gem_status_t VerifyBundle(const unpacked::Bundle& bundle, const Preamble& preamble,
                           std::span<const uint8_t> file, const SegmentHashes* hashes,
                           Memory* memory, gem_error_t* error);
 

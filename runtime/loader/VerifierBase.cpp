@@ -31,11 +31,11 @@ bool VerifierBase::RefuseV(gem_status_t status, const char* format, va_list argu
   };
   where[0] = '\0';
   if (variant_ != nullptr) {
-    append("variant %u (%.40s): ", variant_index_, variant_->device()->c_str());
+    append("variant %u (%.40s): ", variant_index_, variant_->device->c_str());
   }
-  if (entry_ != nullptr) append("entry '%.40s': ", entry_->name()->c_str());
+  if (entry_ != nullptr) append("entry '%.40s': ", entry_->name->c_str());
   if (command_ != nullptr) {
-    const String* name = command_->name();
+    const String* name = command_->name;
     append("command %u (%s%s%.48s): ", command_index_, kernel_name_, name == nullptr ? "" : " ",
            name == nullptr ? "" : name->c_str());
   }
@@ -92,8 +92,7 @@ const char* VerifierBase::Spell(const schema::Dim& dim, char (&text)[48]) const 
   if (dim.kind() == DimKind::CONSTANT) {
     snprintf(text, sizeof(text), "%u", dim.value());
   } else {
-    snprintf(text, sizeof(text), "symbol '%.32s'",
-             program_->symbols()->Get(dim.value())->name()->c_str());
+    snprintf(text, sizeof(text), "symbol '%.32s'", program_->symbols[dim.value()].name->c_str());
   }
   return text;
 }

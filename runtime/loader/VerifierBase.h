@@ -13,8 +13,8 @@
 #include "runtime/core/Memory.h"
 #include "runtime/core/Status.h"
 #include "runtime/loader/SegmentHashes.h"
+#include "runtime/loader/Unpacked.h"
 #include "runtime/schema/Preamble.h"
-#include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem {
 
@@ -22,7 +22,7 @@ namespace gem {
 // place and the field, what was expected and what was found.
 class VerifierBase {
  public:
-  VerifierBase(const schema::Bundle& bundle, const Preamble& preamble,
+  VerifierBase(const unpacked::Bundle& bundle, const Preamble& preamble,
                std::span<const uint8_t> file, const SegmentHashes* hashes, Memory* memory,
                uint64_t* steps, gem_error_t* error)
       : bundle_(bundle),
@@ -36,9 +36,7 @@ class VerifierBase {
   gem_status_t status() const { return status_; }
 
  protected:
-  template <typename T>
-  using Tables = flatbuffers::Vector<flatbuffers::Offset<T>>;
-  using String = flatbuffers::String;
+  using String = unpacked::String;
 
   [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
   [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
@@ -58,15 +56,11 @@ class VerifierBase {
   bool VerifyString(const String* string, bool may_be_empty, const char* field);
 
   template <typename T>
-  static const String* NameOf(const T& item) {
-    return item.name();
-  }
-  template <typename T>
-  bool VerifyUniqueNames(const Tables<T>& items, const String* (*name)(const T&),
+  bool VerifyUniqueNames(const unpacked::List<T>& items, const String* T::* name,
                          const char* what) {
     Array<const void*> names;
     if (!names.Allocate(memory_, items.size())) return OutOfMemory();
-    for (uint32_t i = 0; i < items.size(); ++i) names[i] = name(*items.Get(i));
+    for (uint32_t i = 0; i < items.size(); ++i) names[i] = items[i].*name;
     return VerifyUniqueNames(&names, what);
   }
   // Of strings.
@@ -82,15 +76,10 @@ class VerifierBase {
   }
   static const char* Name(schema::ElementType type);
 
-  uint32_t Maximum(const schema::Dim& dim) const {
-    return dim.kind() == schema::DimKind::CONSTANT
-               ? dim.value()
-               : program_->symbols()->Get(dim.value())->maximum();
-  }
   // "128", or the symbol's name.
   const char* Spell(const schema::Dim& dim, char (&text)[48]) const;
 
-  const schema::Bundle& bundle_;
+  const unpacked::Bundle& bundle_;
   const Preamble& preamble_;
   std::span<const uint8_t> file_;  // without a signature block
   const SegmentHashes* hashes_;    // null: hashes are not checked before reading
@@ -100,11 +89,11 @@ class VerifierBase {
   gem_status_t status_ = GEM_STATUS_OK;
 
   // Where checking is at, for messages.
-  const schema::Variant* variant_ = nullptr;
+  const unpacked::Variant* variant_ = nullptr;
   uint32_t variant_index_ = 0;
-  const schema::Program* program_ = nullptr;
-  const schema::Entry* entry_ = nullptr;
-  const schema::Command* command_ = nullptr;
+  const unpacked::Program* program_ = nullptr;
+  const unpacked::Entry* entry_ = nullptr;
+  const unpacked::Command* command_ = nullptr;
   uint32_t command_index_ = 0;  // over all submissions of the entry
   const char* kernel_name_ = "?";
 

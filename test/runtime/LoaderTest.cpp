@@ -210,14 +210,14 @@ TEST(DamageTest, PaddingIsZero) {
   const BundlePtr open = OpenBundle(aligned);
   size_t end = kPreambleSize + ProgramSize(bundle);
   size_t padding = 0;
-  for (const schema::Segment* segment : *open->root().segments()) {
-    for (; end < segment->offset(); ++end, ++padding) {
+  for (const unpacked::Segment& segment : open->root().segments) {
+    for (; end < segment.offset; ++end, ++padding) {
       Bytes damaged = bundle;
       damaged[end] = 1;
       Expect(damaged, GEM_STATUS_CORRUPT,
              "expected 0 at byte " + std::to_string(end) + ", but got 1");
     }
-    end += segment->length();
+    end += segment.length;
   }
   EXPECT_GT(padding, 0u);
   EXPECT_EQ(end, bundle.size());
@@ -295,13 +295,13 @@ TEST(LoaderTest, SegmentsAccountForEveryByte) {
   gem_bundle_options_init(&options);
   options.hash_check = GEM_HASH_ALL;
   const BundlePtr bundle = OpenBundle(bytes, &options);
-  const auto& segments = *bundle->root().segments();
+  const auto& segments = bundle->root().segments;
   ASSERT_EQ(segments.size(), 3u);
-  EXPECT_EQ(segments.Get(0)->offset() % 64, 0u);
-  EXPECT_EQ(segments.Get(2)->offset() % 4096, 0u);
-  EXPECT_EQ(segments.Get(2)->offset() + segments.Get(2)->length(), bytes.size());
+  EXPECT_EQ(segments[0].offset % 64, 0u);
+  EXPECT_EQ(segments[2].offset % 4096, 0u);
+  EXPECT_EQ(segments[2].offset + segments[2].length, bytes.size());
   for (uint32_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(bundle->segment(i).data(), bytes.data() + segments.Get(i)->offset());
+    EXPECT_EQ(bundle->segment(i).data(), bytes.data() + segments[i].offset);
   }
   EXPECT_EQ(bundle->tokenizer_segment().size(), 100u);
   EXPECT_EQ(bundle->tokenizer_segment()[99], 100);

@@ -43,9 +43,8 @@ struct SelectRowArgs {
 // An operand with its place; null when it is absent.
 struct ResolvedOperand {
   void* data;
-  const schema::Constant* constant;  // or null
-  schema::Dim dims[kMaxRank];
-  uint32_t rank;
+  const unpacked::Tensor* tensor;
+  bool is_constant;
 };
 
 union KernelArgs {
@@ -55,7 +54,6 @@ union KernelArgs {
   LinearArgs linear;
   QuantizeTokensArgs quantize_tokens;
   LinearQuantizedArgs linear_quantized;
-  LayerNormArgs layer_norm;
   LayerNormQuantizedArgs layer_norm_quantized;
   ActivationArgs activation;
   AttentionArgs attention;
@@ -69,25 +67,28 @@ struct CpuKernelRow;
 struct CpuCommand {
   const CpuKernelRow* kernel;
   const CpuKernels* kernels;
-  const schema::Command* source;
+  const unpacked::Command* source;
   const ResolvedOperand* inputs;
   const ResolvedOperand* outputs;
   KernelArgs args;
   void* workspace;  // of SCAR_ATTENTION
+  uint32_t width;   // of the first input, 0 when it has none
   uint32_t units;
   uint64_t unit_operations;  // about; decides whether threads are worth it
+  uint64_t macs;
   uint32_t grain;            // units that a thread takes at a time, at least
   uint32_t threads;          // of the session
   bool by_tokens;            // of LINEAR_QUANTIZED: units are tokens, not panels
   // What gem_command_profile_t says, counted while profiling is on.
-  uint64_t runs, nanoseconds, macs, weight_bytes;
+  uint64_t runs, nanoseconds, weight_bytes;
   char format[48];
 };
 
 // How the CPU runs a kernel.
 struct CpuKernelRow {
   Kernel kernel;
-  // Sets args, units and unit_operations for the values of the symbols.
+  // Sets args for the values of the symbols; and units, unit_operations and macs where they
+  // are not one for each row of the first input, its width and 0.
   void (*bind)(CpuCommand* command, const uint32_t* symbols);
   // Computes units. False when a value that indexes memory is out of range.
   bool (*run)(const CpuKernels& kernels, const KernelArgs& args, uint32_t begin, uint32_t end);
@@ -98,8 +99,13 @@ struct CpuKernelRow {
 };
 
 uint32_t Extent(const ResolvedOperand& operand, uint32_t d, const uint32_t* symbols) {
-  const schema::Dim& dim = operand.dims[d];
+  const schema::Dim& dim = operand.tensor->shape[d];
   return dim.kind() == schema::DimKind::SYMBOL ? symbols[dim.value()] : dim.value();
+}
+
+// Of a constant.
+uint32_t Extent(const ResolvedOperand& operand, uint32_t d) {
+  return operand.tensor->shape[d].value();
 }
 
 template <typename T>
@@ -109,19 +115,18 @@ T* Data(const ResolvedOperand& operand) {
 
 // A constant [rows, width].
 Weight WeightOf(const ResolvedOperand& operand) {
-  const schema::Constant& constant = *operand.constant;
+  const unpacked::Constant& constant = *operand.tensor;
   return {.data = operand.data,
-          .rows = operand.dims[0].value(),
-          .width = operand.dims[1].value(),
-          .type = ToWeightType(constant.element_type()),
-          .scales = ToFormat(constant.scales()),
-          .group = constant.group_size()};
+          .rows = Extent(operand, 0),
+          .width = Extent(operand, 1),
+          .type = ToWeightType(constant.element_type),
+          .scales = ToFormat(constant.scales),
+          .group = constant.group_size};
 }
 
 // --- kernels -----------------------------------------------------------------
 
-void BindTables(CpuCommand* c, uint32_t table_count, const uint16_t* map, uint32_t map_entries,
-                const uint32_t* symbols) {
+void BindTables(CpuCommand* c, uint32_t table_count, const uint16_t* map, uint32_t map_entries) {
   EmbeddingArgs& args = c->args.embedding;
   args = {};
   args.ids = Data<int32_t>(c->inputs[0]);
@@ -133,17 +138,14 @@ void BindTables(CpuCommand* c, uint32_t table_count, const uint16_t* map, uint32
   args.map = map;
   if (map != nullptr) args.ids_end = map_entries;
   args.width = args.tables[0].width;
-  c->units = Extent(c->inputs[0], 0, symbols);
   c->unit_operations = args.width;
 }
 
-void BindEmbedding(CpuCommand* c, const uint32_t* symbols) {
-  BindTables(c, 1, nullptr, 0, symbols);
-}
+void BindEmbedding(CpuCommand* c, const uint32_t*) { BindTables(c, 1, nullptr, 0); }
 
-void BindEmbeddingBlocks(CpuCommand* c, const uint32_t* symbols) {
+void BindEmbeddingBlocks(CpuCommand* c, const uint32_t*) {
   const ResolvedOperand& map = c->inputs[kEmbeddingBlocksMap];
-  BindTables(c, kMaxTables, Data<uint16_t>(map), map.dims[0].value(), symbols);
+  BindTables(c, kMaxTables, Data<uint16_t>(map), map.data == nullptr ? 0 : Extent(map, 0));
 }
 
 bool CheckEmbedding(CpuCommand* c, const uint32_t*, char (&problem)[128]) {
@@ -161,13 +163,11 @@ bool RunEmbedding(const CpuKernels& k, const KernelArgs& args, uint32_t begin, u
   return k.embedding(args.embedding, begin, end);
 }
 
-void BindAdd(CpuCommand* c, const uint32_t* symbols) {
+void BindAdd(CpuCommand* c, const uint32_t*) {
   c->args.add = {.x = Data<float>(c->inputs[0]),
                  .z = Data<float>(c->inputs[1]),
                  .y = Data<float>(c->outputs[0]),
-                 .width = Extent(c->inputs[0], 1, symbols)};
-  c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = c->args.add.width;
+                 .width = c->width};
 }
 
 bool RunAdd(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -175,13 +175,11 @@ bool RunAdd(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_
   return true;
 }
 
-void BindAddPosition(CpuCommand* c, const uint32_t* symbols) {
+void BindAddPosition(CpuCommand* c, const uint32_t*) {
   c->args.add_position = {.x = Data<float>(c->inputs[0]),
                           .table = WeightOf(c->inputs[1]),
                           .y = Data<float>(c->outputs[0]),
-                          .width = c->inputs[1].dims[1].value()};
-  c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = c->args.add_position.width;
+                          .width = c->width};
 }
 
 bool RunAddPosition(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -190,37 +188,34 @@ bool RunAddPosition(const CpuKernels& k, const KernelArgs& args, uint32_t begin,
 }
 
 // LINEAR and LINEAR_QUANTIZED.
-template <typename Args, typename Params>
-void BindMatrix(CpuCommand* c, Args* args, const Params& params, const uint32_t* symbols) {
+template <typename Args>
+void BindMatrix(CpuCommand* c, Args* args) {
   *args = {.x = Data<std::remove_reference_t<decltype(*args->x)>>(c->inputs[0]),
            .w = WeightOf(c->inputs[1]),
            .bias = Data<float>(c->inputs[2]),
            .residual = Data<float>(c->inputs[3]),
            .y = Data<float>(c->outputs[0]),
-           .rows = Extent(c->inputs[0], 0, symbols),
-           .n = c->inputs[1].dims[0].value(),
-           .k = c->inputs[1].dims[1].value(),
-           .activation = static_cast<Activation>(params.activation())};
+           .rows = c->units,
+           .n = Extent(c->inputs[1], 0),
+           .k = Extent(c->inputs[1], 1),
+           .activation = static_cast<Activation>(c->source->params.activation)};
+  c->macs = uint64_t{args->rows} * args->n * args->k;
   c->units = args->n / 16 + (args->n % 16 != 0);
   c->grain = kPanelGrain;
   c->unit_operations = uint64_t{args->rows} * args->k * 16;
 }
 
-void BindLinear(CpuCommand* c, const uint32_t* symbols) {
-  BindMatrix(c, &c->args.linear, *c->source->params_as_LinearParams(), symbols);
-}
+void BindLinear(CpuCommand* c, const uint32_t*) { BindMatrix(c, &c->args.linear); }
 
 bool RunLinear(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
   k.linear(args.linear, begin, end);
   return true;
 }
 
-void BindQuantizeTokens(CpuCommand* c, const uint32_t* symbols) {
-  c->args.quantize_tokens = {.x = Data<float>(c->inputs[0]),
-                             .y = Data<uint8_t>(c->outputs[0]),
-                             .width = c->inputs[0].dims[1].value()};
-  c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = uint64_t{c->args.quantize_tokens.width} * 2;
+void BindQuantizeTokens(CpuCommand* c, const uint32_t*) {
+  c->args.quantize_tokens = {
+      .x = Data<float>(c->inputs[0]), .y = Data<uint8_t>(c->outputs[0]), .width = c->width};
+  c->unit_operations *= 2;
 }
 
 bool RunQuantizeTokens(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -228,8 +223,8 @@ bool RunQuantizeTokens(const CpuKernels& k, const KernelArgs& args, uint32_t beg
   return true;
 }
 
-void BindLinearQuantized(CpuCommand* c, const uint32_t* symbols) {
-  BindMatrix(c, &c->args.linear_quantized, *c->source->params_as_LinearQuantizedParams(), symbols);
+void BindLinearQuantized(CpuCommand* c, const uint32_t*) {
+  BindMatrix(c, &c->args.linear_quantized);
   c->unit_operations /= 4;  // of codes, at least four take the time of one fma
   // With many tokens each thread takes some of them and not some of the outputs: what it
   // writes is what it quantizes or normalizes next, so rows stay in its cache.
@@ -256,32 +251,24 @@ void RunLinearTokens(const CpuKernels& k, LinearQuantizedArgs args, uint32_t beg
   k.linear_quantized(args, 0, args.n / 16 + (args.n % 16 != 0));
 }
 
-LayerNormArgs MakeLayerNormArgs(CpuCommand* c, float epsilon, const uint32_t* symbols) {
-  const uint32_t width = Extent(c->inputs[0], 1, symbols);
-  c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = uint64_t{width} * 4;
-  return {.x = Data<float>(c->inputs[0]),
-          .gamma = Data<float>(c->inputs[1]),
-          .beta = Data<float>(c->inputs[2]),
-          .y = Data<float>(c->outputs[0]),
-          .width = width,
-          .epsilon = epsilon};
-}
-
-void BindLayerNorm(CpuCommand* c, const uint32_t* symbols) {
-  c->args.layer_norm =
-      MakeLayerNormArgs(c, c->source->params_as_LayerNormParams()->epsilon(), symbols);
+void BindLayerNorm(CpuCommand* c, const uint32_t*) {
+  c->unit_operations *= 4;
+  c->args.layer_norm_quantized.norm = {.x = Data<float>(c->inputs[0]),
+                                       .gamma = Data<float>(c->inputs[1]),
+                                       .beta = Data<float>(c->inputs[2]),
+                                       .y = Data<float>(c->outputs[0]),
+                                       .width = c->width,
+                                       .epsilon = c->source->params.epsilon};
 }
 
 bool RunLayerNorm(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
-  k.layer_norm(args.layer_norm, begin, end);
+  k.layer_norm(args.layer_norm_quantized.norm, begin, end);
   return true;
 }
 
 void BindLayerNormQuantized(CpuCommand* c, const uint32_t* symbols) {
-  const float epsilon = c->source->params_as_LayerNormQuantizedParams()->epsilon();
-  c->args.layer_norm_quantized = {.norm = MakeLayerNormArgs(c, epsilon, symbols),
-                                  .quantized = Data<uint8_t>(c->outputs[1])};
+  BindLayerNorm(c, symbols);
+  c->args.layer_norm_quantized.quantized = Data<uint8_t>(c->outputs[1]);
 }
 
 bool RunLayerNormQuantized(const CpuKernels& k, const KernelArgs& args, uint32_t begin,
@@ -290,14 +277,12 @@ bool RunLayerNormQuantized(const CpuKernels& k, const KernelArgs& args, uint32_t
   return true;
 }
 
-void BindActivation(CpuCommand* c, const uint32_t* symbols) {
-  const auto activation = c->source->params_as_ActivationParams()->activation();
+void BindActivation(CpuCommand* c, const uint32_t*) {
   c->args.activation = {.x = Data<float>(c->inputs[0]),
                         .y = Data<float>(c->outputs[0]),
-                        .width = Extent(c->inputs[0], 1, symbols),
-                        .activation = static_cast<Activation>(activation)};
-  c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = uint64_t{c->args.activation.width} * 16;
+                        .width = c->width,
+                        .activation = static_cast<Activation>(c->source->params.activation)};
+  c->unit_operations *= 16;
 }
 
 bool RunActivation(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -305,27 +290,33 @@ bool RunActivation(const CpuKernels& k, const KernelArgs& args, uint32_t begin, 
   return true;
 }
 
-template <typename Params>
-AttentionArgs MakeAttentionArgs(CpuCommand* c, const Params& params, const uint32_t* symbols) {
-  const uint32_t queries = Extent(c->inputs[0], 0, symbols);
-  const uint32_t keys = Extent(c->inputs[1], 0, symbols);
-  c->units = params.num_heads() * queries;
+// Of each query with `keys` keys.
+void BindKeys(CpuCommand* c, AttentionArgs* args, uint32_t keys) {
+  args->keys = keys;
+  c->unit_operations = uint64_t{keys} * args->head_dim * 2;
+  c->macs = c->units * c->unit_operations;
+}
+
+void BindHeads(CpuCommand* c, AttentionArgs* args, const uint32_t* symbols) {
+  const unpacked::Params& params = c->source->params;
+  const uint32_t queries = c->units;
+  *args = {.q = Data<float>(c->inputs[0]),
+           .k = Data<float>(c->inputs[1]),
+           .v = Data<float>(c->inputs[2]),
+           .y = Data<float>(c->outputs[0]),
+           .queries = queries,
+           .keys = 0,
+           .heads = params.num_heads,
+           .head_dim = params.head_dim,
+           .scale = params.scale};
+  c->units = params.num_heads * queries;
   // Queries that share the loads of a block of keys.
   c->grain = queries < kAttentionGrain ? queries : kAttentionGrain;
-  c->unit_operations = uint64_t{keys} * params.head_dim() * 2;
-  return {.q = Data<float>(c->inputs[0]),
-          .k = Data<float>(c->inputs[1]),
-          .v = Data<float>(c->inputs[2]),
-          .y = Data<float>(c->outputs[0]),
-          .queries = queries,
-          .keys = keys,
-          .heads = params.num_heads(),
-          .head_dim = params.head_dim(),
-          .scale = params.scale()};
+  BindKeys(c, args, Extent(c->inputs[1], 0, symbols));
 }
 
 void BindAttention(CpuCommand* c, const uint32_t* symbols) {
-  c->args.attention = MakeAttentionArgs(c, *c->source->params_as_AttentionParams(), symbols);
+  BindHeads(c, &c->args.attention, symbols);
 }
 
 bool CheckAttention(CpuCommand* c, const uint32_t* symbols, char (&problem)[128]) {
@@ -337,7 +328,7 @@ bool CheckAttention(CpuCommand* c, const uint32_t* symbols, char (&problem)[128]
              tokens, count);
     return false;
   }
-  c->args.attention.keys = static_cast<uint32_t>(count);
+  BindKeys(c, &c->args.attention, static_cast<uint32_t>(count));
   return true;
 }
 
@@ -346,20 +337,20 @@ bool RunAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begin, u
   return true;
 }
 
-void BindRouteTokens(CpuCommand* c, const uint32_t* symbols) {
-  c->args.route_tokens = {.x = Data<float>(c->inputs[0]),
-                          .w_r = WeightOf(c->inputs[1]),
-                          .centroids = WeightOf(c->inputs[2]),
-                          .probs = Data<float>(c->outputs[0]),
-                          .routed = Data<uint8_t>(c->outputs[1]),
-                          .cluster = Data<int32_t>(c->outputs[2]),
-                          .width = c->inputs[1].dims[1].value(),
-                          .classes = c->inputs[1].dims[0].value(),
-                          .clusters = c->inputs[2].dims[0].value(),
-                          .threshold = c->source->params_as_RouteTokensParams()->threshold()};
-  c->units = Extent(c->inputs[0], 0, symbols);
-  c->unit_operations = (uint64_t{c->args.route_tokens.classes} + c->args.route_tokens.clusters) *
-                       c->args.route_tokens.width;
+void BindRouteTokens(CpuCommand* c, const uint32_t*) {
+  RouteTokensArgs& args = c->args.route_tokens;
+  args = {.x = Data<float>(c->inputs[0]),
+          .w_r = WeightOf(c->inputs[1]),
+          .centroids = WeightOf(c->inputs[2]),
+          .probs = Data<float>(c->outputs[0]),
+          .routed = Data<uint8_t>(c->outputs[1]),
+          .cluster = Data<int32_t>(c->outputs[2]),
+          .width = c->width,
+          .classes = Extent(c->inputs[1], 0),
+          .clusters = Extent(c->inputs[2], 0),
+          .threshold = c->source->params.threshold};
+  c->unit_operations = (uint64_t{args.classes} + args.clusters) * args.width;
+  c->macs = c->units * c->unit_operations;
 }
 
 bool RunRouteTokens(const CpuKernels& k, const KernelArgs& args, uint32_t begin, uint32_t end) {
@@ -368,14 +359,15 @@ bool RunRouteTokens(const CpuKernels& k, const KernelArgs& args, uint32_t begin,
 }
 
 void BindScarAttention(CpuCommand* c, const uint32_t* symbols) {
-  const auto& params = *c->source->params_as_ScarAttentionParams();
-  c->args.scar_attention = {.attention = MakeAttentionArgs(c, params, symbols),
-                            .routed = Data<uint8_t>(c->inputs[3]),
-                            .cluster = Data<int32_t>(c->inputs[4]),
-                            .first_query = params.first_query(),
-                            .predicate = static_cast<ScarPredicate>(params.predicate()),
-                            .causal = params.causal(),
-                            .workspace = c->workspace};
+  const unpacked::Params& params = c->source->params;
+  ScarAttentionArgs& args = c->args.scar_attention;
+  BindHeads(c, &args.attention, symbols);
+  args.routed = Data<uint8_t>(c->inputs[3]);
+  args.cluster = Data<int32_t>(c->inputs[4]);
+  args.first_query = params.first_query;
+  args.predicate = static_cast<ScarPredicate>(params.predicate);
+  args.causal = params.causal != 0;
+  args.workspace = c->workspace;
 }
 
 bool PlanScar(CpuCommand* c, const uint32_t*, char (&)[128]) {
@@ -388,14 +380,11 @@ bool RunScarAttention(const CpuKernels& k, const KernelArgs& args, uint32_t begi
   return true;
 }
 
-void BindSelectRow(CpuCommand* c, const uint32_t* symbols) {
-  const uint32_t width = Extent(c->inputs[0], 1, symbols);
-  const size_t row = c->source->params_as_SelectRowParams()->row();
-  c->args.select_row = {.x = Data<float>(c->inputs[0]) + row * width,
+void BindSelectRow(CpuCommand* c, const uint32_t*) {
+  c->args.select_row = {.x = Data<float>(c->inputs[0]) + size_t{c->source->params.row} * c->width,
                         .y = Data<float>(c->outputs[0]),
-                        .width = width};
+                        .width = c->width};
   c->units = 1;
-  c->unit_operations = width;
 }
 
 bool RunSelectRow(const CpuKernels&, const KernelArgs& args, uint32_t, uint32_t) {
@@ -448,79 +437,50 @@ static_assert(static_cast<int>(ScarPredicate::kSameRoute) ==
 
 // Bytes of one row of a table.
 uint64_t RowBytes(const ResolvedOperand& table) {
-  const schema::Constant& constant = *table.constant;
-  const uint32_t rows = table.dims[0].value(), width = table.dims[1].value();
-  if (constant.scales() == schema::Scales::NONE) {
-    return width * ElementSize(constant.element_type());
-  }
-  const format::TableLayout layout =
-      format::LayOutTable(CodeBits(constant.element_type()), ToFormat(constant.scales()),
-                          constant.group_size(), rows, width);
+  const unpacked::Constant& constant = *table.tensor;
+  const uint32_t rows = Extent(table, 0), width = Extent(table, 1);
+  if (constant.scales == schema::Scales::NONE) return width * ElementSize(constant.element_type);
+  const format::TableLayout layout = format::LayOutTable(
+      CodeBits(constant.element_type), ToFormat(constant.scales), constant.group_size, rows, width);
   return (layout.group_scales == 0 ? 0 : 2) + layout.group_row_bytes + layout.code_row_bytes;
 }
 
-// What the last run did, from its arguments and, for tables, the ids it read.
-void CountWork(CpuCommand* c) {
-  c->macs = c->weight_bytes = 0;
-  switch (c->source->kernel()) {
-    case Kernel::EMBEDDING:
-    case Kernel::EMBEDDING_BLOCKS: {
-      const EmbeddingArgs& args = c->args.embedding;
-      uint64_t row_bytes[kMaxTables];
-      for (uint32_t t = 0; t < args.table_count; ++t) row_bytes[t] = RowBytes(c->inputs[1 + t]);
-      for (uint32_t i = 0; i < c->units; ++i) {
-        uint32_t row = static_cast<uint32_t>(args.ids[i]);
-        if (args.map != nullptr) row = args.map[row];
-        uint32_t t = 0;
-        for (; row >= args.tables[t].rows; ++t) row -= args.tables[t].rows;
-        c->weight_bytes += row_bytes[t] + (args.map != nullptr ? sizeof(uint16_t) : 0);
-      }
-      return;
+// Bytes of weights that the last run read; of tables by the ids it read.
+uint64_t CountWeightBytes(const CpuCommand& c) {
+  const Kernel kernel = c.source->kernel;
+  if (kernel == Kernel::ADD_POSITION) return c.units * RowBytes(c.inputs[1]);
+  uint64_t bytes = 0;
+  if (kernel != Kernel::EMBEDDING && kernel != Kernel::EMBEDDING_BLOCKS) {
+    for (const ResolvedOperand* operand = c.inputs; operand != c.outputs; ++operand) {
+      if (operand->is_constant) bytes += operand->tensor->length;
     }
-    case Kernel::ADD_POSITION:
-      c->weight_bytes = c->units * RowBytes(c->inputs[1]);
-      return;
-    case Kernel::LINEAR:
-      c->macs = uint64_t{c->args.linear.rows} * c->args.linear.n * c->args.linear.k;
-      break;
-    case Kernel::LINEAR_QUANTIZED: {
-      const LinearQuantizedArgs& args = c->args.linear_quantized;
-      c->macs = uint64_t{args.rows} * args.n * args.k;
-      break;
-    }
-    case Kernel::ATTENTION:
-    case Kernel::SCAR_ATTENTION: {
-      const AttentionArgs& args = c->source->kernel() == Kernel::ATTENTION
-                                      ? c->args.attention
-                                      : c->args.scar_attention.attention;
-      c->macs = uint64_t{2} * args.heads * args.queries * args.keys * args.head_dim;
-      break;
-    }
-    case Kernel::ROUTE_TOKENS: {
-      const RouteTokensArgs& args = c->args.route_tokens;
-      c->macs = (uint64_t{args.classes} + args.clusters) * args.width * c->units;
-      break;
-    }
-    default:
-      break;
+    return bytes;
   }
-  for (const ResolvedOperand* operand = c->inputs; operand != c->outputs; ++operand) {
-    if (operand->constant != nullptr) c->weight_bytes += operand->constant->length();
+  const EmbeddingArgs& args = c.args.embedding;
+  uint64_t row_bytes[kMaxTables];
+  for (uint32_t t = 0; t < args.table_count; ++t) row_bytes[t] = RowBytes(c.inputs[1 + t]);
+  for (uint32_t i = 0; i < c.units; ++i) {
+    uint32_t row = static_cast<uint32_t>(args.ids[i]);
+    if (args.map != nullptr) row = args.map[row];
+    uint32_t t = 0;
+    for (; row >= args.tables[t].rows; ++t) row -= args.tables[t].rows;
+    bytes += row_bytes[t] + (args.map != nullptr ? sizeof(uint16_t) : 0);
   }
+  return bytes;
 }
 
 // "f32", "int8", "int4g32", "int3g64f16": the format of the first constant, and of
 // an embedding's other tables where they differ.
 void NameFormat(CpuCommand* c) {
   size_t used = 0;
-  const schema::Constant* last = nullptr;
+  const unpacked::Constant* last = nullptr;
   for (const ResolvedOperand* operand = c->inputs; operand != c->outputs; ++operand) {
-    const schema::Constant* constant = operand->constant;
-    if (constant == nullptr || constant->element_type() == schema::ElementType::U16) continue;
-    const bool same = last != nullptr && last->element_type() == constant->element_type() &&
-                      last->scales() == constant->scales() &&
-                      last->group_size() == constant->group_size();
-    if (last != nullptr && c->source->kernel() != Kernel::EMBEDDING_BLOCKS) return;
+    if (!operand->is_constant) continue;
+    const unpacked::Constant* constant = operand->tensor;
+    if (constant->element_type == schema::ElementType::U16) continue;
+    const bool same = last != nullptr && last->element_type == constant->element_type &&
+                      last->scales == constant->scales && last->group_size == constant->group_size;
+    if (last != nullptr && c->source->kernel != Kernel::EMBEDDING_BLOCKS) return;
     last = constant;
     if (same) continue;
     char name[16];
@@ -549,36 +509,25 @@ struct CpuState {
 };
 
 ResolvedOperand Resolve(const DriverContext& context, const schema::Operand& operand) {
-  ResolvedOperand result = {};
   switch (operand.kind()) {
-    case schema::OperandKind::NONE:
-      break;
     case schema::OperandKind::BUFFER: {
-      const schema::Buffer& buffer = *context.entry->buffers()->Get(operand.index());
-      result.data = context.arena + buffer.offset();
-      result.rank = buffer.shape()->size();
-      for (uint32_t d = 0; d < result.rank; ++d) result.dims[d] = *buffer.shape()->Get(d);
-      break;
+      const unpacked::Buffer& buffer = context.entry->buffers[operand.index()];
+      return {context.arena + buffer.offset, &buffer, false};
     }
     case schema::OperandKind::CONSTANT: {
-      const schema::Constant& constant = *context.program->constants()->Get(operand.index());
+      const unpacked::Constant& constant = context.program->constants[operand.index()];
       // Kernels only read what a contract says is an input constant.
-      result.data = const_cast<uint8_t*>(context.bundle->segment(constant.segment()).data()) +
-                    constant.offset();
-      result.constant = &constant;
-      result.rank = constant.shape()->size();
-      for (uint32_t d = 0; d < result.rank; ++d) {
-        result.dims[d] = schema::Dim(constant.shape()->Get(d), schema::DimKind::CONSTANT);
-      }
-      break;
+      const uint8_t* segment = context.bundle->segment(constant.segment).data();
+      return {const_cast<uint8_t*>(segment) + constant.offset, &constant, true};
     }
+    default:
+      return {};
   }
-  return result;
 }
 
 // The map of an EMBEDDING_BLOCKS command that has one, else null.
 ResolvedOperand* MapOf(const CpuCommand& command) {
-  if (command.source->kernel() != Kernel::EMBEDDING_BLOCKS) return nullptr;
+  if (command.source->kernel != Kernel::EMBEDDING_BLOCKS) return nullptr;
   // Operands lie in the state, which is being made.
   auto* map = const_cast<ResolvedOperand*>(&command.inputs[kEmbeddingBlocksMap]);
   return map->data != nullptr ? map : nullptr;
@@ -589,7 +538,7 @@ ResolvedOperand* MapOf(const CpuCommand& command) {
 gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
   size_t total = 0;
   for (const CpuCommand& command : state->commands) {
-    if (const ResolvedOperand* map = MapOf(command)) total += map->dims[0].value();
+    if (const ResolvedOperand* map = MapOf(command)) total += Extent(*map, 0);
   }
   if (!state->maps.AllocateUninitialized(state->memory, total)) {
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for maps of %zu tokens",
@@ -599,13 +548,13 @@ gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
   for (const CpuCommand& command : state->commands) {
     ResolvedOperand* map = MapOf(command);
     if (map == nullptr) continue;
-    const uint32_t entries = map->dims[0].value();
+    const uint32_t entries = Extent(*map, 0);
     memcpy(next, map->data, entries * sizeof(uint16_t));
     map->data = next;
     next += entries;
     uint64_t rows = 0;
     for (unsigned i = 1; i <= kMaxTables; ++i) {
-      if (command.inputs[i].data != nullptr) rows += command.inputs[i].dims[0].value();
+      if (command.inputs[i].data != nullptr) rows += Extent(command.inputs[i], 0);
     }
     if (FirstNotBelow(static_cast<const uint8_t*>(map->data), entries, rows) == entries) continue;
     return Fail(error, GEM_STATUS_CORRUPT,
@@ -618,14 +567,11 @@ gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
 // Takes what the largest SCAR_ATTENTION needs: commands run one after the other.
 gem_status_t TakeWorkspace(const DriverContext& context, CpuState* state, gem_error_t* error) {
   const auto most = [&](const ResolvedOperand& operand) {
-    const schema::Dim& dim = operand.dims[0];
-    return dim.kind() == schema::DimKind::SYMBOL
-               ? context.program->symbols()->Get(dim.value())->maximum()
-               : dim.value();
+    return context.program->Maximum(operand.tensor->shape[0]);
   };
   size_t size = 0;
   for (const CpuCommand& command : state->commands) {
-    if (command.source->kernel() != Kernel::SCAR_ATTENTION) continue;
+    if (command.source->kernel != Kernel::SCAR_ATTENTION) continue;
     const size_t needed = ScarWorkspaceSize(most(command.inputs[0]), most(command.inputs[1]));
     size = needed > size ? needed : size;
   }
@@ -648,10 +594,10 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
   const gem_status_t linked =
       CheckKernelsLinked(*context.program, *context.entry, *context.cpu_kernels, error);
   if (linked != GEM_STATUS_OK) return linked;
-  const auto& commands = *context.submission->commands();
+  const auto& commands = context.submission->commands;
   size_t operand_count = 0;
-  for (const schema::Command* command : commands) {
-    operand_count += command->inputs()->size() + command->outputs()->size();
+  for (const unpacked::Command& command : commands) {
+    operand_count += command.inputs.size() + command.outputs.size();
   }
   void* place = context.memory->Allocate(sizeof(CpuState), alignof(CpuState));
   if (place == nullptr) {
@@ -671,22 +617,21 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
   }
   ResolvedOperand* next = state->operands.data();
   for (uint32_t i = 0; i < commands.size(); ++i) {
-    const schema::Command& source = *commands.Get(i);
+    const unpacked::Command& source = commands[i];
     CpuCommand& command = state->commands[i];
-    command.kernel = FindRow(source.kernel());
+    command.kernel = FindRow(source.kernel);
     if (command.kernel == nullptr) {
       Destroy(state);
       return Fail(error, GEM_STATUS_UNSUPPORTED, "CPU driver: expected a kernel it has, but got %u",
-                  static_cast<unsigned>(source.kernel()));
+                  static_cast<unsigned>(source.kernel));
     }
     command.kernels = state->kernels;
     command.source = &source;
-    command.grain = 1;
     command.threads = state->pool->thread_count();
     command.inputs = next;
-    for (const schema::Operand* operand : *source.inputs()) *next++ = Resolve(context, *operand);
+    for (const schema::Operand& operand : source.inputs) *next++ = Resolve(context, operand);
     command.outputs = next;
-    for (const schema::Operand* operand : *source.outputs()) *next++ = Resolve(context, *operand);
+    for (const schema::Operand& operand : source.outputs) *next++ = Resolve(context, operand);
     NameFormat(&command);
   }
   gem_status_t status = CopyMaps(state, error);
@@ -702,7 +647,15 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
 void Bind(void* opaque, const uint32_t* symbols) {
   auto* state = static_cast<CpuState*>(opaque);
   state->symbols = symbols;
-  for (CpuCommand& command : state->commands) command.kernel->bind(&command, symbols);
+  for (CpuCommand& command : state->commands) {
+    const ResolvedOperand& first = command.inputs[0];
+    command.units = Extent(first, 0, symbols);
+    command.width = first.tensor->shape.rank > 1 ? Extent(first, 1, symbols) : 0;
+    command.unit_operations = command.width;
+    command.grain = 1;
+    command.macs = 0;
+    command.kernel->bind(&command, symbols);
+  }
 }
 
 struct Job {
@@ -723,7 +676,7 @@ void RunUnits(void* opaque, uint32_t begin, uint32_t end) {
 }
 
 const char* NameOf(const CpuCommand& command) {
-  const flatbuffers::String* name = command.source->name();
+  const flatbuffers::String* name = command.source->name;
   return name == nullptr ? "" : name->c_str();
 }
 
@@ -735,7 +688,7 @@ gem_status_t Refuse(const CpuState& state, const CpuCommand& command, const char
                     gem_error_t* error) {
   const char* name = NameOf(command);
   return Fail(error, GEM_STATUS_OUT_OF_RANGE, "command %u (%s%s%.64s): %s",
-              NumberOf(state, command), schema::EnumNameKernel(command.source->kernel()),
+              NumberOf(state, command), schema::EnumNameKernel(command.source->kernel),
               name[0] == '\0' ? "" : " ", name, problem);
 }
 
@@ -767,14 +720,14 @@ gem_status_t Run(void* opaque, const std::atomic<bool>& cancelled, gem_error_t* 
     const uint64_t end = timed ? Nanoseconds() : 0;
     if (observed) {
       state->observer->Command(begin, end, status, NumberOf(*state, command),
-                               schema::EnumNameKernel(command.source->kernel()), NameOf(command),
+                               schema::EnumNameKernel(command.source->kernel), NameOf(command),
                                command.format);
     }
     if (status != GEM_STATUS_OK) return status;
     if (state->profiling) {
       command.nanoseconds += end - begin;
       ++command.runs;
-      CountWork(&command);
+      command.weight_bytes = CountWeightBytes(command);
     }
   }
   return GEM_STATUS_OK;
@@ -785,18 +738,18 @@ void Profile(void* opaque, bool on) {
   state->profiling = on;
   if (!on) return;
   for (CpuCommand& command : state->commands) {
-    command.runs = command.nanoseconds = command.macs = command.weight_bytes = 0;
+    command.runs = command.nanoseconds = command.weight_bytes = 0;
   }
 }
 
 void CommandProfile(const void* opaque, uint32_t index, gem_command_profile_t* out) {
   const CpuCommand& command = static_cast<const CpuState*>(opaque)->commands[index];
-  out->kernel = schema::EnumNameKernel(command.source->kernel());
-  out->name = command.source->name() == nullptr ? "" : command.source->name()->c_str();
+  out->kernel = schema::EnumNameKernel(command.source->kernel);
+  out->name = NameOf(command);
   out->format = command.format;
   out->runs = command.runs;
   out->nanoseconds = command.nanoseconds;
-  out->macs = command.macs;
+  out->macs = command.runs == 0 ? 0 : command.macs;
   out->weight_bytes = command.weight_bytes;
 }
 

@@ -32,15 +32,15 @@ WeightType ToWeightType(ElementType type) {
   }
 }
 
-void NameWeightFormat(const schema::Constant& constant, char* text, size_t size) {
-  const unsigned bits = CodeBits(constant.element_type());
+void NameWeightFormat(const unpacked::Constant& constant, char* text, size_t size) {
+  const unsigned bits = CodeBits(constant.element_type);
   if (bits == 0) {
-    snprintf(text, size, "%s", constant.element_type() == ElementType::F16 ? "f16" : "f32");
-  } else if (constant.group_size() == 0) {
+    snprintf(text, size, "%s", constant.element_type == ElementType::F16 ? "f16" : "f32");
+  } else if (constant.group_size == 0) {
     snprintf(text, size, "int%u", bits);
   } else {
-    snprintf(text, size, "int%ug%u%s", bits, constant.group_size(),
-             constant.scales() == schema::Scales::F16_GROUP ? "f16" : "");
+    snprintf(text, size, "int%ug%u%s", bits, constant.group_size,
+             constant.scales == schema::Scales::F16_GROUP ? "f16" : "");
   }
 }
 
@@ -48,17 +48,17 @@ namespace {
 
 // Whether `kernels` has the kernel for a weight, which is null for kernels that have
 // none or take any.
-bool IsLinked(const CpuKernels& kernels, Kernel kernel, const schema::Constant* weight) {
+bool IsLinked(const CpuKernels& kernels, Kernel kernel, const unpacked::Constant* weight) {
   switch (kernel) {
     case Kernel::EMBEDDING:
     case Kernel::EMBEDDING_BLOCKS:
     case Kernel::ADD_POSITION:
-      return kernels.TableFor(ToWeightType(weight->element_type())) != nullptr;
+      return kernels.TableFor(ToWeightType(weight->element_type)) != nullptr;
     case Kernel::LINEAR:
-      return kernels.LinearFor(ToWeightType(weight->element_type())) != nullptr;
+      return kernels.LinearFor(ToWeightType(weight->element_type)) != nullptr;
     case Kernel::LINEAR_QUANTIZED:
-      return kernels.LinearQuantizedFor(ToWeightType(weight->element_type()),
-                                        ToFormat(weight->scales())) != nullptr;
+      return kernels.LinearQuantizedFor(ToWeightType(weight->element_type),
+                                        ToFormat(weight->scales)) != nullptr;
     case Kernel::ADD:
       return kernels.add != nullptr;
     case Kernel::LAYER_NORM:
@@ -72,7 +72,7 @@ bool IsLinked(const CpuKernels& kernels, Kernel kernel, const schema::Constant* 
     case Kernel::ATTENTION:
       return kernels.attention != nullptr;
     case Kernel::ROUTE_TOKENS: {  // with an f16 one takes the other as f32 too
-      const WeightType type = ToWeightType(weight->element_type());
+      const WeightType type = ToWeightType(weight->element_type);
       return kernels.RouteTokensFor(type, type) != nullptr ||
              (type == WeightType::kF32 && kernels.route_tokens_f16 != nullptr);
     }
@@ -94,23 +94,23 @@ bool IsByWeight(Kernel kernel) {
 struct Missing {
   uint32_t command;
   Kernel kernel;
-  const schema::Constant* weight;  // or null
+  const unpacked::Constant* weight;  // or null
 };
-bool FindMissing(const schema::Program& program, const schema::Entry& entry,
+bool FindMissing(const unpacked::Program& program, const unpacked::Entry& entry,
                  const CpuKernels& kernels, Missing* missing) {
   *missing = {};
-  for (const schema::Submission* submission : *entry.submissions()) {
-    for (const schema::Command* command : *submission->commands()) {
-      missing->kernel = command->kernel();
+  for (const unpacked::Submission& submission : entry.submissions) {
+    for (const unpacked::Command& command : submission.commands) {
+      missing->kernel = command.kernel;
       if (!IsByWeight(missing->kernel)) {
         if (!IsLinked(kernels, missing->kernel, nullptr)) return true;
       } else {
-        for (const schema::Operand* operand : *command->inputs()) {
-          if (operand->kind() != schema::OperandKind::CONSTANT) continue;
-          missing->weight = program.constants()->Get(operand->index());
+        for (const schema::Operand& operand : command.inputs) {
+          if (operand.kind() != schema::OperandKind::CONSTANT) continue;
+          missing->weight = &program.constants[operand.index()];
           // An embedding's map and a linear's bias are no weights.
-          if (missing->weight->element_type() == ElementType::U16) continue;
-          if (missing->weight->shape()->size() != 2) continue;
+          if (missing->weight->element_type == ElementType::U16) continue;
+          if (missing->weight->shape.rank != 2) continue;
           if (!IsLinked(kernels, missing->kernel, missing->weight)) return true;
         }
         missing->weight = nullptr;
@@ -121,40 +121,40 @@ bool FindMissing(const schema::Program& program, const schema::Entry& entry,
   return false;
 }
 
-gem_status_t Refuse(const schema::Entry& entry, const Missing& missing, gem_error_t* error) {
+gem_status_t Refuse(const unpacked::Entry& entry, const Missing& missing, gem_error_t* error) {
   char format[16] = "";
   if (missing.weight != nullptr) NameWeightFormat(*missing.weight, format, sizeof(format));
   return Fail(error, GEM_STATUS_UNSUPPORTED,
               "entry '%.48s': command %u: kernel %s%s%s%s is not in this runtime, which was built "
               "for %.160s; build it with 'gem-bundle kernels' for this bundle too, or link "
               "gem::runtime",
-              entry.name()->c_str(), missing.command, schema::EnumNameKernel(missing.kernel),
+              entry.name->c_str(), missing.command, schema::EnumNameKernel(missing.kernel),
               format[0] != '\0' ? " with " : "", format, format[0] != '\0' ? " weights" : "",
               kCpuKernelRegistry.built_for);
 }
 
 }  // namespace
 
-gem_status_t CheckKernelsLinked(const schema::Program& program, const schema::Entry& entry,
+gem_status_t CheckKernelsLinked(const unpacked::Program& program, const unpacked::Entry& entry,
                                 const CpuKernels& kernels, gem_error_t* error) {
   Missing missing;
   if (!FindMissing(program, entry, kernels, &missing)) return GEM_STATUS_OK;
   return Refuse(entry, missing, error);
 }
 
-gem_status_t CheckKernelsLinked(const schema::Bundle& bundle, gem_error_t* error) {
+gem_status_t CheckKernelsLinked(const unpacked::Bundle& bundle, gem_error_t* error) {
   size_t count = 0;
   const CpuKernels* const* all = AllCpuKernels(&count);
   Missing missing = {};
-  const schema::Entry* refused = nullptr;
-  for (const schema::Variant* variant : *bundle.variants()) {
-    for (const schema::Entry* entry : *variant->program()->entries()) {
+  const unpacked::Entry* refused = nullptr;
+  for (const unpacked::Variant& variant : bundle.variants) {
+    for (const unpacked::Entry& entry : variant.program.entries) {
       for (size_t i = 0; i < count; ++i) {
         Missing found;
-        if (!FindMissing(*variant->program(), *entry, *all[i], &found)) return GEM_STATUS_OK;
+        if (!FindMissing(variant.program, entry, *all[i], &found)) return GEM_STATUS_OK;
         if (refused == nullptr) {
           missing = found;
-          refused = entry;
+          refused = &entry;
         }
       }
     }

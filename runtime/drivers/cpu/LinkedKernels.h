@@ -9,7 +9,7 @@
 
 #include "gem/gem.h"
 #include "gem/kernel_registry.h"
-#include "runtime/schema/generated/gem_bundle_generated.h"
+#include "runtime/loader/Unpacked.h"
 
 namespace gem {
 
@@ -18,15 +18,15 @@ namespace gem {
 WeightType ToWeightType(schema::ElementType type);
 
 // "f32", "int8", "int4g32", "int3g64f16": how a weight is stored. Fits 12 bytes.
-void NameWeightFormat(const schema::Constant& constant, char* text, size_t size);
+void NameWeightFormat(const unpacked::Constant& constant, char* text, size_t size);
 
 // Refuses (UNSUPPORTED) an entry whose CPU commands call a kernel that `kernels` lacks.
-gem_status_t CheckKernelsLinked(const schema::Program& program, const schema::Entry& entry,
+gem_status_t CheckKernelsLinked(const unpacked::Program& program, const unpacked::Entry& entry,
                                 const CpuKernels& kernels, gem_error_t* error);
 
 // Refuses a bundle none of whose variants could be run, by any linked ISA. It was
 // verified.
-gem_status_t CheckKernelsLinked(const schema::Bundle& bundle, gem_error_t* error);
+gem_status_t CheckKernelsLinked(const unpacked::Bundle& bundle, gem_error_t* error);
 
 }  // namespace gem
 

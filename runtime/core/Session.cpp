@@ -38,7 +38,7 @@ Session::~Session() {
 gem_status_t Session::FindEntry(const SessionOptions& options, gem_error_t* error) {
   const auto& variants = bundle_.root().variants;
   if (options.variant == GEM_VARIANT_AUTO) {
-    variant_ = ChooseVariant(bundle_.root(), options.entry, PhysicalMemory());
+    variant_ = ChooseVariant(bundle_.root(), options.entry, PhysicalMemory(), *cpu_.kernels);
   } else if (options.variant < variants.size()) {
     variant_ = {options.variant, "asked for"};
   } else {
@@ -126,8 +126,8 @@ gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* err
                 kMaxThreads, options.thread_count);
   }
   gem_status_t status = bundle_.CheckLength(error);
-  if (status == GEM_STATUS_OK) status = FindEntry(options, error);
   if (status == GEM_STATUS_OK) status = SelectCpuKernels(options.cpu, &cpu_, error);
+  if (status == GEM_STATUS_OK) status = FindEntry(options, error);
   if (status == GEM_STATUS_OK) status = bundle_.CheckSegmentsOf(*program_, error);
   if (status != GEM_STATUS_OK) return status;
   const uint64_t arena_size = entry_->arena_size;

@@ -8,13 +8,14 @@
 
 #include <cstring>
 
+#include "runtime/drivers/cpu/LinkedKernels.h"
 #include "runtime/kernels/Kernels.h"
 
 namespace gem {
 namespace {
 
 // What the rules look at, each better when it is higher.
-constexpr int kRules = 4;
+constexpr int kRules = 5;
 struct Merits {
   uint64_t of[kRules];
 };
@@ -43,11 +44,14 @@ uint64_t KernelMerit(const flatbuffers::String* name) {
   return 0;
 }
 
-Merits MeritsOf(const unpacked::Variant& variant, const char* entry_name, uint64_t memory) {
+Merits MeritsOf(const unpacked::Variant& variant, const char* entry_name, uint64_t memory,
+                const CpuKernels& kernels) {
   const unpacked::Entry* entry = FindEntry(variant.program, entry_name);
   constexpr uint64_t kHas = uint64_t{1} << 63;
   const uint64_t limit = variant.memory_limit;
-  return {{entry != nullptr, entry != nullptr && entry->arena_size <= memory,
+  const bool is_linked = entry != nullptr && CheckKernelsLinked(variant.program, *entry, kernels,
+                                                                nullptr) == GEM_STATUS_OK;
+  return {{entry != nullptr, entry != nullptr && entry->arena_size <= memory, is_linked,
            KernelMerit(variant.cpu_kernels), limit <= memory ? kHas | limit : ~limit >> 1}};
 }
 
@@ -68,12 +72,13 @@ uint64_t PhysicalMemory() {
   return ~uint64_t{0};
 }
 
-VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, uint64_t memory) {
+VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, uint64_t memory,
+                            const CpuKernels& kernels) {
   const auto& variants = bundle.variants;
   uint32_t best = 0;
-  Merits merits = MeritsOf(variants[0], entry, memory);
+  Merits merits = MeritsOf(variants[0], entry, memory, kernels);
   for (uint32_t i = 1; i < variants.size(); ++i) {
-    const Merits other = MeritsOf(variants[i], entry, memory);
+    const Merits other = MeritsOf(variants[i], entry, memory, kernels);
     const int rule = FirstDifference(merits, other);
     if (rule == kRules || merits.of[rule] > other.of[rule]) continue;
     best = i;
@@ -83,12 +88,13 @@ VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, u
   int decided = -1;
   for (uint32_t i = 0; i < variants.size(); ++i) {
     if (i == best) continue;
-    const int rule = FirstDifference(merits, MeritsOf(variants[i], entry, memory));
+    const int rule = FirstDifference(merits, MeritsOf(variants[i], entry, memory, kernels));
     if (rule > decided) decided = rule;
   }
   static constexpr const char* kReasons[kRules + 1] = {
       "the only one with this entry",
       "the only one whose arena fits this machine's memory",
+      "the only one whose kernels are in this runtime",
       "its kernels suit this CPU best",
       "its kernels and memory suit this machine best",
       "the first of those that suit this machine best",

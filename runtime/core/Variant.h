@@ -11,6 +11,8 @@
 
 namespace gem {
 
+struct CpuKernels;
+
 // A variant's index, and why it was chosen.
 struct VariantChoice {
   uint32_t index;
@@ -26,14 +28,16 @@ uint64_t PhysicalMemory();
 // Each rule decides between those that the rules before it leave:
 //
 //  1. An arena that fits the memory rather than one that does not.
-//  2. cpu_kernels: kernels of this build that this CPU runs, the better ones first; then
+//  2. Kernels that are all among `kernels`, which the session will use, rather than not.
+//  3. cpu_kernels: kernels of this build that this CPU runs, the better ones first; then
 //     none given; last those that it does not run or nobody here knows.
-//  3. memory_limit: one that the machine has, the highest first, 0 (not known) being the
+//  4. memory_limit: one that the machine has, the highest first, 0 (not known) being the
 //     lowest; then those it does not have, the lowest first.
-//  4. The first in the bundle.
+//  5. The first in the bundle.
 //
-// What is compiled in and what the CPU runs decide, not which kernels a session uses.
-VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, uint64_t memory);
+// In the third rule what is compiled in and what the CPU runs decide, not `kernels`.
+VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, uint64_t memory,
+                            const CpuKernels& kernels);
 
 }  // namespace gem
 

@@ -102,7 +102,8 @@ TEST_P(ConcurrencyTest, CancellingFromAnotherThread) {
   for (uint32_t t = 1; t <= kThreads; ++t) {
     threads.emplace_back([&, t] {
       gem_session_t* session = sessions[t - 1].get();
-      for (int run = 0; run < 200; ++run) {
+      // On few processors the canceller may not have had its turn after these.
+      for (int run = 0; run < 200 || cancelled.load() == 0; ++run) {
         const gem_status_t status = Run(session, t, nullptr);
         if (status == GEM_STATUS_OK) {
           wrong += AllOutputs(session) != expected[t];
@@ -121,7 +122,6 @@ TEST_P(ConcurrencyTest, CancellingFromAnotherThread) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong.load(), 0u);
-  EXPECT_GT(cancelled.load(), 0u);
   // A cancellation that came between runs is of the next; after it all is as before.
   for (uint32_t t = 1; t <= kThreads; ++t) {
     const gem_status_t status = Run(sessions[t - 1].get(), t, nullptr);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gem/gem.h"
+#include "runtime/kernels/Kernels.h"
 #include "runtime/loader/Bundle.h"
 #include "test/runtime/Refusal.h"
 #include "test/runtime/TestSupport.h"
@@ -63,7 +64,9 @@ std::string Choose(const std::vector<Device>& devices, uint64_t memory = 1000 * 
   const AlignedBytes bytes(BundleFor(devices));
   const BundlePtr bundle = OpenBundle(bytes);
   if (bundle == nullptr) return "it does not open";
-  const VariantChoice choice = ChooseVariant(bundle->root(), entry, memory);
+  size_t count = 0;
+  const CpuKernels& kernels = *AllCpuKernels(&count)[0];  // all are linked with everything
+  const VariantChoice choice = ChooseVariant(bundle->root(), entry, memory, kernels);
   return std::to_string(choice.index) + ": " + choice.reason;
 }
 

@@ -246,10 +246,11 @@ typedef struct gem_session_options_t {
   uint32_t struct_size;
   uint32_t thread_count; /* threads that compute, the caller's included; 1 */
   /* Index, or GEM_VARIANT_AUTO (the default). That takes, of the variants that have the
-   * entry and whose arena fits the machine's memory, those whose kernels are the best
-   * that this CPU runs; of these the one for the device with the most memory that this
-   * machine has too; and the first of equals. What is not known, or not given on this
-   * machine, comes last (docs/artifact-format.md). gem_session_info says which and why. */
+   * entry, whose arena fits the machine's memory and whose kernels are linked, those whose
+   * kernels are the best that this CPU runs; of these the one for the device with the most
+   * memory that this machine has too; and the first of equals. What is not known, or not
+   * given on this machine, comes last (docs/artifact-format.md). gem_session_info says
+   * which and why. */
   uint32_t variant;
   const char* entry;     /* NULL: the first entry */
   /* "scalar", "avx2", "avx512", "avx512vnni", "neon", "dotprod", "i8mm"; NULL: the

@@ -70,6 +70,29 @@ TEST(SelectiveRuntime, RefusesABundleThatNeedsAnotherKernelWhenItIsOpened) {
                                        "link gem::runtime"));
 }
 
+TEST(SelectiveRuntime, TakesTheVariantWhoseKernelsItHas) {
+  gem_error_t error;
+  gem_bundle_t* bundle = nullptr;
+  ASSERT_EQ(gem_bundle_open(FileNamed("both.gemb").c_str(), nullptr, &bundle, &error),
+            GEM_STATUS_OK)
+      << error.message;
+  ASSERT_STREQ(gem_bundle_variant_device(bundle, 0), "other");
+  gem_session_t* session = nullptr;
+  ASSERT_EQ(gem_session_create(bundle, nullptr, &session, &error), GEM_STATUS_OK) << error.message;
+  gem_session_info_t info = {};
+  info.struct_size = sizeof(info);
+  ASSERT_EQ(gem_session_info(session, &info), GEM_STATUS_OK);
+  EXPECT_EQ(info.variant, 1u);
+  EXPECT_STREQ(info.variant_reason, "the only one whose kernels are in this runtime");
+  gem_session_close(session);
+  // The other when it is asked for.
+  gem_session_options_t options;
+  gem_session_options_init(&options);
+  options.variant = 0;
+  EXPECT_EQ(gem_session_create(bundle, &options, &session, &error), GEM_STATUS_UNSUPPORTED);
+  gem_bundle_close(bundle);
+}
+
 TEST(SelectiveRuntime, HasTheKernelsOfItsBundleAndNoOthers) {
   for (size_t i = 0; i < gem::kCpuKernelRegistry.count; ++i) {
     const gem::CpuKernels& kernels = *gem::kCpuKernelRegistry.tables[i];

@@ -7,6 +7,7 @@
 //
 // DIR/int8.gemb and DIR/int4.gemb are one layer with weights of these formats, and
 // DIR/int8.bits the outputs of the first, run with gem::runtime on the tokens 1, 2, 3.
+// DIR/other.gemb is the model of the first for another device, with weights of the second.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -24,12 +25,13 @@ using schema::Kernel;
 using schema::Layout;
 using schema::Role;
 
-Bytes OneLayer(const char* name, QuantizedFormat format) {
+Bytes OneLayer(const char* name, QuantizedFormat format, const char* device = "test") {
   constexpr uint32_t kHeads = 2, kHeadDim = 20, kWidth = kHeads * kHeadDim, kIds = 30;
   Random random(3);
   BundleBuilder b;
   b.format_minor = 1;
   b.bundle().model->name = name;
+  b.bundle().variants[0]->device = device;
   const schema::Dim n = Symbol(b.AddSymbol("n", 1, 8));
   const auto f32 = [&] { return b.AddBuffer(ElementType::F32, {n, Constant(kWidth)}); };
   const auto matrix = [&](const char* weight) {
@@ -78,6 +80,8 @@ void WriteAll(const std::string& folder) {
   Write(folder + "/int8.gemb", int8);
   Write(folder + "/int4.gemb",
         OneLayer("tiny-int4", {ElementType::I4, schema::Scales::TWO_LEVEL, 32}));
+  Write(folder + "/other.gemb",
+        OneLayer("tiny-int8", {ElementType::I4, schema::Scales::TWO_LEVEL, 32}, "other"));
   const AlignedBytes aligned(int8);
   const BundlePtr bundle = OpenBundle(aligned);
   const SessionPtr session = CreateSession(bundle.get(), 1, nullptr);

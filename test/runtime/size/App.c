@@ -6,6 +6,9 @@
 #include <stdio.h>
 
 #include "gem/gem.h"
+#ifdef GEM_SIZE_SIGNATURE
+#include "gem/signature.h"
+#endif
 #ifdef GEM_SIZE_TEXT
 #include "gem/text.h"
 #endif
@@ -17,6 +20,11 @@ int main(int argc, char** argv) {
   gem_session_t* session = NULL;
   gem_bundle_options_t options;
   gem_bundle_options_init(&options);
+#ifdef GEM_SIZE_SIGNATURE
+  const uint8_t key[GEM_PUBLIC_KEY_SIZE] = {1};
+  options.public_key = key;
+  options.verifier = gem_ed25519_verifier();
+#endif
   gem_status_t status = gem_bundle_open(argv[1], &options, &bundle, &error);
   if (status == GEM_STATUS_OK) status = gem_session_create(bundle, NULL, &session, &error);
   int32_t ids[] = {1, 2, 3};

@@ -6,11 +6,11 @@
 
 #include <array>
 #include <cstdarg>
-#include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <limits>
 
+#include "runtime/core/Message.h"
 #include "runtime/kernels/Kernels.h"
 
 namespace gem {
@@ -32,13 +32,35 @@ constexpr uint8_t kConstant = OperandContract::kConstant;
 constexpr uint8_t kOptional = OperandContract::kOptional;
 constexpr schema::Layout kPanel16 = schema::Layout::PANEL_16;
 
+bool RefusePacked(ParameterError* error, const char* parameter, double found, const char* packed,
+                  ...) {
+  error->parameter = parameter;
+  error->found = found;
+  va_list arguments;
+  va_start(arguments, packed);
+  FormatPacked(error->expected, sizeof(error->expected), packed, arguments);
+  va_end(arguments);
+  return false;
+}
+
+template <FixedString kText, typename... Args>
+[[gnu::always_inline]] inline bool Refuse(ParameterError* error, const char* parameter,
+                                          double found, Message<kText> expected, Args... args) {
+  return messages::CallPacked(
+      expected,
+      [=](auto... values) __attribute__((always_inline)) {
+        return RefusePacked(error, parameter, found, values...);
+      },
+      args...);
+}
+
 [[gnu::format(printf, 4, 5)]] bool Refuse(ParameterError* error, const char* parameter,
                                           double found, const char* expected, ...) {
   error->parameter = parameter;
   error->found = found;
   va_list arguments;
   va_start(arguments, expected);
-  vsnprintf(error->expected, sizeof(error->expected), expected, arguments);
+  FormatPacked(error->expected, sizeof(error->expected), expected, arguments);
   va_end(arguments);
   return false;
 }

@@ -49,12 +49,22 @@ void Observer::Run(uint64_t begin, gem_status_t status, const char* entry) const
   Tell(GEM_EVENT_RUN, begin, Now(), status, "", 0, entry, "", "");
 }
 
+void Observer::MessagePacked(uint64_t begin, const char* packed, ...) const {
+  if (!exists()) return;
+  gem_error_t line;
+  va_list arguments;
+  va_start(arguments, packed);
+  FailPackedV(&line, GEM_STATUS_OK, packed, arguments);
+  va_end(arguments);
+  Failure(begin, line);
+}
+
 void Observer::Message(uint64_t begin, const char* text, ...) const {
   if (!exists()) return;
   gem_error_t line;
   va_list arguments;
   va_start(arguments, text);
-  FailV(&line, GEM_STATUS_OK, text, arguments);
+  FailPackedV(&line, GEM_STATUS_OK, text, arguments);
   va_end(arguments);
   Failure(begin, line);
 }

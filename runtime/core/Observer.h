@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "gem/gem.h"
+#include "runtime/core/Message.h"
 
 namespace gem {
 
@@ -34,11 +35,21 @@ class Observer {
   // These end now.
   void Run(uint64_t begin, gem_status_t status, const char* entry) const;
   // The text becomes one line of valid UTF-8, as those of errors do.
+  template <FixedString kText, typename... Args>
+  [[gnu::always_inline]] void Message(uint64_t begin, gem::Message<kText> text,
+                                      Args... args) const {
+    messages::CallPacked(
+        text,
+        [=, this](auto... values)
+            __attribute__((always_inline)) { MessagePacked(begin, values...); },
+        args...);
+  }
   [[gnu::format(printf, 3, 4)]] void Message(uint64_t begin, const char* text, ...) const;
   // Opening or creating has failed.
   void Failure(uint64_t begin, const gem_error_t& error) const;
 
  private:
+  void MessagePacked(uint64_t begin, const char* packed, ...) const;
   void Tell(gem_event_kind_t kind, uint64_t begin, uint64_t end, gem_status_t status,
             const char* text, uint32_t command, const char* kernel, const char* name,
             const char* format) const;

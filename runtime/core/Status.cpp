@@ -4,7 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/Status.h"
 
-#include <cstdio>
 #include <cstring>
 
 namespace gem {
@@ -35,11 +34,12 @@ unsigned Utf8SequenceLength(const char* text, size_t size) {
   return length;
 }
 
-gem_status_t FailV(gem_error_t* error, gem_status_t status, const char* format, va_list arguments) {
+gem_status_t FailPackedV(gem_error_t* error, gem_status_t status, const char* packed,
+                         va_list arguments) {
   if (error == nullptr) return status;
   error->status = status;
   char* message = error->message;
-  if (vsnprintf(message, sizeof(error->message), format, arguments) < 0) message[0] = '\0';
+  FormatPacked(message, sizeof(error->message), packed, arguments);
   // A message that was cut may end within a sequence, so this comes last.
   const size_t size = strlen(message);
   size_t out = 0;
@@ -58,10 +58,18 @@ gem_status_t FailV(gem_error_t* error, gem_status_t status, const char* format, 
   return status;
 }
 
+gem_status_t FailPacked(gem_error_t* error, gem_status_t status, const char* packed, ...) {
+  va_list arguments;
+  va_start(arguments, packed);
+  FailPackedV(error, status, packed, arguments);
+  va_end(arguments);
+  return status;
+}
+
 gem_status_t Fail(gem_error_t* error, gem_status_t status, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  FailV(error, status, format, arguments);
+  FailPackedV(error, status, format, arguments);  // a text without phrases is packed as it is
   va_end(arguments);
   return status;
 }

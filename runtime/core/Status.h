@@ -8,16 +8,29 @@
 #include <cstdarg>
 
 #include "gem/gem.h"
+#include "runtime/core/Message.h"
 
 namespace gem {
+
+// What `Fail` calls, with the packed text.
+gem_status_t FailPacked(gem_error_t* error, gem_status_t status, const char* packed, ...);
+gem_status_t FailPackedV(gem_error_t* error, gem_status_t status, const char* packed,
+                         va_list arguments);
 
 // Fills `error`, when it is not null, with `status` and a formatted message, and
 // returns `status`. The message becomes one line of valid UTF-8 whatever the
 // arguments held, since names in it may come from a file nobody trusts.
+template <FixedString kText, typename... Args>
+[[gnu::always_inline]] inline gem_status_t Fail(gem_error_t* error, gem_status_t status,
+                                                Message<kText> message, Args... args) {
+  return messages::CallPacked(
+      message,
+      [=](auto... values)
+          __attribute__((always_inline)) { return FailPacked(error, status, values...); },
+      args...);
+}
 [[gnu::format(printf, 3, 4)]] gem_status_t Fail(gem_error_t* error, gem_status_t status,
                                                 const char* format, ...);
-[[gnu::format(printf, 3, 0)]] gem_status_t FailV(gem_error_t* error, gem_status_t status,
-                                                 const char* format, va_list arguments);
 
 // Sets `error`, when it is not null, to OK with an empty message.
 gem_status_t Succeed(gem_error_t* error);

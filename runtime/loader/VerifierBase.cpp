@@ -21,7 +21,7 @@ const char* VerifierBase::Name(ElementType type) {
 
 // --- messages ----------------------------------------------------------------
 
-bool VerifierBase::RefuseV(gem_status_t status, const char* format, va_list arguments) {
+bool VerifierBase::RefusePackedV(gem_status_t status, const char* packed, va_list arguments) {
   char where[256];
   size_t used = 0;
   auto append = [&](const char* piece, auto... values) {
@@ -40,15 +40,31 @@ bool VerifierBase::RefuseV(gem_status_t status, const char* format, va_list argu
            name == nullptr ? "" : name->c_str());
   }
   char what[400];
-  vsnprintf(what, sizeof(what), format, arguments);
+  FormatPacked(what, sizeof(what), packed, arguments);
   status_ = Fail(error_, status, "%s%s", where, what);
+  return false;
+}
+
+bool VerifierBase::RefusePacked(const char* packed, ...) {
+  va_list arguments;
+  va_start(arguments, packed);
+  RefusePackedV(GEM_STATUS_CORRUPT, packed, arguments);
+  va_end(arguments);
+  return false;
+}
+
+bool VerifierBase::RefusePackedAs(gem_status_t status, const char* packed, ...) {
+  va_list arguments;
+  va_start(arguments, packed);
+  RefusePackedV(status, packed, arguments);
+  va_end(arguments);
   return false;
 }
 
 bool VerifierBase::Refuse(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  RefuseV(GEM_STATUS_CORRUPT, format, arguments);
+  RefusePackedV(GEM_STATUS_CORRUPT, format, arguments);
   va_end(arguments);
   return false;
 }
@@ -56,7 +72,7 @@ bool VerifierBase::Refuse(const char* format, ...) {
 bool VerifierBase::RefuseAs(gem_status_t status, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  RefuseV(status, format, arguments);
+  RefusePackedV(status, format, arguments);
   va_end(arguments);
   return false;
 }

@@ -38,6 +38,22 @@ class VerifierBase {
  protected:
   using String = unpacked::String;
 
+  template <FixedString kText, typename... Args>
+  [[gnu::always_inline]] bool Refuse(Message<kText> message, Args... args) {
+    return messages::CallPacked(
+        message,
+        [=, this](auto... values)
+            __attribute__((always_inline)) { return RefusePacked(values...); },
+        args...);
+  }
+  template <FixedString kText, typename... Args>
+  [[gnu::always_inline]] bool RefuseAs(gem_status_t status, Message<kText> message, Args... args) {
+    return messages::CallPacked(
+        message,
+        [=, this](auto... values)
+            __attribute__((always_inline)) { return RefusePackedAs(status, values...); },
+        args...);
+  }
   [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
   [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
   bool OutOfMemory();
@@ -98,7 +114,9 @@ class VerifierBase {
   const char* kernel_name_ = "?";
 
  private:
-  bool RefuseV(gem_status_t status, const char* format, va_list arguments);
+  bool RefusePacked(const char* packed, ...);
+  bool RefusePackedAs(gem_status_t status, const char* packed, ...);
+  bool RefusePackedV(gem_status_t status, const char* packed, va_list arguments);
 };
 
 }  // namespace gem

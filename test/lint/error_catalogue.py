@@ -122,7 +122,7 @@ _HEADINGS = "### GEM_STATUS_OK (0)\n### Exit code 0\n## Messages of the runtime\
 SELF_TESTS = [
     ({**_HEADER, PAGE: "### Exit code 0\n"}, ["'### GEM_STATUS_OK (0)'"]),
     ({**_HEADER, PAGE: "### GEM_STATUS_OK (0)\n"}, ["Exit code 0"]),
-    ({**_HEADER, PAGE: _HEADINGS, "runtime/core/a.cpp": 'Fail(e, 1, "no memory "\n "for %u", n);'},
+    ({**_HEADER, PAGE: _HEADINGS, "runtime/core/a.cpp": 'Fail(e, 1, "no memory "\n "for %u"_msg, n);'},
      ["does not list 'no memory for …'"]),
     ({**_HEADER, PAGE: _HEADINGS + "| `gone: …` | why |\n"}, ["reads 'gone: …'"]),
     ({**_HEADER, PAGE: _HEADINGS + "## Messages of the tools\n| `expected a …` | why |\n"},

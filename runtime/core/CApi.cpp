@@ -18,9 +18,10 @@ using gem::Fail;
 using gem::Memory;
 using gem::Observer;
 using gem::Succeed;
+using gem::operator""_msg;
 
 gem_status_t NullArgument(gem_error_t* error, const char* name) {
-  return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "%s: expected a pointer, but got NULL", name);
+  return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "%s: expected a pointer, but got NULL"_msg, name);
 }
 
 // Copies what a caller, compiled against this header or another version of it, gives
@@ -37,7 +38,7 @@ gem_status_t ReadStruct(const void* options, size_t first, size_t known, void* o
   if (size < first || size > kMost) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
                 "options: struct_size: expected %zu to %u, but got %u; initialise options with "
-                "their init function",
+                "their init function"_msg,
                 first, kMost, size);
   }
   // A newer caller's further fields: zero is their default, anything else asks for
@@ -46,7 +47,7 @@ gem_status_t ReadStruct(const void* options, size_t first, size_t known, void* o
     if (bytes[i] == 0) continue;
     return Fail(error, GEM_STATUS_UNSUPPORTED,
                 "options: expected zeros after the %zu bytes that runtime %s knows, but got a "
-                "value at byte %zu; use a newer runtime",
+                "value at byte %zu; use a newer runtime"_msg,
                 known, GEM_VERSION, i);
   }
   memcpy(out, bytes, size < known ? size : known);
@@ -104,7 +105,7 @@ gem_status_t MakeBundle(const char* path, const void* data, size_t size,
       options.allocator != nullptr ? *options.allocator : gem::DefaultAllocator();
   void* place = Memory(allocator).Allocate(sizeof(gem_bundle_t), alignof(gem_bundle_t));
   if (place == nullptr) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a bundle");
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a bundle"_msg);
   }
   auto* bundle = new (place) gem_bundle_t(allocator);
   const gem_status_t status = path != nullptr ? bundle->Open(path, options, error)
@@ -122,7 +123,7 @@ void TellOpened(const Observer& observer, uint64_t begin, const char* path,
   const gem::unpacked::Bundle& root = bundle.root();
   observer.Message(begin,
                    "opened %s: model '%.48s' (%.48s) by %.48s, format %u.%u, variants %u, %zu "
-                   "bytes%s; hashes checked: %s; signature: %s",
+                   "bytes%s; hashes checked: %s; signature: %s"_msg,
                    path != nullptr ? path : "memory", root.model.name->c_str(),
                    root.model.architecture->c_str(), root.producer->c_str(),
                    bundle.preamble().format_major, bundle.preamble().format_minor,
@@ -146,27 +147,27 @@ gem_status_t OpenBundle(const char* path, const void* data, size_t size,
   if (status != GEM_STATUS_OK) return status;
   const int mode = ToInt(resolved.load_mode);
   if (mode != GEM_LOAD_MAP && mode != GEM_LOAD_COPY) {
-    return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "options: load_mode: expected 0 (GEM_LOAD_MAP) or 1 (GEM_LOAD_COPY), but got %d",
-                mode);
+    return Fail(
+        error, GEM_STATUS_INVALID_ARGUMENT,
+        "options: load_mode: expected 0 (GEM_LOAD_MAP) or 1 (GEM_LOAD_COPY), but got %d"_msg, mode);
   }
   const int check = ToInt(resolved.hash_check);
   if (check < GEM_HASH_PROGRAM || check > GEM_HASH_LAZY) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
                 "options: hash_check: expected 0 (GEM_HASH_PROGRAM), 1 (GEM_HASH_ALL) or 2 "
-                "(GEM_HASH_LAZY), but got %d",
+                "(GEM_HASH_LAZY), but got %d"_msg,
                 check);
   }
   if (resolved.hash_threads > gem::kMaxThreads) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "options: hash_threads: expected 0 to %u, but got %u", gem::kMaxThreads,
+                "options: hash_threads: expected 0 to %u, but got %u"_msg, gem::kMaxThreads,
                 resolved.hash_threads);
   }
   if (resolved.public_key != nullptr &&
       (resolved.verifier == nullptr || resolved.verifier->verify == nullptr)) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
                 "options: verifier: expected one that checks signatures with the public key, but "
-                "got NULL; link gem::signature and give gem_ed25519_verifier()");
+                "got NULL; link gem::signature and give gem_ed25519_verifier()"_msg);
   }
   status = gem::CheckAllocator(resolved.allocator, error);
   if (status == GEM_STATUS_OK) status = gem::CheckObserver(resolved.observer, error);
@@ -191,7 +192,7 @@ gem_status_t MakeSession(gem_bundle_t* bundle, const gem_session_options_t& opti
       options.allocator != nullptr ? *options.allocator : bundle->allocator();
   void* place = Memory(allocator).Allocate(sizeof(gem_session_t), alignof(gem_session_t));
   if (place == nullptr) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a session");
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a session"_msg);
   }
   auto* session = new (place) gem_session_t(*bundle, allocator, observer);
   const gem_status_t status = session->Initialize({.thread_count = options.thread_count,
@@ -214,11 +215,10 @@ void TellCreated(uint64_t begin, const gem_session_t* session) {
   session->observer().Message(begin,
                               "session: entry '%.48s' of variant %u (%s), kernels %s (%s), threads "
                               "%u, %llu bytes of memory, of "
-                              "which the arena %llu",
+                              "which the arena %llu"_msg,
                               session->entry().name->c_str(), info.variant, info.variant_reason,
-                              info.cpu, info.cpu_reason, info.thread_count,
-                              static_cast<unsigned long long>(info.session_bytes),
-                              static_cast<unsigned long long>(info.arena_bytes));
+                              info.cpu, info.cpu_reason, info.thread_count, info.session_bytes,
+                              info.arena_bytes);
 }
 
 gem_status_t RunEnded(const gem_session_t& session, uint64_t begin, gem_status_t status,

@@ -54,23 +54,12 @@ template <FixedString kText, typename... Args>
       args...);
 }
 
-[[gnu::format(printf, 4, 5)]] bool Refuse(ParameterError* error, const char* parameter,
-                                          double found, const char* expected, ...) {
-  error->parameter = parameter;
-  error->found = found;
-  va_list arguments;
-  va_start(arguments, expected);
-  FormatPacked(error->expected, sizeof(error->expected), expected, arguments);
-  va_end(arguments);
-  return false;
-}
-
 bool CheckAddPosition(const CommandView& view, ParameterError* error) {
   const uint32_t positions = view.inputs[1].dim(0).value();
   const uint32_t tokens = view.program.Maximum(view.inputs[0].dim(0));
   if (tokens <= positions) return true;
   return Refuse(error, "input 1 (table): extent 0", positions,
-                "at least the %u rows that input 0 (x) may have", tokens);
+                "at least the %u rows that input 0 (x) may have"_msg, tokens);
 }
 
 bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
@@ -82,13 +71,13 @@ bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
     if (table.kind == schema::OperandKind::NONE) continue;
     if (view.inputs[i - 1].kind == schema::OperandKind::NONE) {
       return Refuse(error, kKinds[i - 2], static_cast<double>(table.kind),
-                    "0 (NONE) after a table that is absent");
+                    "0 (NONE) after a table that is absent"_msg);
     }
     rows += table.dim(0).value();
   }
   // Token ids are 31 bits.
   if (rows > std::numeric_limits<int32_t>::max()) {
-    return Refuse(error, "rows of all tables", static_cast<double>(rows), "at most %d",
+    return Refuse(error, "rows of all tables", static_cast<double>(rows), "at most %d"_msg,
                   std::numeric_limits<int32_t>::max());
   }
   const OperandView& map = view.inputs[kEmbeddingBlocksMap];
@@ -98,8 +87,8 @@ bool CheckEmbeddingBlocks(const CommandView& view, ParameterError* error) {
   if (bad == entries) return true;
   uint16_t found;
   memcpy(&found, map.data + size_t{bad} * sizeof(found), sizeof(found));
-  return Refuse(error, "input 5 (map)", found, "entry %u to be less than the tables' %llu rows",
-                bad, static_cast<unsigned long long>(rows));
+  return Refuse(error, "input 5 (map)", found, "entry %u to be less than the tables' %llu rows"_msg,
+                bad, rows);
 }
 
 bool CheckAttention(const CommandView& view, ParameterError* error) {
@@ -108,19 +97,20 @@ bool CheckAttention(const CommandView& view, ParameterError* error) {
   const schema::Dim& width = view.inputs[0].dim(1);
   const schema::Dim& tokens = view.inputs[1].dim(0);
   if (params.head_dim < 1 || params.head_dim > kMaxHeadDim) {
-    return Refuse(error, "head_dim", params.head_dim, "1 to %u", kMaxHeadDim);
+    return Refuse(error, "head_dim", params.head_dim, "1 to %u"_msg, kMaxHeadDim);
   }
   if (width.kind() != schema::DimKind::CONSTANT ||
       uint64_t{params.num_heads} * params.head_dim != width.value()) {
     return Refuse(error, "num_heads", params.num_heads,
-                  "num_heads * head_dim (%u) to be input 0 (q) extent 1 (%s%u)", params.head_dim,
-                  width.kind() == schema::DimKind::CONSTANT ? "" : "symbol ", width.value());
+                  "num_heads * head_dim (%u) to be input 0 (q) extent 1 (%s%u)"_msg,
+                  params.head_dim, width.kind() == schema::DimKind::CONSTANT ? "" : "symbol ",
+                  width.value());
   }
   // Units are counted in 32 bits.
   if (uint64_t{params.num_heads} * view.program.Maximum(queries) >
       std::numeric_limits<uint32_t>::max()) {
     return Refuse(error, "num_heads", params.num_heads,
-                  "num_heads * queries (up to %u) to fit in 32 bits",
+                  "num_heads * queries (up to %u) to fit in 32 bits"_msg,
                   view.program.Maximum(queries));
   }
   const bool same_symbol = queries.kind() == schema::DimKind::SYMBOL &&
@@ -129,11 +119,11 @@ bool CheckAttention(const CommandView& view, ParameterError* error) {
   if (same_symbol) {
     if (params.first_query == 0) return true;
     return Refuse(error, "first_query", params.first_query,
-                  "0, since q and k have the same number of rows");
+                  "0, since q and k have the same number of rows"_msg);
   }
   if (uint64_t{params.first_query} + view.program.Maximum(queries) > view.program.Minimum(tokens)) {
     return Refuse(error, "first_query", params.first_query,
-                  "first_query + queries (up to %u) within the tokens (at least %u)",
+                  "first_query + queries (up to %u) within the tokens (at least %u)"_msg,
                   view.program.Maximum(queries), view.program.Minimum(tokens));
   }
   return true;
@@ -143,7 +133,7 @@ bool CheckSelectRow(const CommandView& view, ParameterError* error) {
   const uint32_t row = view.params.row;
   const uint32_t rows = view.program.Minimum(view.inputs[0].dim(0));
   if (row < rows) return true;
-  return Refuse(error, "row", row, "less than the %u rows that input 0 (x) has at least", rows);
+  return Refuse(error, "row", row, "less than the %u rows that input 0 (x) has at least"_msg, rows);
 }
 
 // A contract as it is written here.
@@ -414,21 +404,21 @@ bool CheckParams(schema::Kernel kernel, const unpacked::Params& params, Paramete
   const bool is_optional = kernel != Kernel::ACTIVATION;
   if (activation > static_cast<unsigned>(schema::Activation::MAX) ||
       (activation == 0 && !is_optional)) {
-    return Refuse(error, "activation", activation, "%s1 (GELU) or 2 (TANH)",
+    return Refuse(error, "activation", activation, "%s1 (GELU) or 2 (TANH)"_msg,
                   is_optional ? "0 (NONE), " : "");
   }
   if (!__builtin_isfinite(params.epsilon) || params.epsilon < 0) {
-    return Refuse(error, "epsilon", params.epsilon, "a finite number of at least 0");
+    return Refuse(error, "epsilon", params.epsilon, "a finite number of at least 0"_msg);
   }
   if (!__builtin_isfinite(params.scale)) {
-    return Refuse(error, "scale", params.scale, "a finite number");
+    return Refuse(error, "scale", params.scale, "a finite number"_msg);
   }
   if (!__builtin_isfinite(params.threshold)) {
-    return Refuse(error, "threshold", params.threshold, "a finite number");
+    return Refuse(error, "threshold", params.threshold, "a finite number"_msg);
   }
   if (params.predicate > schema::ScarPredicate::MAX) {
     return Refuse(error, "predicate", static_cast<double>(params.predicate),
-                  "0 (EITHER), 1 (SAME_CLUSTER) or 2 (SAME_ROUTE)");
+                  "0 (EITHER), 1 (SAME_CLUSTER) or 2 (SAME_ROUTE)"_msg);
   }
   return true;
 }

@@ -27,7 +27,7 @@ gem_status_t CheckAllocator(const gem_allocator_t* allocator, gem_error_t* error
   if (allocator == nullptr || (allocator->allocate != nullptr && allocator->release != nullptr)) {
     return GEM_STATUS_OK;
   }
-  return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "allocator: expected %s, but got NULL",
+  return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "allocator: expected %s, but got NULL"_msg,
               allocator->allocate == nullptr ? "an allocate function" : "a release function");
 }
 

@@ -20,7 +20,7 @@ uint64_t Nanoseconds() {
 gem_status_t CheckObserver(const gem_observer_t* observer, gem_error_t* error) {
   if (observer == nullptr || observer->event != nullptr) return GEM_STATUS_OK;
   return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-              "observer: expected an event function, but got NULL");
+              "observer: expected an event function, but got NULL"_msg);
 }
 
 void Observer::Tell(gem_event_kind_t kind, uint64_t begin, uint64_t end, gem_status_t status,
@@ -55,16 +55,6 @@ void Observer::MessagePacked(uint64_t begin, const char* packed, ...) const {
   va_list arguments;
   va_start(arguments, packed);
   FailPackedV(&line, GEM_STATUS_OK, packed, arguments);
-  va_end(arguments);
-  Failure(begin, line);
-}
-
-void Observer::Message(uint64_t begin, const char* text, ...) const {
-  if (!exists()) return;
-  gem_error_t line;
-  va_list arguments;
-  va_start(arguments, text);
-  FailPackedV(&line, GEM_STATUS_OK, text, arguments);
   va_end(arguments);
   Failure(begin, line);
 }

@@ -44,7 +44,6 @@ class Observer {
             __attribute__((always_inline)) { MessagePacked(begin, values...); },
         args...);
   }
-  [[gnu::format(printf, 3, 4)]] void Message(uint64_t begin, const char* text, ...) const;
   // Opening or creating has failed.
   void Failure(uint64_t begin, const gem_error_t& error) const;
 

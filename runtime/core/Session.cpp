@@ -43,8 +43,8 @@ gem_status_t Session::FindEntry(const SessionOptions& options, gem_error_t* erro
     variant_ = {options.variant, "asked for"};
   } else {
     return Fail(error, GEM_STATUS_NOT_FOUND,
-                "variant: expected less than the bundle's %u variants, but got %u", variants.size(),
-                options.variant);
+                "variant: expected less than the bundle's %u variants, but got %u"_msg,
+                variants.size(), options.variant);
   }
   program_ = &variants[variant_.index].program;
   const auto& entries = program_->entries;
@@ -59,8 +59,9 @@ gem_status_t Session::FindEntry(const SessionOptions& options, gem_error_t* erro
     }
   }
   return Fail(error, GEM_STATUS_NOT_FOUND,
-              "entry: expected one of the bundle's %u ('%.48s'%s), but got '%.48s'", entries.size(),
-              entries[0].name->c_str(), entries.size() > 1 ? ", ..." : "", options.entry);
+              "entry: expected one of the bundle's %u ('%.48s'%s), but got '%.48s'"_msg,
+              entries.size(), entries[0].name->c_str(), entries.size() > 1 ? ", ..." : "",
+              options.entry);
 }
 
 gem_status_t Session::AllocateInputs(gem_error_t* error) {
@@ -74,7 +75,7 @@ gem_status_t Session::AllocateInputs(gem_error_t* error) {
   }
   if (!inputs_.Allocate(&memory_, inputs.size()) ||
       !input_bytes_.AllocateUninitialized(&memory_, total, kDataAlignment)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %zu bytes of inputs",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %zu bytes of inputs"_msg,
                 total);
   }
   size_t offset = 0;
@@ -89,7 +90,7 @@ gem_status_t Session::AllocateInputs(gem_error_t* error) {
 gem_status_t Session::PrepareSubmissions(gem_error_t* error) {
   const auto& submissions = entry_->submissions;
   if (!submissions_.Allocate(&memory_, submissions.size())) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %u submissions",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %u submissions"_msg,
                 submissions.size());
   }
   uint32_t first_command = 0;
@@ -98,7 +99,7 @@ gem_status_t Session::PrepareSubmissions(gem_error_t* error) {
     const Driver* driver = FindDriver(submission.driver);
     if (driver == nullptr) {
       return Fail(error, GEM_STATUS_UNSUPPORTED,
-                  "entry '%.48s': submission %u: expected a driver of this build, but got %s",
+                  "entry '%.48s': submission %u: expected a driver of this build, but got %s"_msg,
                   entry_->name->c_str(), i, schema::EnumNameDriver(submission.driver));
     }
     const DriverContext context = {.memory = &memory_,
@@ -122,8 +123,9 @@ gem_status_t Session::PrepareSubmissions(gem_error_t* error) {
 
 gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* error) {
   if (options.thread_count < 1 || options.thread_count > kMaxThreads) {
-    return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "thread_count: expected 1 to %u, but got %u",
-                kMaxThreads, options.thread_count);
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
+                "thread_count: expected 1 to %u, but got %u"_msg, kMaxThreads,
+                options.thread_count);
   }
   gem_status_t status = bundle_.CheckLength(error);
   if (status == GEM_STATUS_OK) status = SelectCpuKernels(options.cpu, &cpu_, error);
@@ -135,13 +137,14 @@ gem_status_t Session::Initialize(const SessionOptions& options, gem_error_t* err
   // it is written.
   if (arena_size > SIZE_MAX ||
       !arena_.AllocateUninitialized(&memory_, static_cast<size_t>(arena_size), kDataAlignment)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for an arena of %llu bytes",
-                static_cast<unsigned long long>(arena_size));
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY,
+                "session: no memory for an arena of %llu bytes"_msg, arena_size);
   }
   const uint32_t symbol_count = program_->symbols.size();
   if (!symbols_.Allocate(&memory_, symbol_count) ||
       !new_symbols_.Allocate(&memory_, symbol_count)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %u symbols", symbol_count);
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "session: no memory for %u symbols"_msg,
+                symbol_count);
   }
   status = AllocateInputs(error);
   if (status == GEM_STATUS_OK) status = pool_.Start(&memory_, options.thread_count, error);
@@ -176,8 +179,9 @@ void Session::Describe(const unpacked::Binding& binding, const uint32_t* values,
 gem_status_t Session::DescribeInput(uint32_t index, gem_tensor_t* out_tensor,
                                     gem_error_t* error) const {
   if (index >= entry_->inputs.size()) {
-    return Fail(error, GEM_STATUS_NOT_FOUND, "input: expected less than the entry's %u, but got %u",
-                entry_->inputs.size(), index);
+    return Fail(error, GEM_STATUS_NOT_FOUND,
+                "input: expected less than the entry's %u, but got %u"_msg, entry_->inputs.size(),
+                index);
   }
   Describe(entry_->inputs[index], nullptr, out_tensor);
   return GEM_STATUS_OK;
@@ -187,7 +191,7 @@ gem_status_t Session::DescribeOutput(uint32_t index, gem_tensor_t* out_tensor,
                                      gem_error_t* error) const {
   if (index >= entry_->outputs.size()) {
     return Fail(error, GEM_STATUS_NOT_FOUND,
-                "output: expected less than the entry's %u, but got %u", entry_->outputs.size(),
+                "output: expected less than the entry's %u, but got %u"_msg, entry_->outputs.size(),
                 index);
   }
   const unpacked::Binding& binding = entry_->outputs[index];
@@ -206,7 +210,7 @@ gem_status_t Session::DescribeOutputByRole(int role, gem_tensor_t* out_tensor,
     }
   }
   const bool exists = role >= 0 && role <= static_cast<int>(Role::MAX);
-  return Fail(error, GEM_STATUS_NOT_FOUND, "entry '%.48s' has no output with role %d%s%s",
+  return Fail(error, GEM_STATUS_NOT_FOUND, "entry '%.48s' has no output with role %d%s%s"_msg,
               entry_->name->c_str(), role, exists ? " " : "",
               exists ? schema::EnumNameRole(static_cast<Role>(role)) : "");
 }
@@ -221,7 +225,8 @@ gem_status_t Session::CheckDims(uint32_t index, const uint32_t* dims, uint32_t r
   const char* name = binding.name->c_str();
   if (rank != shape.rank) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "input %u ('%.48s'): rank: expected %u, but got %u", index, name, shape.rank, rank);
+                "input %u ('%.48s'): rank: expected %u, but got %u"_msg, index, name, shape.rank,
+                rank);
   }
   size_t size = static_cast<size_t>(ElementSize(buffer.element_type));
   for (uint32_t d = 0; d < rank; ++d) {
@@ -229,15 +234,15 @@ gem_status_t Session::CheckDims(uint32_t index, const uint32_t* dims, uint32_t r
     if (dim.kind() == DimKind::CONSTANT) {
       if (dims[d] != dim.value()) {
         return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                    "input %u ('%.48s'): extent %u: expected %u, but got %u", index, name, d,
+                    "input %u ('%.48s'): extent %u: expected %u, but got %u"_msg, index, name, d,
                     dim.value(), dims[d]);
       }
     } else {
       const unpacked::Symbol& symbol = program_->symbols[dim.value()];
       if (dims[d] < symbol.minimum || dims[d] > symbol.maximum) {
         return Fail(error, GEM_STATUS_OUT_OF_RANGE,
-                    "input %u ('%.48s'): extent %u: expected %u to %u, but got %u", index, name, d,
-                    symbol.minimum, symbol.maximum, dims[d]);
+                    "input %u ('%.48s'): extent %u: expected %u to %u, but got %u"_msg, index, name,
+                    d, symbol.minimum, symbol.maximum, dims[d]);
       }
     }
     size *= dims[d];
@@ -257,7 +262,7 @@ gem_status_t Session::CheckValues(uint32_t index, const void* data, size_t size,
     memcpy(&value, static_cast<const uint8_t*>(data) + i * sizeof(value), sizeof(value));
     if (value < binding.minimum || value > binding.maximum) {
       return Fail(error, GEM_STATUS_OUT_OF_RANGE,
-                  "input %u ('%.48s'): expected %d to %d at position %zu, but got %d", index,
+                  "input %u ('%.48s'): expected %d to %d at position %zu, but got %d"_msg, index,
                   binding.name->c_str(), binding.minimum, binding.maximum, i, value);
     }
   }
@@ -268,7 +273,7 @@ gem_status_t Session::SetInput(uint32_t index, const void* data, const uint32_t*
                                uint32_t rank, gem_error_t* error) {
   if (index >= inputs_.size()) {
     return Fail(error, GEM_STATUS_NOT_FOUND,
-                "input: expected less than the entry's %zu, but got %u", inputs_.size(), index);
+                "input: expected less than the entry's %zu, but got %u"_msg, inputs_.size(), index);
   }
   size_t size = 0;
   gem_status_t status = CheckDims(index, dims, rank, &size, error);
@@ -289,7 +294,7 @@ gem_status_t Session::BindSymbols(gem_error_t* error) {
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
     const unpacked::Binding& binding = entry_->inputs[i];
     if (!inputs_[i].is_set) {
-      return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "input %u ('%.48s') has not been set", i,
+      return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "input %u ('%.48s') has not been set"_msg, i,
                   binding.name->c_str());
     }
     const unpacked::Shape& shape = entry_->buffers[binding.buffer].shape;
@@ -300,7 +305,7 @@ gem_status_t Session::BindSymbols(gem_error_t* error) {
       if (value == inputs_[i].dims[d]) continue;
       return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
                   "input %u ('%.48s'): extent %u: expected %u, to which another extent has bound "
-                  "'%.48s', but got %u",
+                  "'%.48s', but got %u"_msg,
                   i, binding.name->c_str(), d, value,
                   program_->symbols[shape[d].value()].name->c_str(), inputs_[i].dims[d]);
     }
@@ -341,7 +346,7 @@ gem_status_t Session::Run(gem_error_t* error) {
   // Also looks after the last command, so that a cancellation meant for this run
   // does not hit the next.
   if (cancelled_.exchange(false)) {
-    return Fail(error, GEM_STATUS_CANCELLED, "the run was cancelled");
+    return Fail(error, GEM_STATUS_CANCELLED, "the run was cancelled"_msg);
   }
   has_results_ = status == GEM_STATUS_OK;
   return status;
@@ -375,7 +380,7 @@ gem_status_t Session::RunTokens(const int32_t* ids, uint32_t count, gem_error_t*
   }
   if (ids_index == kNone) {
     return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
-                "entry '%.48s': expected an input with role TOKEN_IDS, but got none",
+                "entry '%.48s': expected an input with role TOKEN_IDS, but got none"_msg,
                 entry_->name->c_str());
   }
   const unpacked::Binding& binding = bindings[ids_index];
@@ -392,7 +397,7 @@ gem_status_t Session::RunTokens(const int32_t* ids, uint32_t count, gem_error_t*
     minimum = program_->symbols[extent.value()].minimum;
   }
   if (count < minimum || count > maximum) {
-    return Fail(error, GEM_STATUS_OUT_OF_RANGE, "count: expected %u to %u tokens, but got %u",
+    return Fail(error, GEM_STATUS_OUT_OF_RANGE, "count: expected %u to %u tokens, but got %u"_msg,
                 minimum, maximum, count);
   }
   gem_status_t status = CheckValues(ids_index, ids, count * sizeof(int32_t), error);

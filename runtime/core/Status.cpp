@@ -66,14 +66,6 @@ gem_status_t FailPacked(gem_error_t* error, gem_status_t status, const char* pac
   return status;
 }
 
-gem_status_t Fail(gem_error_t* error, gem_status_t status, const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  FailPackedV(error, status, format, arguments);  // a text without phrases is packed as it is
-  va_end(arguments);
-  return status;
-}
-
 gem_status_t Succeed(gem_error_t* error) {
   if (error != nullptr) {
     error->status = GEM_STATUS_OK;

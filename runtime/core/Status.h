@@ -29,8 +29,6 @@ template <FixedString kText, typename... Args>
           __attribute__((always_inline)) { return FailPacked(error, status, values...); },
       args...);
 }
-[[gnu::format(printf, 3, 4)]] gem_status_t Fail(gem_error_t* error, gem_status_t status,
-                                                const char* format, ...);
 
 // Sets `error`, when it is not null, to OK with an empty message.
 gem_status_t Succeed(gem_error_t* error);

@@ -38,7 +38,7 @@ gem_status_t ThreadPool::Start(Memory* memory, uint32_t thread_count, gem_error_
   if (thread_count <= 1) return GEM_STATUS_OK;
   if (!workers_.Allocate(memory, thread_count - 1) || !shares_.Allocate(memory, thread_count)) {
     workers_.Reset();
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "thread pool: no memory for %u threads",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "thread pool: no memory for %u threads"_msg,
                 thread_count);
   }
   pthread_mutex_init(&mutex_, nullptr);
@@ -64,8 +64,8 @@ gem_status_t ThreadPool::Start(Memory* memory, uint32_t thread_count, gem_error_
   if (failure != 0) {
     const uint32_t started = started_;
     Stop();
-    return Fail(error, GEM_STATUS_IO, "thread pool: cannot start thread %u of %u: %s", started + 2,
-                thread_count, strerror(failure));
+    return Fail(error, GEM_STATUS_IO, "thread pool: cannot start thread %u of %u: %s"_msg,
+                started + 2, thread_count, strerror(failure));
   }
   // What the C library takes for a thread as it starts is taken now, not during the
   // first run.

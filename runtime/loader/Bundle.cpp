@@ -36,45 +36,46 @@ gem_status_t Bundle::ReadPreamble(const uint8_t raw[kPreambleSize], gem_error_t*
   if (memcmp(raw + kOffsetMagic, kBundleMagic, sizeof(kBundleMagic)) != 0) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "magic: expected a GEM bundle (89 47 45 4d 0d 0a 1a 0a), but got "
-                "%02x %02x %02x %02x %02x %02x %02x %02x",
+                "%02x %02x %02x %02x %02x %02x %02x %02x"_msg,
                 raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7]);
   }
   preamble_.format_major = static_cast<uint16_t>(LoadLittleEndian(raw + kOffsetFormatMajor, 2));
   preamble_.format_minor = static_cast<uint16_t>(LoadLittleEndian(raw + kOffsetFormatMinor, 2));
   if (preamble_.format_major != GEM_FORMAT_MAJOR || preamble_.format_minor > GEM_FORMAT_MINOR) {
-    return Fail(error, GEM_STATUS_UNSUPPORTED,
-                "format version: expected %d.0 to %d.%d, as runtime %s reads, but got %u.%u; %s",
-                GEM_FORMAT_MAJOR, GEM_FORMAT_MAJOR, GEM_FORMAT_MINOR, gem_version(),
-                preamble_.format_major, preamble_.format_minor,
-                preamble_.format_major < GEM_FORMAT_MAJOR ? "compile the model again"
-                                                          : "use a newer runtime");
+    return Fail(
+        error, GEM_STATUS_UNSUPPORTED,
+        "format version: expected %d.0 to %d.%d, as runtime %s reads, but got %u.%u; %s"_msg,
+        GEM_FORMAT_MAJOR, GEM_FORMAT_MAJOR, GEM_FORMAT_MINOR, gem_version(), preamble_.format_major,
+        preamble_.format_minor,
+        preamble_.format_major < GEM_FORMAT_MAJOR ? "compile the model again"
+                                                  : "use a newer runtime");
   }
   const uint64_t preamble_size = LoadLittleEndian(raw + kOffsetPreambleSize, 4);
   if (preamble_size != kPreambleSize) {
-    return Fail(error, GEM_STATUS_CORRUPT, "preamble size: expected %zu, but got %llu",
-                kPreambleSize, static_cast<unsigned long long>(preamble_size));
+    return Fail(error, GEM_STATUS_CORRUPT, "preamble size: expected %zu, but got %llu"_msg,
+                kPreambleSize, preamble_size);
   }
   preamble_.file_size = LoadLittleEndian(raw + kOffsetFileSize, 8);
   if (preamble_.file_size != file.size()) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "file size: expected the %llu bytes that the preamble says, but got %zu; the file "
-                "was cut or appended to",
-                static_cast<unsigned long long>(preamble_.file_size), file.size());
+                "was cut or appended to"_msg,
+                preamble_.file_size, file.size());
   }
   if (raw[kOffsetHashAlgorithm] != kHashBlake3) {
-    return Fail(error, GEM_STATUS_CORRUPT, "hash algorithm: expected 1 (BLAKE3), but got %u",
+    return Fail(error, GEM_STATUS_CORRUPT, "hash algorithm: expected 1 (BLAKE3), but got %u"_msg,
                 raw[kOffsetHashAlgorithm]);
   }
   const uint8_t signature = raw[kOffsetSignature];
   if (signature > (preamble_.format_minor < 2 ? kSignatureNone : kSignatureEd25519)) {
     return Fail(
-        error, GEM_STATUS_CORRUPT, "signature: expected 0 (none)%s, but got %u",
+        error, GEM_STATUS_CORRUPT, "signature: expected 0 (none)%s, but got %u"_msg,
         preamble_.format_minor < 2 ? ", since format 1.2 brought signatures" : " or 1 (Ed25519)",
         signature);
   }
   for (size_t i = kOffsetReserved; i < kOffsetProgramHash; ++i) {
     if (raw[i] != 0) {
-      return Fail(error, GEM_STATUS_CORRUPT, "reserved byte %zu: expected 0, but got %u", i,
+      return Fail(error, GEM_STATUS_CORRUPT, "reserved byte %zu: expected 0, but got %u"_msg, i,
                   raw[i]);
     }
   }
@@ -82,17 +83,16 @@ gem_status_t Bundle::ReadPreamble(const uint8_t raw[kPreambleSize], gem_error_t*
       (file.size() < kPreambleSize + kSignatureBlockSize || file.size() % kSegmentAlignment != 0)) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "file size: expected a multiple of %llu that ends with a signature of %llu bytes, "
-                "but got %zu",
-                static_cast<unsigned long long>(kSegmentAlignment),
-                static_cast<unsigned long long>(kSignatureBlockSize), file.size());
+                "but got %zu"_msg,
+                kSegmentAlignment, kSignatureBlockSize, file.size());
   }
   preamble_.signature = signature;
   preamble_.program_size = static_cast<uint32_t>(LoadLittleEndian(raw + kOffsetProgramSize, 4));
   const uint64_t left = contents().size() - kPreambleSize;
   const uint64_t limit = left < kMaxProgramSize ? left : kMaxProgramSize;
   if (preamble_.program_size < 1 || preamble_.program_size > limit) {
-    return Fail(error, GEM_STATUS_CORRUPT, "program size: expected 1 to %llu bytes, but got %u",
-                static_cast<unsigned long long>(limit), preamble_.program_size);
+    return Fail(error, GEM_STATUS_CORRUPT, "program size: expected 1 to %llu bytes, but got %u"_msg,
+                limit, preamble_.program_size);
   }
   memcpy(preamble_.program_hash, raw + kOffsetProgramHash, kHashSize);
   return GEM_STATUS_OK;
@@ -109,7 +109,7 @@ gem_status_t Bundle::VerifySignature(const uint8_t raw[kPreambleSize],
     return Fail(
         error, GEM_STATUS_UNTRUSTED,
         "signature: expected one with key %s..., but the bundle is not signed; sign it with "
-        "gem-bundle, or open it without a public key",
+        "gem-bundle, or open it without a public key"_msg,
         HashText(key).text);
   }
   uint8_t block[kSignatureBlockSize];
@@ -117,13 +117,14 @@ gem_status_t Bundle::VerifySignature(const uint8_t raw[kPreambleSize],
   for (size_t i = kSignatureOffsetSignature + GEM_SIGNATURE_SIZE; i < sizeof(block); ++i) {
     if (block[i] == 0) continue;
     return Fail(error, GEM_STATUS_CORRUPT,
-                "signature block: expected 0 at its byte %zu, but got %u", i, block[i]);
+                "signature block: expected 0 at its byte %zu, but got %u"_msg, i, block[i]);
   }
   if (key == nullptr) return GEM_STATUS_OK;
   if (memcmp(block + kSignatureOffsetKey, key, GEM_PUBLIC_KEY_SIZE) != 0) {
-    return Fail(error, GEM_STATUS_UNTRUSTED,
-                "signature: expected one with key %s..., but the bundle is signed with key %s...",
-                HashText(key).text, HashText(block + kSignatureOffsetKey).text);
+    return Fail(
+        error, GEM_STATUS_UNTRUSTED,
+        "signature: expected one with key %s..., but the bundle is signed with key %s..."_msg,
+        HashText(key).text, HashText(block + kSignatureOffsetKey).text);
   }
   constexpr size_t kContextSize = sizeof(kSignatureContext) - 1;
   uint8_t message[kContextSize + kPreambleSize];
@@ -135,14 +136,14 @@ gem_status_t Bundle::VerifySignature(const uint8_t raw[kPreambleSize],
   }
   return Fail(error, GEM_STATUS_UNTRUSTED,
               "signature: expected that of this file's preamble with key %s..., but got another; "
-              "the file was altered, or somebody else wrote the signature",
+              "the file was altered, or somebody else wrote the signature"_msg,
               HashText(key).text);
 }
 
 gem_status_t Bundle::Verify(const gem_bundle_options_t& options, gem_error_t* error) {
   if (bytes().size() < kPreambleSize) {
     return Fail(error, GEM_STATUS_CORRUPT,
-                "file size: expected at least the %zu bytes of a preamble, but got %zu",
+                "file size: expected at least the %zu bytes of a preamble, but got %zu"_msg,
                 kPreambleSize, bytes().size());
   }
   // A private copy here too: a mapped file may change between two looks at it.
@@ -156,8 +157,8 @@ gem_status_t Bundle::Verify(const gem_bundle_options_t& options, gem_error_t* er
       options.public_key != nullptr ? GEM_STATUS_UNTRUSTED : GEM_STATUS_CORRUPT;
   const size_t program_size = preamble_.program_size;
   if (!program_.AllocateUninitialized(&memory_, program_size, kSegmentAlignment)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a copy of the program's %zu bytes",
-                program_size);
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY,
+                "no memory for a copy of the program's %zu bytes"_msg, program_size);
   }
   memcpy(program_.data(), bytes().data() + kPreambleSize, program_size);
   uint8_t hash[kHashSize];
@@ -165,14 +166,14 @@ gem_status_t Bundle::Verify(const gem_bundle_options_t& options, gem_error_t* er
   if (memcmp(hash, preamble_.program_hash, kHashSize) != 0) {
     return Fail(error, mismatch,
                 "program hash: expected %s... as the preamble says, but got %s...; the file is "
-                "damaged or was altered",
+                "damaged or was altered"_msg,
                 HashText(preamble_.program_hash).text, HashText(hash).text);
   }
   status = Unpack(program_.data(), program_size, &memory_, &unpacked_, &root_, error);
   if (status != GEM_STATUS_OK) return status;
   checks_before_use_ = options.hash_check == GEM_HASH_LAZY || options.public_key != nullptr;
   if (!hashes_.Initialize(*root_, contents(), mismatch, options.hash_threads, &memory_)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for the states of %u segments",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for the states of %u segments"_msg,
                 root_->segments.size());
   }
   status = VerifyBundle(*root_, preamble_, contents(), checks_before_use_ ? &hashes_ : nullptr,
@@ -192,7 +193,7 @@ gem_status_t Bundle::VerifyPadding(gem_error_t* error) const {
     for (; end < segment.offset; ++end) {
       if (bytes()[end] == 0) continue;
       return Fail(error, GEM_STATUS_CORRUPT,
-                  "padding before segment %u ('%.48s'): expected 0 at byte %zu, but got %u", i,
+                  "padding before segment %u ('%.48s'): expected 0 at byte %zu, but got %u"_msg, i,
                   segment.name->c_str(), end, bytes()[end]);
     }
     end += segment.length;
@@ -200,7 +201,7 @@ gem_status_t Bundle::VerifyPadding(gem_error_t* error) const {
   for (; end < contents().size(); ++end) {
     if (bytes()[end] == 0) continue;
     return Fail(error, GEM_STATUS_CORRUPT,
-                "padding before the signature: expected 0 at byte %zu, but got %u", end,
+                "padding before the signature: expected 0 at byte %zu, but got %u"_msg, end,
                 bytes()[end]);
   }
   return GEM_STATUS_OK;

@@ -21,7 +21,8 @@ using schema::Role;
 bool EntryVerifier::Verify() {
   if (!VerifyBuffers()) return false;
   if (!VerifyBindings(entry_->inputs, true)) return false;
-  if (entry_->outputs.size() == 0) return Refuse("outputs: expected at least one, but got none");
+  if (entry_->outputs.size() == 0)
+    return Refuse("outputs: expected at least one, but got none"_msg);
   if (!VerifyBindings(entry_->outputs, false)) return false;
   if (!VerifyInputsDisjoint() || !VerifySymbolsAreBound()) return false;
 
@@ -33,11 +34,12 @@ bool EntryVerifier::Verify() {
   for (uint32_t i = 0; i < submissions.size(); ++i) {
     const unpacked::Submission& submission = submissions[i];
     if (submission.driver != schema::Driver::CPU) {
-      return RefuseAs(GEM_STATUS_UNSUPPORTED, "submission %u: driver: expected 1 (CPU), but got %u",
-                      i, static_cast<unsigned>(submission.driver));
+      return RefuseAs(GEM_STATUS_UNSUPPORTED,
+                      "submission %u: driver: expected 1 (CPU), but got %u"_msg, i,
+                      submission.driver);
     }
     if (submission.commands.size() > kMaxCommands - command_index_) {
-      return Refuse("submission %u: commands: expected at most %u in an entry, but got more", i,
+      return Refuse("submission %u: commands: expected at most %u in an entry, but got more"_msg, i,
                     kMaxCommands);
     }
     for (const unpacked::Command& command : submission.commands) {
@@ -53,12 +55,11 @@ bool EntryVerifier::Verify() {
 bool EntryVerifier::VerifyBuffers() {
   const auto& buffers = entry_->buffers;
   if (buffers.size() > kMaxBuffers) {
-    return Refuse("buffers: expected at most %u, but got %u", kMaxBuffers, buffers.size());
+    return Refuse("buffers: expected at most %u, but got %u"_msg, kMaxBuffers, buffers.size());
   }
   if (entry_->arena_size > kMaxArenaSize) {
-    return Refuse("arena_size: expected at most %llu bytes, but got %llu",
-                  static_cast<unsigned long long>(kMaxArenaSize),
-                  static_cast<unsigned long long>(entry_->arena_size));
+    return Refuse("arena_size: expected at most %llu bytes, but got %llu"_msg, kMaxArenaSize,
+                  entry_->arena_size);
   }
   if (!buffers_.Allocate(memory_, buffers.size())) return OutOfMemory();
   uint64_t last = 0;
@@ -66,12 +67,12 @@ bool EntryVerifier::VerifyBuffers() {
     const unpacked::Buffer& buffer = buffers[i];
     const ElementType type = buffer.element_type;
     if (type != ElementType::F32 && type != ElementType::U8 && type != ElementType::I32) {
-      return Refuse("buffer %u: element_type: expected 1 (F32), 5 (U8) or 7 (I32), but got %u", i,
-                    static_cast<unsigned>(type));
+      return Refuse("buffer %u: element_type: expected 1 (F32), 5 (U8) or 7 (I32), but got %u"_msg,
+                    i, type);
     }
     const unpacked::Shape& shape = buffer.shape;
     if (shape.rank < 1 || shape.rank > kMaxRank) {
-      return Refuse("buffer %u: shape: expected 1 to %u extents, but got %u", i, kMaxRank,
+      return Refuse("buffer %u: shape: expected 1 to %u extents, but got %u"_msg, i, kMaxRank,
                     shape.rank);
     }
     uint64_t bytes = ElementSize(type);
@@ -82,46 +83,41 @@ bool EntryVerifier::VerifyBuffers() {
         if (dim.value() >= program_->symbols.size()) {
           return Refuse(
               "buffer %u: shape: expected extent %u to be one of %u symbols, but got "
-              "symbol %u",
+              "symbol %u"_msg,
               i, d, program_->symbols.size(), dim.value());
         }
       } else if (dim.kind() != DimKind::CONSTANT) {
         return Refuse(
             "buffer %u: shape: expected the kind of extent %u to be 0 (CONSTANT) or 1 "
-            "(SYMBOL), but got %u",
-            i, d, static_cast<unsigned>(dim.kind()));
+            "(SYMBOL), but got %u"_msg,
+            i, d, dim.kind());
       } else if (dim.value() < 1 || dim.value() > kMaxExtent) {
-        return Refuse("buffer %u: shape: expected extent %u to be 1 to %u, but got %u", i, d,
+        return Refuse("buffer %u: shape: expected extent %u to be 1 to %u, but got %u"_msg, i, d,
                       kMaxExtent, dim.value());
       }
       overflow |= __builtin_mul_overflow(bytes, uint64_t{program_->Maximum(dim)}, &bytes);
     }
     if (buffer.offset % kDataAlignment != 0) {
-      return Refuse("buffer %u: offset: expected a multiple of %llu, but got %llu", i,
-                    static_cast<unsigned long long>(kDataAlignment),
-                    static_cast<unsigned long long>(buffer.offset));
+      return Refuse("buffer %u: offset: expected a multiple of %llu, but got %llu"_msg, i,
+                    kDataAlignment, buffer.offset);
     }
     if (overflow || buffer.offset > entry_->arena_size ||
         bytes > entry_->arena_size - buffer.offset) {
       return Refuse(
           "buffer %u: offset: expected its %llu bytes within the arena of %llu, but got "
-          "offset %llu",
-          i, overflow ? ~0ull : static_cast<unsigned long long>(bytes),
-          static_cast<unsigned long long>(entry_->arena_size),
-          static_cast<unsigned long long>(buffer.offset));
+          "offset %llu"_msg,
+          i, overflow ? ~0ull : bytes, entry_->arena_size, buffer.offset);
     }
     buffers_[i] = {buffer.offset, buffer.offset + bytes, BufferState::kNever};
     last = std::max(last, buffers_[i].end);
   }
   if (entry_->arena_size > AlignUp(last, kDataAlignment)) {
-    return Refuse("arena_size: expected at most %llu, the end of the last buffer, but got %llu",
-                  static_cast<unsigned long long>(AlignUp(last, kDataAlignment)),
-                  static_cast<unsigned long long>(entry_->arena_size));
+    return Refuse("arena_size: expected at most %llu, the end of the last buffer, but got %llu"_msg,
+                  AlignUp(last, kDataAlignment), entry_->arena_size);
   }
   if (entry_->arena_lower_bound > entry_->arena_size) {
-    return Refuse("arena_lower_bound: expected at most the arena's %llu bytes, but got %llu",
-                  static_cast<unsigned long long>(entry_->arena_size),
-                  static_cast<unsigned long long>(entry_->arena_lower_bound));
+    return Refuse("arena_lower_bound: expected at most the arena's %llu bytes, but got %llu"_msg,
+                  entry_->arena_size, entry_->arena_lower_bound);
   }
   return true;
 }
@@ -131,7 +127,7 @@ bool EntryVerifier::VerifyBuffers() {
 bool EntryVerifier::VerifyBindings(const unpacked::List<unpacked::Binding>& bindings, bool inputs) {
   const char* side = inputs ? "input" : "output";
   if (bindings.size() > kMaxBuffers) {
-    return Refuse("%ss: expected at most %u, but got %u", side, kMaxBuffers, bindings.size());
+    return Refuse("%ss: expected at most %u, but got %u"_msg, side, kMaxBuffers, bindings.size());
   }
   if (!VerifyUniqueNames(bindings, &unpacked::Binding::name, side)) return false;
   uint32_t roles_seen = 0;
@@ -140,32 +136,31 @@ bool EntryVerifier::VerifyBindings(const unpacked::List<unpacked::Binding>& bind
     char where[80];
     snprintf(where, sizeof(where), "%s %u ('%.48s')", side, i, binding.name->c_str());
     if (binding.buffer >= entry_->buffers.size()) {
-      return Refuse("%s: buffer: expected less than %u, but got %u", where, entry_->buffers.size(),
-                    binding.buffer);
+      return Refuse("%s: buffer: expected less than %u, but got %u"_msg, where,
+                    entry_->buffers.size(), binding.buffer);
     }
     if (binding.role > Role::MAX) {
-      return Refuse("%s: role: expected 0 to %u, but got %u", where,
-                    static_cast<unsigned>(Role::MAX), static_cast<unsigned>(binding.role));
+      return Refuse("%s: role: expected 0 to %u, but got %u"_msg, where, Role::MAX, binding.role);
     }
     const unpacked::Buffer& buffer = entry_->buffers[binding.buffer];
     if (!VerifyRole(binding, buffer, inputs, where)) return false;
     if (binding.role != Role::NONE && binding.role != Role::ACTIVATION) {
       const uint32_t bit = 1u << static_cast<unsigned>(binding.role);
       if (roles_seen & bit) {
-        return Refuse("%s: role: expected at most one %s, but got a second", where,
+        return Refuse("%s: role: expected at most one %s, but got a second"_msg, where,
                       schema::EnumNameRole(binding.role));
       }
       roles_seen |= bit;
     }
     if (inputs && buffer.element_type == ElementType::I32) {
       if (binding.minimum > binding.maximum) {
-        return Refuse("%s: minimum: expected at most the maximum %d, but got %d", where,
+        return Refuse("%s: minimum: expected at most the maximum %d, but got %d"_msg, where,
                       binding.maximum, binding.minimum);
       }
     } else if (binding.minimum != 0 || binding.maximum != 0) {
       return Refuse(
           "%s: minimum, maximum: expected 0, since only i32 inputs have a "
-          "range, but got %d, %d",
+          "range, but got %d, %d"_msg,
           where, binding.minimum, binding.maximum);
     }
   }
@@ -205,13 +200,13 @@ bool EntryVerifier::VerifyRole(const unpacked::Binding& binding, const unpacked:
     ok = is_constant(first) && first.value() == 1;
   }
   if (!ok) {
-    return Refuse("%s: role: expected %s for %s, but got an %s %s of rank %u", where, rule.text,
+    return Refuse("%s: role: expected %s for %s, but got an %s %s of rank %u"_msg, where, rule.text,
                   schema::EnumNameRole(binding.role), Name(buffer.element_type), side, shape.rank);
   }
   switch (binding.role) {
     case Role::TOKEN_IDS:
       if (binding.minimum < 0) {
-        return Refuse("%s: minimum: expected at least 0 for TOKEN_IDS, but got %d", where,
+        return Refuse("%s: minimum: expected at least 0 for TOKEN_IDS, but got %d"_msg, where,
                       binding.minimum);
       }
       break;
@@ -226,16 +221,16 @@ bool EntryVerifier::VerifyRole(const unpacked::Binding& binding, const unpacked:
       if (tokens == nullptr) {
         return Refuse(
             "%s: role: expected an input with role TOKEN_IDS beside "
-            "TOKEN_COUNT, but got none",
+            "TOKEN_COUNT, but got none"_msg,
             where);
       }
       if (binding.minimum < 1) {
-        return Refuse("%s: minimum: expected at least 1 for TOKEN_COUNT, but got %d", where,
+        return Refuse("%s: minimum: expected at least 1 for TOKEN_COUNT, but got %d"_msg, where,
                       binding.minimum);
       }
       if (binding.maximum > 0 &&
           static_cast<uint32_t>(binding.maximum) > program_->Maximum(*tokens)) {
-        return Refuse("%s: maximum: expected at most the %u tokens, but got %d", where,
+        return Refuse("%s: maximum: expected at most the %u tokens, but got %d"_msg, where,
                       program_->Maximum(*tokens), binding.maximum);
       }
       break;
@@ -244,7 +239,7 @@ bool EntryVerifier::VerifyRole(const unpacked::Binding& binding, const unpacked:
       if (SizeOf(bundle_.model.labels) != 0 && bundle_.model.labels->size() != first.value()) {
         return Refuse(
             "%s: expected one logit for each of the model's %u labels, but "
-            "got %u",
+            "got %u"_msg,
             where, bundle_.model.labels->size(), first.value());
       }
       break;
@@ -268,7 +263,7 @@ bool EntryVerifier::VerifyInputsDisjoint() {
     const auto* previous = static_cast<const BufferState*>(order[i - 1]);
     const auto* buffer = static_cast<const BufferState*>(order[i]);
     if (buffer->begin < previous->end) {
-      return Refuse("inputs: expected buffers that share no bytes, but got buffers %td and %td",
+      return Refuse("inputs: expected buffers that share no bytes, but got buffers %td and %td"_msg,
                     previous - buffers_.data(), buffer - buffers_.data());
     }
   }
@@ -290,8 +285,8 @@ bool EntryVerifier::VerifySymbolsAreBound() {
     const unpacked::Shape& shape = entry_->buffers[i].shape;
     for (uint32_t d = 0; d < shape.rank; ++d) {
       if (shape[d].kind() == DimKind::CONSTANT || bound[shape[d].value()]) continue;
-      return Refuse("buffer %u: shape: expected symbols that an input binds, but got '%.48s'", i,
-                    program_->symbols[shape[d].value()].name->c_str());
+      return Refuse("buffer %u: shape: expected symbols that an input binds, but got '%.48s'"_msg,
+                    i, program_->symbols[shape[d].value()].name->c_str());
     }
   }
   return true;
@@ -306,12 +301,12 @@ bool EntryVerifier::VerifyOutputs() {
     if (buffer.state == BufferState::kNever) {
       return Refuse(
           "output %u ('%.48s'): buffer: expected one that a command writes, but nothing "
-          "writes buffer %u",
+          "writes buffer %u"_msg,
           i, output.name->c_str(), output.buffer);
     }
     return Refuse(
         "output %u ('%.48s'): buffer: expected its value at the end, but command %u "
-        "overwrites buffer %u",
+        "overwrites buffer %u"_msg,
         i, output.name->c_str(), buffer.state, output.buffer);
   }
   return true;
@@ -327,17 +322,15 @@ bool EntryVerifier::VerifyCommand() {
   const KernelContract* contract = FindKernelContract(command_->kernel);
   if (contract == nullptr) {
     return RefuseAs(GEM_STATUS_UNSUPPORTED,
-                    "kernel: expected 1 to %u, as runtime %s has, but got %u",
-                    static_cast<unsigned>(schema::Kernel::MAX), gem_version(),
-                    static_cast<unsigned>(command_->kernel));
+                    "kernel: expected 1 to %u, as runtime %s has, but got %u"_msg,
+                    schema::Kernel::MAX, gem_version(), command_->kernel);
   }
   kernel_name_ = schema::EnumNameKernel(contract->kernel);
   if (contract->kernel > schema::Kernel::SELECT_ROW && !VerifyIsSince(1, kernel_name_))
     return false;
   if (command_->params_type != contract->params) {
-    return Refuse("params: expected %s, but got union type %u",
-                  schema::EnumNameKernelParams(contract->params),
-                  static_cast<unsigned>(command_->params_type));
+    return Refuse("params: expected %s, but got union type %u"_msg,
+                  schema::EnumNameKernelParams(contract->params), command_->params_type);
   }
   OperandView inputs[kMaxInputs];
   OperandView outputs[kMaxOutputs];
@@ -353,7 +346,7 @@ bool EntryVerifier::VerifyCommand() {
   ParameterError parameter;
   if (!CheckParams(contract->kernel, view.params, &parameter) ||
       (contract->check != nullptr && !contract->check(view, &parameter))) {
-    return Refuse("%s: expected %s, but got %.10g", parameter.parameter, parameter.expected,
+    return Refuse("%s: expected %s, but got %.10g"_msg, parameter.parameter, parameter.expected,
                   parameter.found);
   }
   if (view.params.causal != 0 && !VerifyIsSince(1, "causal")) return false;
@@ -368,9 +361,8 @@ bool EntryVerifier::CountMap(const OperandView* inputs) {
   if (entries > kMaxMapEntries - map_entries_) {
     return Refuse(
         "input %u (map): extent 0: expected at most %llu entries of maps in an entry, but "
-        "got %llu",
-        kEmbeddingBlocksMap, static_cast<unsigned long long>(kMaxMapEntries),
-        static_cast<unsigned long long>(map_entries_ + entries));
+        "got %llu"_msg,
+        kEmbeddingBlocksMap, kMaxMapEntries, map_entries_ + entries);
   }
   map_entries_ += entries;
   return Spend(entries);
@@ -380,7 +372,7 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
                                    const OperandContract* contracts, uint32_t count,
                                    OperandView* views) {
   if (operands.size() != count) {
-    return Refuse("%ss: expected %u operands, but got %u", side, count, operands.size());
+    return Refuse("%ss: expected %u operands, but got %u"_msg, side, count, operands.size());
   }
   for (uint32_t i = 0; i < count; ++i) {
     const OperandContract& contract = contracts[i];
@@ -393,20 +385,20 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
         (operand.kind() == OperandKind::BUFFER && (contract.kinds & OperandContract::kBuffer)) ||
         (operand.kind() == OperandKind::CONSTANT && (contract.kinds & OperandContract::kConstant));
     if (!permitted) {
-      return Refuse("%s %u (%s): kind: expected %s%s, but got %u", side, i, contract.name,
+      return Refuse("%s %u (%s): kind: expected %s%s, but got %u"_msg, side, i, contract.name,
                     contract.kinds & OperandContract::kConstant ? "2 (CONSTANT)" : "1 (BUFFER)",
                     contract.kinds & OperandContract::kOptional ? " or 0 (NONE)" : "",
-                    static_cast<unsigned>(operand.kind()));
+                    operand.kind());
     }
     if (operand.kind() == OperandKind::NONE) {
       if (operand.index() == 0) continue;
-      return Refuse("%s %u (%s): index: expected 0 for NONE, but got %u", side, i, contract.name,
-                    operand.index());
+      return Refuse("%s %u (%s): index: expected 0 for NONE, but got %u"_msg, side, i,
+                    contract.name, operand.index());
     }
     const bool is_buffer = operand.kind() == OperandKind::BUFFER;
     const uint32_t limit = is_buffer ? entry_->buffers.size() : program_->constants.size();
     if (operand.index() >= limit) {
-      return Refuse("%s %u (%s): index: expected less than the %u %s, but got %u", side, i,
+      return Refuse("%s %u (%s): index: expected less than the %u %s, but got %u"_msg, side, i,
                     contract.name, limit, is_buffer ? "buffers" : "constants", operand.index());
     }
     const unpacked::Tensor& tensor =
@@ -421,11 +413,11 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
     const ElementType type = tensor.element_type;
     if ((contract.types & TypeBit(type)) == 0) {
       char expected[48];
-      return Refuse("%s %u (%s): element type: expected %s, but got %s", side, i, contract.name,
+      return Refuse("%s %u (%s): element type: expected %s, but got %s"_msg, side, i, contract.name,
                     SpellTypes(contract.types, expected), Name(type));
     }
     if (CodeBits(type) != 0 && tensor.scales == schema::Scales::NONE) {
-      return Refuse("%s %u (%s): scales: expected those of quantized weights, but got 0 (NONE)",
+      return Refuse("%s %u (%s): scales: expected those of quantized weights, but got 0 (NONE)"_msg,
                     side, i, contract.name);
     }
     // What is new in a kernel of 1.0 are weights that are not f32.
@@ -434,7 +426,7 @@ bool EntryVerifier::VerifyOperands(const Operands& operands, const char* side,
       return false;
     }
     if (tensor.layout != contract.layout) {
-      return Refuse("%s %u (%s): layout: expected %s, but got %s", side, i, contract.name,
+      return Refuse("%s %u (%s): layout: expected %s, but got %s"_msg, side, i, contract.name,
                     schema::EnumNameLayout(contract.layout), schema::EnumNameLayout(tensor.layout));
     }
     if (!VerifyShape(contract, view, side, i)) return false;
@@ -470,7 +462,7 @@ bool EntryVerifier::VerifyShape(const OperandContract& contract, const OperandVi
     if (row.bound && row.dim.kind() == DimKind::CONSTANT && row.dim.value() == 1) ++shape;
   }
   if (rank != strlen(shape)) {
-    return Refuse("%s %u (%s): rank: expected %zu, but got %u", side, index, contract.name,
+    return Refuse("%s %u (%s): rank: expected %zu, but got %u"_msg, side, index, contract.name,
                   strlen(shape), rank);
   }
   char expected_text[48];
@@ -479,8 +471,8 @@ bool EntryVerifier::VerifyShape(const OperandContract& contract, const OperandVi
     const schema::Dim& found = view.dim(d);
     if (shape[d] == '1') {
       if (found.kind() == DimKind::CONSTANT && found.value() == 1) continue;
-      return Refuse("%s %u (%s): extent %u: expected 1, but got %s", side, index, contract.name, d,
-                    Spell(found, found_text));
+      return Refuse("%s %u (%s): extent %u: expected 1, but got %s"_msg, side, index, contract.name,
+                    d, Spell(found, found_text));
     }
     Letter& letter = letters_[LetterIndex(shape[d])];
     if (!letter.bound) {
@@ -488,9 +480,9 @@ bool EntryVerifier::VerifyShape(const OperandContract& contract, const OperandVi
       continue;
     }
     if (letter.dim.kind() == found.kind() && letter.dim.value() == found.value()) continue;
-    return Refuse("%s %u (%s): extent %u: expected %s, as %s %u (%s) has, but got %s", side, index,
-                  contract.name, d, Spell(letter.dim, expected_text), letter.side, letter.operand,
-                  letter.operand_name, Spell(found, found_text));
+    return Refuse("%s %u (%s): extent %u: expected %s, as %s %u (%s) has, but got %s"_msg, side,
+                  index, contract.name, d, Spell(letter.dim, expected_text), letter.side,
+                  letter.operand, letter.operand_name, Spell(found, found_text));
   }
   return true;
 }
@@ -501,16 +493,16 @@ bool EntryVerifier::VerifyTokenRows() {
   const Letter& width = letters_[LetterIndex('K')];
   if (!row.bound) return true;
   if (width.dim.kind() != DimKind::CONSTANT || width.dim.value() > format::kMaxDepth) {
-    return Refuse("%s %u (%s): extent %u: expected a constant of at most %llu, but got %u",
-                  width.side, width.operand, width.operand_name, width.extent,
-                  static_cast<unsigned long long>(format::kMaxDepth), program_->Maximum(width.dim));
+    return Refuse("%s %u (%s): extent %u: expected a constant of at most %llu, but got %u"_msg,
+                  width.side, width.operand, width.operand_name, width.extent, format::kMaxDepth,
+                  program_->Maximum(width.dim));
   }
   const uint64_t bytes = format::TokenRowBytes(width.dim.value());
   if (row.dim.kind() == DimKind::CONSTANT && row.dim.value() == bytes) return true;
   return Refuse(
-      "%s %u (%s): extent %u: expected %llu, the bytes of %u quantized values, but got %u",
-      row.side, row.operand, row.operand_name, row.extent, static_cast<unsigned long long>(bytes),
-      width.dim.value(), program_->Maximum(row.dim));
+      "%s %u (%s): extent %u: expected %llu, the bytes of %u quantized values, but got %u"_msg,
+      row.side, row.operand, row.operand_name, row.extent, bytes, width.dim.value(),
+      program_->Maximum(row.dim));
 }
 
 bool EntryVerifier::VerifyAliasing(const KernelContract& contract, const OperandView* inputs,
@@ -529,8 +521,8 @@ bool EntryVerifier::VerifyAliasing(const KernelContract& contract, const Operand
       if (allowed && outputs[o].begin == inputs[i].begin && outputs[o].end == inputs[i].end) {
         continue;
       }
-      return Refuse("output %u (%s): buffer: expected %s input %u (%s), but they share bytes", o,
-                    contract.outputs[o].name,
+      return Refuse("output %u (%s): buffer: expected %s input %u (%s), but they share bytes"_msg,
+                    o, contract.outputs[o].name,
                     allowed ? "exactly the bytes, or none, of" : "no byte of", i,
                     contract.inputs[i].name);
     }
@@ -538,7 +530,7 @@ bool EntryVerifier::VerifyAliasing(const KernelContract& contract, const Operand
       if (!overlap(outputs[o], outputs[other])) continue;
       return Refuse(
           "output %u (%s): buffer: expected no byte of output %u (%s), but they share "
-          "bytes",
+          "bytes"_msg,
           o, contract.outputs[o].name, other, contract.outputs[other].name);
     }
   }
@@ -555,12 +547,12 @@ bool EntryVerifier::FollowCommand(const KernelContract& contract) {
     if (state == BufferState::kNever) {
       return Refuse(
           "input %u (%s): buffer: expected one that was written before, but nothing "
-          "writes buffer %u",
+          "writes buffer %u"_msg,
           i, contract.inputs[i].name, operand.index());
     }
     return Refuse(
         "input %u (%s): buffer: expected its value, but command %u has overwritten "
-        "buffer %u",
+        "buffer %u"_msg,
         i, contract.inputs[i].name, state, operand.index());
   }
   const auto& outputs = command_->outputs;

@@ -54,21 +54,21 @@ gem_status_t FileData::Open(const char* path, gem_load_mode_t mode, Memory* memo
   if (file < 0) {
     const int code = errno;
     return Fail(error, code == ENOENT || code == ENOTDIR ? GEM_STATUS_NOT_FOUND : GEM_STATUS_IO,
-                "%s: cannot open: %s", path, strerror(code));
+                "%s: cannot open: %s"_msg, path, strerror(code));
   }
   FileCloser closer{file};
   struct stat status;
   if (fstat(file, &status) != 0) {
-    return Fail(error, GEM_STATUS_IO, "%s: cannot stat: %s", path, strerror(errno));
+    return Fail(error, GEM_STATUS_IO, "%s: cannot stat: %s"_msg, path, strerror(errno));
   }
   if (!S_ISREG(status.st_mode)) {
-    return Fail(error, GEM_STATUS_IO, "%s: expected a regular file, but got %s", path,
+    return Fail(error, GEM_STATUS_IO, "%s: expected a regular file, but got %s"_msg, path,
                 S_ISDIR(status.st_mode) ? "a directory" : "something else");
   }
   if (status.st_size < 0 || static_cast<uint64_t>(status.st_size) > SIZE_MAX) {
     return Fail(error, GEM_STATUS_IO,
                 "%s: expected a file that fits the address space, but got "
-                "%lld bytes",
+                "%lld bytes"_msg,
                 path, static_cast<long long>(status.st_size));
   }
   const auto size = static_cast<size_t>(status.st_size);
@@ -76,7 +76,7 @@ gem_status_t FileData::Open(const char* path, gem_load_mode_t mode, Memory* memo
   if (mode == GEM_LOAD_COPY) return Read(file, path, size, memory, error);
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
   if (address == MAP_FAILED) {
-    return Fail(error, GEM_STATUS_IO, "%s: cannot map: %s", path, strerror(errno));
+    return Fail(error, GEM_STATUS_IO, "%s: cannot map: %s"_msg, path, strerror(errno));
   }
   data_ = static_cast<const uint8_t*>(address);
   size_ = size;
@@ -94,15 +94,15 @@ gem_status_t FileData::CheckLength(gem_error_t* error) const {
   return Fail(error, GEM_STATUS_IO,
               "file size: expected the %zu bytes that are mapped, but got %lld: the file was cut "
               "while the bundle was open; put a new file in its place by renaming, or open it with "
-              "GEM_LOAD_COPY",
+              "GEM_LOAD_COPY"_msg,
               size_, static_cast<long long>(status.st_size));
 }
 
 gem_status_t FileData::Read(int file, const char* path, size_t size, Memory* memory,
                             gem_error_t* error) {
   if (!copy_.AllocateUninitialized(memory, size, kPageAlignment)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "%s: no memory for a copy of its %zu bytes", path,
-                size);
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "%s: no memory for a copy of its %zu bytes"_msg,
+                path, size);
   }
   AdviseHugePages(copy_.data(), size);
   size_t done = 0;
@@ -112,10 +112,10 @@ gem_status_t FileData::Read(int file, const char* path, size_t size, Memory* mem
     const ssize_t got = read(file, copy_.data() + done, wanted);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      return Fail(error, GEM_STATUS_IO, "%s: cannot read: %s", path, strerror(errno));
+      return Fail(error, GEM_STATUS_IO, "%s: cannot read: %s"_msg, path, strerror(errno));
     }
     if (got == 0) {
-      return Fail(error, GEM_STATUS_IO, "%s: expected %zu bytes, but it ended after %zu", path,
+      return Fail(error, GEM_STATUS_IO, "%s: expected %zu bytes, but it ended after %zu"_msg, path,
                   size, done);
     }
     done += static_cast<size_t>(got);
@@ -129,8 +129,8 @@ gem_status_t FileData::OpenMemory(const void* data, size_t size, gem_load_mode_t
                                   Memory* memory, gem_error_t* error) {
   if (mode == GEM_LOAD_COPY) {
     if (!copy_.AllocateUninitialized(memory, size, kPageAlignment)) {
-      return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for a copy of the bundle's %zu bytes",
-                  size);
+      return Fail(error, GEM_STATUS_OUT_OF_MEMORY,
+                  "no memory for a copy of the bundle's %zu bytes"_msg, size);
     }
     AdviseHugePages(copy_.data(), size);
     if (size != 0) memcpy(copy_.data(), data, size);
@@ -139,7 +139,7 @@ gem_status_t FileData::OpenMemory(const void* data, size_t size, gem_load_mode_t
     if (reinterpret_cast<uintptr_t>(data) % kSegmentAlignment != 0) {
       return Fail(error, GEM_STATUS_INVALID_ARGUMENT,
                   "data: expected a multiple of 64 as its address, but got %p; align it or use "
-                  "GEM_LOAD_COPY",
+                  "GEM_LOAD_COPY"_msg,
                   data);
     }
     data_ = static_cast<const uint8_t*>(data);

@@ -67,7 +67,7 @@ gem_status_t SegmentHashes::CheckConstants(const unpacked::Program& program,
   Memory scratch(*allocator_);
   Array<uint8_t> wanted;
   if (!wanted.Allocate(&scratch, states_.size())) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for checking %zu segments",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for checking %zu segments"_msg,
                 states_.size());
   }
   for (const unpacked::Constant& constant : program.constants) wanted[constant.segment] = 1;
@@ -81,7 +81,7 @@ gem_status_t SegmentHashes::HashLeaves(uint32_t begin, uint32_t end, size_t coun
   Array<Leaf> leaves;
   Array<Value> values;
   if (!leaves.Allocate(&scratch, count) || !values.Allocate(&scratch, count)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for checking %zu MiB of segments",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for checking %zu MiB of segments"_msg,
                 count);
   }
   // Another thread may have checked some since they were counted: then there are fewer.
@@ -132,7 +132,7 @@ gem_status_t SegmentHashes::Check(uint32_t begin, uint32_t end, const uint8_t* w
     const unpacked::Segment& segment = bundle_->segments[i];
     return Fail(error, mismatch_,
                 "segment %u ('%.48s'): hash: expected %s..., but its bytes have another; the file "
-                "is damaged or was altered",
+                "is damaged or was altered"_msg,
                 i, segment.name->c_str(), HashText(segment.hash->data()).text);
   }
   return GEM_STATUS_OK;

@@ -349,19 +349,18 @@ gem_status_t Unpack(const uint8_t* data, size_t size, Memory* memory, Array<uint
   if (!count.Run()) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "program: expected a FlatBuffer 'GEMB' of the bundle schema, but its structure is "
-                "not valid");
+                "not valid"_msg);
   }
   const uint64_t limit = unpacked::kMostGrowth * size;
   if (count.used() > limit) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "program: expected tables of at most %llu bytes, but it shares so many that they "
-                "take %llu",
-                static_cast<unsigned long long>(limit),
-                static_cast<unsigned long long>(count.used()));
+                "take %llu"_msg,
+                limit, count.used());
   }
   if (!out->Allocate(memory, static_cast<size_t>(count.used()), alignof(unpacked::Bundle))) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for %llu bytes of tables",
-                static_cast<unsigned long long>(count.used()));
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "no memory for %llu bytes of tables"_msg,
+                count.used());
   }
   unpacked::Unpacker fill(data, size, out->data());
   fill.Run();

@@ -43,7 +43,7 @@ bool Verifier::VerifySegments() {
   const uint64_t file_size = file_.size();
   const auto& segments = bundle_.segments;
   if (segments.size() > kMaxSegments) {
-    return Refuse("segments: expected at most %u, but got %u", kMaxSegments, segments.size());
+    return Refuse("segments: expected at most %u, but got %u"_msg, kMaxSegments, segments.size());
   }
   if (!VerifyUniqueNames(segments, &unpacked::Segment::name, "segment")) return false;
   uint64_t end = kPreambleSize + preamble_.program_size;
@@ -53,15 +53,14 @@ bool Verifier::VerifySegments() {
     snprintf(where, sizeof(where), "segment %u ('%.48s')", i, segment.name->c_str());
     const auto kind = segment.kind;
     if (kind != schema::SegmentKind::WEIGHTS && kind != schema::SegmentKind::TOKENIZER) {
-      return Refuse("%s: kind: expected 1 (WEIGHTS) or 2 (TOKENIZER), but got %u", where,
-                    static_cast<unsigned>(kind));
+      return Refuse("%s: kind: expected 1 (WEIGHTS) or 2 (TOKENIZER), but got %u"_msg, where, kind);
     }
     if (segment.hash_algorithm != schema::HashAlgorithm::BLAKE3) {
-      return Refuse("%s: hash_algorithm: expected 1 (BLAKE3), but got %u", where,
-                    static_cast<unsigned>(segment.hash_algorithm));
+      return Refuse("%s: hash_algorithm: expected 1 (BLAKE3), but got %u"_msg, where,
+                    segment.hash_algorithm);
     }
     if (segment.hash->size() != kHashSize) {
-      return Refuse("%s: hash: expected %zu bytes, but got %u", where, kHashSize,
+      return Refuse("%s: hash: expected %zu bytes, but got %u"_msg, where, kHashSize,
                     segment.hash->size());
     }
     // The end never passes the file's size, so neither this nor AlignUp overflows.
@@ -69,25 +68,21 @@ bool Verifier::VerifySegments() {
     if (length == 0 || length > file_size - end) {
       return Refuse(
           "%s: length: expected 1 to the %llu bytes that the file has "
-          "left, but got %llu",
-          where, static_cast<unsigned long long>(file_size - end),
-          static_cast<unsigned long long>(length));
+          "left, but got %llu"_msg,
+          where, file_size - end, length);
     }
     const uint64_t offset = SegmentOffset(end, length);
     if (segment.offset != offset) {
       return Refuse(
           "%s: offset: expected %llu, the next multiple of %llu, but "
-          "got %llu",
-          where, static_cast<unsigned long long>(offset),
-          static_cast<unsigned long long>(SegmentAlignment(length)),
-          static_cast<unsigned long long>(segment.offset));
+          "got %llu"_msg,
+          where, offset, SegmentAlignment(length), segment.offset);
     }
     if (offset > file_size || length > file_size - offset) {
       return Refuse(
           "%s: length: expected its end within the file of %llu bytes, "
-          "but got offset %llu and length %llu",
-          where, static_cast<unsigned long long>(file_size),
-          static_cast<unsigned long long>(offset), static_cast<unsigned long long>(length));
+          "but got offset %llu and length %llu"_msg,
+          where, file_size, offset, length);
     }
     end = offset + length;
   }
@@ -97,9 +92,8 @@ bool Verifier::VerifySegments() {
   if (end != file_size) {
     return Refuse(
         "segments: expected the %s at byte %llu, after the last of them, but got it at "
-        "byte %llu",
-        is_signed ? "signature" : "file's end", static_cast<unsigned long long>(end),
-        static_cast<unsigned long long>(file_size));
+        "byte %llu"_msg,
+        is_signed ? "signature" : "file's end", end, file_size);
   }
   return true;
 }
@@ -129,7 +123,7 @@ bool Verifier::VerifyProvenance() {
     if (i > 0 && strcmp(provenance[i - 1].key->c_str(), pair.key->c_str()) >= 0) {
       return Refuse(
           "provenance %u: key: expected unique keys in ascending order, but got '%.48s' "
-          "after '%.48s'",
+          "after '%.48s'"_msg,
           i, pair.key->c_str(), provenance[i - 1].key->c_str());
     }
   }
@@ -141,18 +135,19 @@ bool Verifier::VerifyText() {
   if (text == nullptr) return true;
   const uint32_t segment = text->tokenizer_segment;
   if (segment >= bundle_.segments.size()) {
-    return Refuse("text: tokenizer_segment: expected less than the %u segments, but got %u",
+    return Refuse("text: tokenizer_segment: expected less than the %u segments, but got %u"_msg,
                   bundle_.segments.size(), segment);
   }
   const auto kind = bundle_.segments[segment].kind;
   if (kind != schema::SegmentKind::TOKENIZER) {
     return Refuse(
         "text: tokenizer_segment: expected a segment of kind TOKENIZER, but segment %u "
-        "is %s",
+        "is %s"_msg,
         segment, schema::EnumNameSegmentKind(kind));
   }
   if (text->maximum_tokens < 2) {
-    return Refuse("text: maximum_tokens: expected at least 2, but got %u", text->maximum_tokens);
+    return Refuse("text: maximum_tokens: expected at least 2, but got %u"_msg,
+                  text->maximum_tokens);
   }
   for (const unpacked::Variant& variant : bundle_.variants) {
     for (const unpacked::Entry& entry : variant.program.entries) {
@@ -163,14 +158,14 @@ bool Verifier::VerifyText() {
         if (text->maximum_tokens > maximum) {
           return Refuse(
               "text: maximum_tokens: expected at most %u, as input '%.48s' of entry "
-              "'%.48s' takes, but got %u",
+              "'%.48s' takes, but got %u"_msg,
               maximum, input.name->c_str(), entry.name->c_str(), text->maximum_tokens);
         }
         if (text->padded == 0) continue;
         if (tokens.kind() != DimKind::CONSTANT) {
           return Refuse(
               "text: padded: expected input '%.48s' of entry '%.48s' to have a constant "
-              "length, but got a symbol",
+              "length, but got a symbol"_msg,
               input.name->c_str(), entry.name->c_str());
         }
         const uint32_t pad = text->pad_id;
@@ -178,7 +173,7 @@ bool Verifier::VerifyText() {
             static_cast<int32_t>(pad) > input.maximum) {
           return Refuse(
               "text: pad_id: expected %d to %d, as input '%.48s' of entry '%.48s' takes, "
-              "but got %u",
+              "but got %u"_msg,
               input.minimum, input.maximum, input.name->c_str(), entry.name->c_str(), pad);
         }
       }
@@ -191,7 +186,7 @@ bool Verifier::VerifyText() {
 
 bool Verifier::VerifyVariants() {
   const auto& variants = bundle_.variants;
-  if (variants.size() == 0) return Refuse("variants: expected at least one, but got none");
+  if (variants.size() == 0) return Refuse("variants: expected at least one, but got none"_msg);
   if (!VerifyUniqueNames(variants, &unpacked::Variant::device, "variant")) return false;
   for (uint32_t i = 0; i < variants.size(); ++i) {
     variant_ = &variants[i];
@@ -201,14 +196,14 @@ bool Verifier::VerifyVariants() {
       const String* feature = variant_->required_features->Get(0);
       return RefuseAs(GEM_STATUS_UNSUPPORTED,
                       "required_features: expected none, since this runtime (%s) has none, but got "
-                      "'%.64s'; use a newer runtime",
+                      "'%.64s'; use a newer runtime"_msg,
                       gem_version(), feature->c_str());
     }
     if (variant_->cpu_kernels != nullptr && !VerifyIsSince(2, "cpu_kernels")) return false;
     if (!VerifyString(variant_->cpu_kernels, false, "cpu_kernels")) return false;
     if (!VerifySymbols() || !VerifyConstants()) return false;
     const auto& entries = program_->entries;
-    if (entries.size() == 0) return Refuse("entries: expected at least one, but got none");
+    if (entries.size() == 0) return Refuse("entries: expected at least one, but got none"_msg);
     if (!VerifyUniqueNames(entries, &unpacked::Entry::name, "entry")) return false;
     for (const unpacked::Entry& entry : entries) {
       EntryVerifier verifier(*this, entry);
@@ -228,11 +223,11 @@ bool Verifier::VerifySymbols() {
   for (uint32_t i = 0; i < symbols.size(); ++i) {
     const unpacked::Symbol& symbol = symbols[i];
     if (symbol.minimum < 1 || symbol.minimum > symbol.maximum) {
-      return Refuse("symbol %u ('%.48s'): minimum: expected 1 to its maximum %u, but got %u", i,
+      return Refuse("symbol %u ('%.48s'): minimum: expected 1 to its maximum %u, but got %u"_msg, i,
                     symbol.name->c_str(), symbol.maximum, symbol.minimum);
     }
     if (symbol.maximum > kMaxSymbolValue) {
-      return Refuse("symbol %u ('%.48s'): maximum: expected at most %u, but got %u", i,
+      return Refuse("symbol %u ('%.48s'): maximum: expected at most %u, but got %u"_msg, i,
                     symbol.name->c_str(), kMaxSymbolValue, symbol.maximum);
     }
   }
@@ -250,7 +245,7 @@ bool Verifier::VerifyScales(const unpacked::Constant& constant, const char* wher
     return false;
   }
   if (!format::IsValid(bits, ToFormat(constant.scales), constant.group_size)) {
-    return Refuse("%s: scales, group_size: expected %s for %s, but got %u and %u", where,
+    return Refuse("%s: scales, group_size: expected %s for %s, but got %u and %u"_msg, where,
                   bits == 0 ? "0 (NONE) and 0"
                   : bits == 8
                       ? "0 (NONE) or 1 (ROW), and 0"
@@ -258,14 +253,15 @@ bool Verifier::VerifyScales(const unpacked::Constant& constant, const char* wher
                   Name(type), scales, constant.group_size);
   }
   if (constant.shape.rank == 2) return true;
-  return Refuse("%s: shape: expected 2 extents of a quantized constant, but got %u", where,
+  return Refuse("%s: shape: expected 2 extents of a quantized constant, but got %u"_msg, where,
                 constant.shape.rank);
 }
 
 bool Verifier::VerifyConstants() {
   const auto& constants = program_->constants;
   if (constants.size() > kMaxConstants) {
-    return Refuse("constants: expected at most %u, but got %u", kMaxConstants, constants.size());
+    return Refuse("constants: expected at most %u, but got %u"_msg, kMaxConstants,
+                  constants.size());
   }
   if (!VerifyUniqueNames(constants, &unpacked::Constant::name, "constant")) return false;
   for (uint32_t i = 0; i < constants.size(); ++i) {
@@ -274,13 +270,14 @@ bool Verifier::VerifyConstants() {
     snprintf(where, sizeof(where), "constant %u ('%.48s')", i, constant.name->c_str());
     const ElementType type = constant.element_type;
     if (ElementSize(type) == 0 && CodeBits(type) == 0) {
-      return Refuse("%s: element_type: expected 1 (F32) to %u (I2), but got %u", where,
-                    static_cast<unsigned>(ElementType::MAX), static_cast<unsigned>(type));
+      return Refuse("%s: element_type: expected 1 (F32) to %u (I2), but got %u"_msg, where,
+                    ElementType::MAX, type);
     }
     if (type > ElementType::I64 && !VerifyIsSince(1, Name(type))) return false;
     const unpacked::Shape& shape = constant.shape;
     if (shape.rank < 1 || shape.rank > kMaxRank) {
-      return Refuse("%s: shape: expected 1 to %u extents, but got %u", where, kMaxRank, shape.rank);
+      return Refuse("%s: shape: expected 1 to %u extents, but got %u"_msg, where, kMaxRank,
+                    shape.rank);
     }
     const bool panels = constant.layout == schema::Layout::PANEL_16;
     uint64_t length = ElementSize(type);
@@ -288,15 +285,15 @@ bool Verifier::VerifyConstants() {
     for (uint32_t d = 0; d < shape.rank; ++d) {
       uint64_t extent = shape[d].value();
       if (extent < 1 || extent > kMaxExtent) {
-        return Refuse("%s: shape: expected extent %u to be 1 to %u, but got %llu", where, d,
-                      kMaxExtent, static_cast<unsigned long long>(extent));
+        return Refuse("%s: shape: expected extent %u to be 1 to %u, but got %llu"_msg, where, d,
+                      kMaxExtent, extent);
       }
       if (panels && d == 0) extent = AlignUp(extent, format::kPanelRows);
       overflow |= __builtin_mul_overflow(length, extent, &length);
     }
     if (constant.layout > schema::Layout::MAX) {
-      return Refuse("%s: layout: expected 0 (ROW_MAJOR) or 1 (PANEL_16), but got %u", where,
-                    static_cast<unsigned>(constant.layout));
+      return Refuse("%s: layout: expected 0 (ROW_MAJOR) or 1 (PANEL_16), but got %u"_msg, where,
+                    constant.layout);
     }
     if (!VerifyScales(constant, where)) return false;
     const bool quantized = constant.scales != schema::Scales::NONE;
@@ -313,36 +310,33 @@ bool Verifier::VerifyConstants() {
       if (shape.rank != 2 || (type != ElementType::F32 && type != ElementType::F16 && !quantized)) {
         return Refuse(
             "%s: layout: expected an F32, F16 or quantized matrix in PANEL_16, but got %s of rank "
-            "%u",
+            "%u"_msg,
             where, Name(type), shape.rank);
       }
       if (type == ElementType::F16 && !VerifyIsSince(1, "F16 in PANEL_16")) return false;
     }
     if (constant.segment >= bundle_.segments.size()) {
-      return Refuse("%s: segment: expected less than %u, but got %u", where,
+      return Refuse("%s: segment: expected less than %u, but got %u"_msg, where,
                     bundle_.segments.size(), constant.segment);
     }
     const unpacked::Segment& segment = bundle_.segments[constant.segment];
     if (segment.kind != schema::SegmentKind::WEIGHTS) {
-      return Refuse("%s: segment: expected one of kind WEIGHTS, but segment %u is %s", where,
+      return Refuse("%s: segment: expected one of kind WEIGHTS, but segment %u is %s"_msg, where,
                     constant.segment, schema::EnumNameSegmentKind(segment.kind));
     }
     if (overflow || constant.length != length) {
-      return Refuse("%s: length: expected %llu bytes for its type, shape and layout, but got %llu",
-                    where, overflow ? ~0ull : static_cast<unsigned long long>(length),
-                    static_cast<unsigned long long>(constant.length));
+      return Refuse(
+          "%s: length: expected %llu bytes for its type, shape and layout, but got %llu"_msg, where,
+          overflow ? ~0ull : length, constant.length);
     }
     if (constant.offset % kDataAlignment != 0) {
-      return Refuse("%s: offset: expected a multiple of %llu, but got %llu", where,
-                    static_cast<unsigned long long>(kDataAlignment),
-                    static_cast<unsigned long long>(constant.offset));
+      return Refuse("%s: offset: expected a multiple of %llu, but got %llu"_msg, where,
+                    kDataAlignment, constant.offset);
     }
     if (constant.offset > segment.length || length > segment.length - constant.offset) {
       return Refuse(
-          "%s: offset: expected its %llu bytes within the %llu of segment %u, but got offset %llu",
-          where, static_cast<unsigned long long>(length),
-          static_cast<unsigned long long>(segment.length), constant.segment,
-          static_cast<unsigned long long>(constant.offset));
+          "%s: offset: expected its %llu bytes within the %llu of segment %u, but got offset %llu"_msg,
+          where, length, segment.length, constant.segment, constant.offset);
     }
   }
   return true;

@@ -41,7 +41,7 @@ bool VerifierBase::RefusePackedV(gem_status_t status, const char* packed, va_lis
   }
   char what[400];
   FormatPacked(what, sizeof(what), packed, arguments);
-  status_ = Fail(error_, status, "%s%s", where, what);
+  status_ = Fail(error_, status, "%s%s"_msg, where, what);
   return false;
 }
 
@@ -61,30 +61,14 @@ bool VerifierBase::RefusePackedAs(gem_status_t status, const char* packed, ...) 
   return false;
 }
 
-bool VerifierBase::Refuse(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  RefusePackedV(GEM_STATUS_CORRUPT, format, arguments);
-  va_end(arguments);
-  return false;
-}
-
-bool VerifierBase::RefuseAs(gem_status_t status, const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  RefusePackedV(status, format, arguments);
-  va_end(arguments);
-  return false;
-}
-
 bool VerifierBase::OutOfMemory() {
-  status_ = Fail(error_, GEM_STATUS_OUT_OF_MEMORY, "no memory for verifying the program");
+  status_ = Fail(error_, GEM_STATUS_OUT_OF_MEMORY, "no memory for verifying the program"_msg);
   return false;
 }
 
 bool VerifierBase::VerifyIsSince(unsigned minor, const char* feature) {
   if (preamble_.format_minor >= minor) return true;
-  return Refuse("format version: expected at least 1.%u, which brought %s, but got 1.%u", minor,
+  return Refuse("format version: expected at least 1.%u, which brought %s, but got 1.%u"_msg, minor,
                 feature, preamble_.format_minor);
 }
 
@@ -100,8 +84,8 @@ bool VerifierBase::Spend(uint64_t steps) {
   }
   return Refuse(
       "program: expected at most %llu bytes of strings, entries of maps and buffers to look at, "
-      "but its tables share so many that there are more",
-      static_cast<unsigned long long>(kMaxVerifierSteps));
+      "but its tables share so many that there are more"_msg,
+      kMaxVerifierSteps);
 }
 
 const char* VerifierBase::Spell(const schema::Dim& dim, char (&text)[48]) const {
@@ -121,16 +105,16 @@ bool VerifierBase::VerifyString(const String* string, bool may_be_empty, const c
   const size_t size = string->size();
   if (!Spend(size)) return false;
   if (size == 0 && !may_be_empty) {
-    return Refuse("%s: expected at least one byte, but got an empty string", field);
+    return Refuse("%s: expected at least one byte, but got an empty string"_msg, field);
   }
   for (size_t i = 0; i < size;) {
     const unsigned length = Utf8SequenceLength(text + i, size - i);
     const auto byte = static_cast<unsigned char>(text[i]);
     if (length == 0) {
-      return Refuse("%s: expected UTF-8, but got byte 0x%02x at position %zu", field, byte, i);
+      return Refuse("%s: expected UTF-8, but got byte 0x%02x at position %zu"_msg, field, byte, i);
     }
     if (length == 1 && (byte < 0x20 || byte == 0x7F)) {
-      return Refuse("%s: expected no control characters, but got 0x%02x at position %zu", field,
+      return Refuse("%s: expected no control characters, but got 0x%02x at position %zu"_msg, field,
                     byte, i);
     }
     i += length;
@@ -152,7 +136,7 @@ bool VerifierBase::VerifyUniqueNames(Array<const void*>* names, const char* what
   });
   for (size_t i = 1; i < names->size(); ++i) {
     if (strcmp(text((*names)[i - 1]), text((*names)[i])) == 0) {
-      return Refuse("%s names: expected unique names, but got '%.48s' twice", what,
+      return Refuse("%s names: expected unique names, but got '%.48s' twice"_msg, what,
                     text((*names)[i]));
     }
   }

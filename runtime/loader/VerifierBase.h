@@ -54,8 +54,6 @@ class VerifierBase {
             __attribute__((always_inline)) { return RefusePackedAs(status, values...); },
         args...);
   }
-  [[gnu::format(printf, 2, 3)]] bool Refuse(const char* format, ...);
-  [[gnu::format(printf, 3, 4)]] bool RefuseAs(gem_status_t status, const char* format, ...);
   bool OutOfMemory();
   // Counts work; refuses a bundle that makes more than kMaxVerifierSteps of it.
   bool Spend(uint64_t steps);

@@ -26,6 +26,7 @@ struct gem_tokenizer_t {
 static_assert(std::is_trivially_destructible_v<gem_tokenizer_t>);
 
 using gem::Fail;
+using gem::operator""_msg;
 
 gem_status_t gem_tokenizer_create_from_memory(const void* data, size_t size,
                                               const gem_allocator_t* allocator,
@@ -33,7 +34,7 @@ gem_status_t gem_tokenizer_create_from_memory(const void* data, size_t size,
                                               gem_error_t* out_error) {
   if (out_tokenizer == nullptr || data == nullptr) {
     return Fail(out_error, GEM_STATUS_INVALID_ARGUMENT,
-                "gem_tokenizer_create_from_memory: expected %s, but got NULL",
+                "gem_tokenizer_create_from_memory: expected %s, but got NULL"_msg,
                 data == nullptr ? "data" : "out_tokenizer");
   }
   *out_tokenizer = nullptr;
@@ -43,7 +44,7 @@ gem_status_t gem_tokenizer_create_from_memory(const void* data, size_t size,
   }
   if (size > gem::kMaxTokenizerSize) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected a segment of at most %zu bytes, but got %zu",
+                "tokenizer: expected a segment of at most %zu bytes, but got %zu"_msg,
                 gem::kMaxTokenizerSize, size);
   }
 
@@ -54,7 +55,8 @@ gem_status_t gem_tokenizer_create_from_memory(const void* data, size_t size,
   const size_t total = kHeader + size;
   void* block = memory.allocate(memory.self, total, gem_tokenizer_t::kAlignment);
   if (block == nullptr) {
-    return Fail(out_error, GEM_STATUS_OUT_OF_MEMORY, "tokenizer: no memory for %zu bytes", total);
+    return Fail(out_error, GEM_STATUS_OUT_OF_MEMORY, "tokenizer: no memory for %zu bytes"_msg,
+                total);
   }
   auto* tokenizer = new (block) gem_tokenizer_t{memory, total, {}};
   char* copy = static_cast<char*>(block) + kHeader;
@@ -72,7 +74,7 @@ gem_status_t gem_tokenizer_create(const gem_bundle_t* bundle, const gem_allocato
                                   gem_tokenizer_t** out_tokenizer, gem_error_t* out_error) {
   if (out_tokenizer == nullptr || bundle == nullptr) {
     return Fail(out_error, GEM_STATUS_INVALID_ARGUMENT,
-                "gem_tokenizer_create: expected %s, but got NULL",
+                "gem_tokenizer_create: expected %s, but got NULL"_msg,
                 bundle == nullptr ? "a bundle" : "out_tokenizer");
   }
   *out_tokenizer = nullptr;
@@ -80,7 +82,7 @@ gem_status_t gem_tokenizer_create(const gem_bundle_t* bundle, const gem_allocato
   if (segment.empty()) {
     return Fail(out_error, GEM_STATUS_NOT_FOUND,
                 "the bundle has no tokenizer: it was compiled from a model without a vocabulary, "
-                "so give it token ids");
+                "so give it token ids"_msg);
   }
   if (const gem_status_t status = bundle->CheckLength(out_error); status != GEM_STATUS_OK) {
     return status;
@@ -104,7 +106,7 @@ gem_status_t gem_tokenizer_encode(const gem_tokenizer_t* tokenizer, const char* 
   if (tokenizer == nullptr || (text == nullptr && size != 0) || out_ids == nullptr ||
       out_encoding == nullptr) {
     return Fail(out_error, GEM_STATUS_INVALID_ARGUMENT,
-                "gem_tokenizer_encode: expected %s, but got NULL",
+                "gem_tokenizer_encode: expected %s, but got NULL"_msg,
                 tokenizer == nullptr      ? "a tokenizer"
                 : out_ids == nullptr      ? "out_ids"
                 : out_encoding == nullptr ? "out_encoding"
@@ -113,7 +115,7 @@ gem_status_t gem_tokenizer_encode(const gem_tokenizer_t* tokenizer, const char* 
   if (capacity < 2) {
     return Fail(out_error, GEM_STATUS_INVALID_ARGUMENT,
                 "gem_tokenizer_encode: expected a capacity of at least 2 ([CLS] and [SEP]), but "
-                "got %u",
+                "got %u"_msg,
                 capacity);
   }
   const gem::TokenizerSegment& segment = tokenizer->segment;

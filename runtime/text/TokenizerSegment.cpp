@@ -35,17 +35,17 @@ uint32_t HashPiece(std::string_view piece) {
 gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* out_error) {
   if (size < 2 * sizeof(flatbuffers::uoffset_t)) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected a segment of at least 8 bytes, but got %zu", size);
+                "tokenizer: expected a segment of at least 8 bytes, but got %zu"_msg, size);
   }
   if (size > kMaxTokenizerSize) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected a segment of at most %zu bytes, but got %zu",
+                "tokenizer: expected a segment of at most %zu bytes, but got %zu"_msg,
                 kMaxTokenizerSize, size);
   }
   const auto* bytes = static_cast<const uint8_t*>(data);
   if (!schema::TokenizerBufferHasIdentifier(bytes)) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected the file identifier \"%s\" at byte 4, but it is not there",
+                "tokenizer: expected the file identifier \"%s\" at byte 4, but it is not there"_msg,
                 schema::TokenizerIdentifier());
   }
   flatbuffers::Verifier verifier(bytes, size, kMaxDepth, kMaxTables);
@@ -53,7 +53,7 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
     return Fail(
         out_error, GEM_STATUS_CORRUPT,
         "tokenizer: the segment's structure is damaged (a table, vector or required field is "
-        "missing or lies outside of its %zu bytes)",
+        "missing or lies outside of its %zu bytes)"_msg,
         size);
   }
   table_ = schema::GetTokenizer(bytes);
@@ -61,7 +61,7 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
   if (table_->kind() != schema::TokenizerKind::WORDPIECE) {
     return Fail(out_error, GEM_STATUS_UNSUPPORTED,
                 "tokenizer: expected kind 1 (WordPiece), but got %u; a newer runtime may "
-                "know it",
+                "know it"_msg,
                 static_cast<unsigned>(table_->kind()));
   }
 
@@ -71,13 +71,13 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
   const uint32_t piece_bytes = table_->pieces()->size();
   if (offsets_->size() < 2 || offsets_->size() - 1 > kMaxPieces) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected 2 to %u offsets (one more than pieces), but got %u",
+                "tokenizer: expected 2 to %u offsets (one more than pieces), but got %u"_msg,
                 kMaxPieces + 1, offsets_->size());
   }
   vocabulary_size_ = offsets_->size() - 1;
   if (offsets_->Get(0) != 0) {
-    return Fail(out_error, GEM_STATUS_CORRUPT, "tokenizer: expected offset 0 to be 0, but got %u",
-                offsets_->Get(0));
+    return Fail(out_error, GEM_STATUS_CORRUPT,
+                "tokenizer: expected offset 0 to be 0, but got %u"_msg, offsets_->Get(0));
   }
   longest_piece_ = 0;
   for (uint32_t id = 0; id < vocabulary_size_; ++id) {
@@ -85,18 +85,18 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
     const uint32_t end = offsets_->Get(id + 1);
     if (end < begin || end > piece_bytes) {
       return Fail(out_error, GEM_STATUS_CORRUPT,
-                  "tokenizer: piece %u: expected its end in [%u, %u], but got %u", id, begin,
+                  "tokenizer: piece %u: expected its end in [%u, %u], but got %u"_msg, id, begin,
                   piece_bytes, end);
     }
     if (!IsWellFormedUtf8(Piece(id))) {
-      return Fail(out_error, GEM_STATUS_CORRUPT, "tokenizer: piece %u: expected well-formed UTF-8",
-                  id);
+      return Fail(out_error, GEM_STATUS_CORRUPT,
+                  "tokenizer: piece %u: expected well-formed UTF-8"_msg, id);
     }
     longest_piece_ = std::max<size_t>(longest_piece_, end - begin);
   }
   if (offsets_->Get(vocabulary_size_) != piece_bytes) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected the last offset to be %u, the pieces' bytes, but got %u",
+                "tokenizer: expected the last offset to be %u, the pieces' bytes, but got %u"_msg,
                 piece_bytes, offsets_->Get(vocabulary_size_));
   }
 
@@ -111,27 +111,27 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
   for (const auto& [name, id] : special) {
     if (id >= vocabulary_size_) {
       return Fail(out_error, GEM_STATUS_CORRUPT,
-                  "tokenizer: expected %s below the vocabulary's size %u, but got %u", name,
+                  "tokenizer: expected %s below the vocabulary's size %u, but got %u"_msg, name,
                   vocabulary_size_, id);
     }
   }
   if (table_->mask_id() < -1 || table_->mask_id() >= static_cast<int64_t>(vocabulary_size_)) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected mask_id in [-1, %u), but got %d", vocabulary_size_,
+                "tokenizer: expected mask_id in [-1, %u), but got %d"_msg, vocabulary_size_,
                 table_->mask_id());
   }
   continuation_prefix_ = {table_->continuation_prefix()->c_str(),
                           table_->continuation_prefix()->size()};
   if (continuation_prefix_.size() > kMaxContinuationPrefix) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected a continuation_prefix of at most %zu bytes, but got %zu",
+                "tokenizer: expected a continuation_prefix of at most %zu bytes, but got %zu"_msg,
                 kMaxContinuationPrefix, continuation_prefix_.size());
   }
   continuation_prefix_hash_ = HashPiece(continuation_prefix_);
   max_characters_per_word_ = table_->max_characters_per_word();
   if (max_characters_per_word_ < 1 || max_characters_per_word_ > kMaxCharactersPerWord) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected max_characters_per_word in [1, %u], but got %u",
+                "tokenizer: expected max_characters_per_word in [1, %u], but got %u"_msg,
                 kMaxCharactersPerWord, max_characters_per_word_);
   }
   lowercase_ = table_->lowercase();
@@ -145,7 +145,7 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
   const uint32_t slots = index_->size();
   if (slots == 0 || (slots & (slots - 1)) != 0) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected an index of a power of two of slots, but got %u", slots);
+                "tokenizer: expected an index of a power of two of slots, but got %u"_msg, slots);
   }
   slot_mask_ = slots - 1;
   uint32_t used = 0;
@@ -153,14 +153,14 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
     const uint32_t value = index_->Get(slot);
     if (value > vocabulary_size_) {
       return Fail(out_error, GEM_STATUS_CORRUPT,
-                  "tokenizer: index slot %u: expected at most %u, but got %u", slot,
+                  "tokenizer: index slot %u: expected at most %u, but got %u"_msg, slot,
                   vocabulary_size_, value);
     }
     if (value != 0) ++used;
   }
   if (used > slots / 2) {
     return Fail(out_error, GEM_STATUS_CORRUPT,
-                "tokenizer: expected at most half of the index's %u slots in use, but got %u",
+                "tokenizer: expected at most half of the index's %u slots in use, but got %u"_msg,
                 slots, used);
   }
   // A run may go over the end, so count it from an empty slot, once around.
@@ -174,7 +174,7 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
       return Fail(
           out_error, GEM_STATUS_CORRUPT,
           "tokenizer: expected at most %u neighbouring slots of the index in use, but got more "
-          "at slot %u",
+          "at slot %u"_msg,
           kMaxIndexRun, slot);
     }
   }
@@ -182,7 +182,8 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
     const int32_t found = Find(Piece(id), HashPiece(Piece(id)));
     if (found == kNoPiece || found > static_cast<int32_t>(id)) {
       return Fail(out_error, GEM_STATUS_CORRUPT,
-                  "tokenizer: piece %u: expected the index to find it, but it finds %d", id, found);
+                  "tokenizer: piece %u: expected the index to find it, but it finds %d"_msg, id,
+                  found);
     }
   }
   return GEM_STATUS_OK;

@@ -541,7 +541,7 @@ gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
     if (const ResolvedOperand* map = MapOf(command)) total += Extent(*map, 0);
   }
   if (!state->maps.AllocateUninitialized(state->memory, total)) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for maps of %zu tokens",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for maps of %zu tokens"_msg,
                 total);
   }
   uint16_t* next = state->maps.data();
@@ -559,7 +559,7 @@ gem_status_t CopyMaps(CpuState* state, gem_error_t* error) {
     if (FirstNotBelow(static_cast<const uint8_t*>(map->data), entries, rows) == entries) continue;
     return Fail(error, GEM_STATUS_CORRUPT,
                 "CPU driver: expected an embedding's map as it was when the bundle was opened, but "
-                "the file has changed");
+                "the file has changed"_msg);
   }
   return GEM_STATUS_OK;
 }
@@ -577,7 +577,7 @@ gem_status_t TakeWorkspace(const DriverContext& context, CpuState* state, gem_er
   }
   if (!state->workspace.AllocateUninitialized(state->memory, size / sizeof(uint32_t))) {
     return Fail(error, GEM_STATUS_OUT_OF_MEMORY,
-                "CPU driver: no memory for SCAR_ATTENTION's workspace of %zu bytes", size);
+                "CPU driver: no memory for SCAR_ATTENTION's workspace of %zu bytes"_msg, size);
   }
   for (CpuCommand& command : state->commands) command.workspace = state->workspace.data();
   return GEM_STATUS_OK;
@@ -601,7 +601,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
   }
   void* place = context.memory->Allocate(sizeof(CpuState), alignof(CpuState));
   if (place == nullptr) {
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for its state");
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for its state"_msg);
   }
   auto* state = new (place) CpuState{};
   state->memory = context.memory;
@@ -612,7 +612,7 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
   if (!state->operands.Allocate(context.memory, operand_count) ||
       !state->commands.Allocate(context.memory, commands.size())) {
     Destroy(state);
-    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for %u commands",
+    return Fail(error, GEM_STATUS_OUT_OF_MEMORY, "CPU driver: no memory for %u commands"_msg,
                 commands.size());
   }
   ResolvedOperand* next = state->operands.data();
@@ -622,8 +622,8 @@ gem_status_t Create(const DriverContext& context, void** out_state, gem_error_t*
     command.kernel = FindRow(source.kernel);
     if (command.kernel == nullptr) {
       Destroy(state);
-      return Fail(error, GEM_STATUS_UNSUPPORTED, "CPU driver: expected a kernel it has, but got %u",
-                  static_cast<unsigned>(source.kernel));
+      return Fail(error, GEM_STATUS_UNSUPPORTED,
+                  "CPU driver: expected a kernel it has, but got %u"_msg, source.kernel);
     }
     command.kernels = state->kernels;
     command.source = &source;
@@ -687,7 +687,7 @@ uint32_t NumberOf(const CpuState& state, const CpuCommand& command) {
 gem_status_t Refuse(const CpuState& state, const CpuCommand& command, const char* problem,
                     gem_error_t* error) {
   const char* name = NameOf(command);
-  return Fail(error, GEM_STATUS_OUT_OF_RANGE, "command %u (%s%s%.64s): %s",
+  return Fail(error, GEM_STATUS_OUT_OF_RANGE, "command %u (%s%s%.64s): %s"_msg,
               NumberOf(state, command), schema::EnumNameKernel(command.source->kernel),
               name[0] == '\0' ? "" : " ", name, problem);
 }
@@ -798,7 +798,7 @@ gem_status_t SelectCpuKernels(const char* asked, CpuSelection* out_selection, ge
     if (best == count) {
       return Fail(error, GEM_STATUS_UNSUPPORTED,
                   "cpu: expected a CPU that runs the kernels of this runtime, but it runs none; "
-                  "the runtime was built for %.160s, the least of its kernels are %s",
+                  "the runtime was built for %.160s, the least of its kernels are %s"_msg,
                   kCpuKernelRegistry.built_for, all[count - 1]->name);
     }
     *out_selection = {all[best], "best of this CPU"};
@@ -812,11 +812,11 @@ gem_status_t SelectCpuKernels(const char* asked, CpuSelection* out_selection, ge
   char available[128];
   ListKernels(available);
   if (kernels == nullptr) {
-    return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "%s: expected one of %s, but got '%.32s'",
+    return Fail(error, GEM_STATUS_INVALID_ARGUMENT, "%s: expected one of %s, but got '%.32s'"_msg,
                 source, available, asked);
   }
   return Fail(error, GEM_STATUS_UNSUPPORTED,
-              "%s: expected one of %s, but got '%.32s', which this CPU cannot run", source,
+              "%s: expected one of %s, but got '%.32s', which this CPU cannot run"_msg, source,
               available, asked);
 }
 

@@ -127,7 +127,7 @@ gem_status_t Refuse(const unpacked::Entry& entry, const Missing& missing, gem_er
   return Fail(error, GEM_STATUS_UNSUPPORTED,
               "entry '%.48s': command %u: kernel %s%s%s%s is not in this runtime, which was built "
               "for %.160s; build it with 'gem-bundle kernels' for this bundle too, or link "
-              "gem::runtime",
+              "gem::runtime"_msg,
               entry.name->c_str(), missing.command, schema::EnumNameKernel(missing.kernel),
               format[0] != '\0' ? " with " : "", format, format[0] != '\0' ? " weights" : "",
               kCpuKernelRegistry.built_for);

@@ -69,7 +69,7 @@ gem_status_t FileData::Open(const char* path, gem_load_mode_t mode, Memory* memo
     return Fail(error, GEM_STATUS_IO,
                 "%s: expected a file that fits the address space, but got "
                 "%lld bytes"_msg,
-                path, static_cast<long long>(status.st_size));
+                path, status.st_size);
   }
   const auto size = static_cast<size_t>(status.st_size);
   if (size == 0) return GEM_STATUS_OK;  // what reads it says what is missing
@@ -95,7 +95,7 @@ gem_status_t FileData::CheckLength(gem_error_t* error) const {
               "file size: expected the %zu bytes that are mapped, but got %lld: the file was cut "
               "while the bundle was open; put a new file in its place by renaming, or open it with "
               "GEM_LOAD_COPY"_msg,
-              size_, static_cast<long long>(status.st_size));
+              size_, status.st_size);
 }
 
 gem_status_t FileData::Read(int file, const char* path, size_t size, Memory* memory,

@@ -62,7 +62,7 @@ gem_status_t TokenizerSegment::Open(const void* data, size_t size, gem_error_t* 
     return Fail(out_error, GEM_STATUS_UNSUPPORTED,
                 "tokenizer: expected kind 1 (WordPiece), but got %u; a newer runtime may "
                 "know it"_msg,
-                static_cast<unsigned>(table_->kind()));
+                table_->kind());
   }
 
   // Pieces.

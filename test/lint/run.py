@@ -16,11 +16,13 @@ import doc_paths
 import error_catalogue
 import formatting
 import includes
+import message_phrases
 import pass_names
 import sources
 from tree import SampleTree, Tree
 
-LINTS = [includes, check_lines, constraints, doc_paths, error_catalogue, sources, pass_names, formatting]
+LINTS = [includes, check_lines, constraints, doc_paths, error_catalogue, message_phrases, sources, pass_names,
+         formatting]
 
 
 def self_test(lint, texts, expected):

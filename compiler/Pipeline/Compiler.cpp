@@ -417,6 +417,9 @@ absl::Status Compiler::retarget(const std::string &name) {
   // What was evaluated says another device.
   bundleSummary.reset();
   report.latency.reset();
+  // So does what was measured: by the other's threads, and judged by its limit.
+  report.memory.sessionBytes = report.memory.bundleBytes = report.memory.tokenizerBytes = 0;
+  report.memory.isTooMuch = false;
   return modelLatencyOfProgram();
 }
 

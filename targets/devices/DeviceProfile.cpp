@@ -10,11 +10,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 #include <iterator>
+#include <sstream>
 
 using namespace gem;
 
@@ -229,12 +232,21 @@ absl::StatusOr<DeviceProfile> readBuiltin(const BuiltinProfile &builtin) {
 }
 
 absl::StatusOr<DeviceProfile> readFile(const std::string &path) {
+  auto unreadable = [&](const std::string &why) {
+    return absl::NotFoundError(absl::StrCat("device profile '", path, "' cannot be read: ", why));
+  };
+  // A folder opens, and a pipe need not end.
+  std::error_code error;
+  std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    return unreadable(
+        absl::StrCat("expected a file, but got ",
+                     std::filesystem::is_directory(status) ? "a folder" : "a pipe or a device"));
   std::ifstream file(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file)
-    return absl::NotFoundError(
-        absl::StrCat("device profile '", path, "' cannot be read: ", strerror(errno)));
-  return parseDeviceProfile(text, absl::StrCat("'", path, "'"));
+  std::ostringstream text;
+  if (!file || (file.peek() != EOF && !(text << file.rdbuf())) || file.bad())
+    return unreadable(strerror(errno));
+  return parseDeviceProfile(text.str(), absl::StrCat("'", path, "'"));
 }
 
 } // namespace

@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
 
 namespace gem {
 namespace {
@@ -182,6 +184,24 @@ TEST(DeviceProfileTest, AMissingFileIsNamed) {
   EXPECT_EQ(device.status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(device.status().message(),
             "device profile 'no/such.textproto' cannot be read: No such file or directory");
+}
+
+TEST(DeviceProfileTest, AFolderIsNoProfile) {
+  std::string path = ::testing::TempDir() + "folder.textproto";
+  std::filesystem::create_directories(path);
+  absl::StatusOr<DeviceProfile> device = findDevice(path);
+  std::filesystem::remove(path);
+  EXPECT_EQ(device.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(device.status().message(),
+            "device profile '" + path + "' cannot be read: expected a file, but got a folder");
+}
+
+TEST(DeviceProfileTest, APipeIsNotWaitedFor) {
+  std::string path = ::testing::TempDir() + "pipe.textproto";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  absl::StatusOr<DeviceProfile> device = findDevice(path);
+  std::filesystem::remove(path);
+  EXPECT_THAT(device.status().message(), HasSubstr("expected a file, but got a pipe or a device"));
 }
 
 TEST(DeviceProfileTest, SyntaxErrorsSayWhere) {

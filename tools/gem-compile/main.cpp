@@ -17,7 +17,7 @@
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
 #include "tools/common/Progress.h"
-#include "tools/common/Signals.h"
+#include "tools/common/RunMain.h"
 #include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-compile/DeviceTable.h"
@@ -381,13 +381,14 @@ int run(const Options &options) {
 } // namespace
 
 int main(int argc, char **argv) {
-  tools::InstallSignalHandlers();
-  Options options;
-  if (std::optional<int> code = readOptions(argc, argv, options))
-    return *code;
-  if (options.listDevices)
-    return listDevicesTo(options.common);
-  if (!options.mlirArguments.empty() && !readMlirArguments(options))
-    return tools::kExitUsage;
-  return run(options);
+  return tools::RunMain(kTool, [&]() -> int {
+    Options options;
+    if (std::optional<int> code = readOptions(argc, argv, options))
+      return *code;
+    if (options.listDevices)
+      return listDevicesTo(options.common);
+    if (!options.mlirArguments.empty() && !readMlirArguments(options))
+      return tools::kExitUsage;
+    return run(options);
+  });
 }

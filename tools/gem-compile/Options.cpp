@@ -8,6 +8,7 @@
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
+#include "tools/common/Threads.h"
 #include "tools/gem-compile/OptionGroups.h"
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -83,7 +84,7 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
                     "--evaluate held-out.jsonl -o gem.gemb"}},
       &options.common);
   std::vector<std::string> settings;
-  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  options.threads = tools::DefaultThreads();
 
   app.add_option("MODEL", options.model,
                  "a folder or file: GEM .pth or safetensors, BERT safetensors, or .mlir in the gem "
@@ -158,7 +159,7 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
   app.add_option("--threads", options.threads,
                  "threads that run the calibration texts (default: all); the result does not "
                  "depend on it")
-      ->check(CLI::Range(1u, 256u))
+      ->check(CLI::Range(1u, tools::kMaxThreads))
       ->type_name("N")
       ->group("Advanced");
   app.add_option("--seed", options.seed, "seed of the centroids' fit (default 0)")

@@ -78,10 +78,10 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
        .summary = "compiles a trained model into a bundle for a device",
        .usage = "[options] MODEL -o OUT",
        .examples = {"gem-compile examples/gem-tiny -o tiny.gemb --sequence 64",
-                    "gem-compile gem.pth --calibrate texts.jsonl --device raspberry-pi-4 -o "
-                    "pi4.gemb",
-                    "gem-compile gem --quantize hybrid --max-size 6MB --calibrate texts.jsonl "
-                    "--evaluate held-out.jsonl -o gem.gemb"}},
+                    "gem-compile gem.pth --calibrate texts.jsonl --device raspberry-pi-4 \\\n"
+                    "      -o pi4.gemb",
+                    "gem-compile gem --quantize hybrid --max-size 6MB --calibrate texts.jsonl \\\n"
+                    "      --evaluate held-out.jsonl -o gem.gemb"}},
       &options.common);
   std::vector<std::string> settings;
   options.threads = tools::DefaultThreads();

@@ -23,8 +23,8 @@ std::optional<int> eval::readOptions(int argc, const char *const *argv, Options 
        .usage = "[options] BUNDLE... --data FILE\n"
                 "       gem-eval sweep [options] MODEL --data FILE: see gem-eval sweep --help",
        .examples = {"gem-eval int8.gemb int4.gemb --data test.jsonl --against f32.gemb",
-                    "gem-eval int4.gemb --data test.jsonl --against f32.gemb "
-                    "--calibration calibration.jsonl --html report.html"}},
+                    "gem-eval int4.gemb --data test.jsonl --against f32.gemb \\\n"
+                    "      --calibration calibration.jsonl --html report.html"}},
       &options.common);
   BrittlenessOptions &measures = options.measures;
   std::string score;

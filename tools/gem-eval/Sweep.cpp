@@ -68,10 +68,10 @@ std::optional<int> readSettings(int argc, const char *const *argv, Settings &set
       {.name = kSweep,
        .summary = "compiles compressions of a model and shows which make it brittle",
        .usage = "[options] MODEL --data FILE",
-       .examples = {"gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl "
-                    "--html sweep.html",
-                    "gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl "
-                    "--recipes int8,int4,hybrid@4.5+prune0.5"}},
+       .examples = {"gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl \\\n"
+                    "      --html sweep.html",
+                    "gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl \\\n"
+                    "      --recipes int8,int4,hybrid@4.5+prune0.5"}},
       &settings.common);
   app.add_option("MODEL", sweep.model, "the model, as gem-compile takes it")->group("Input");
   app.add_option("--data", sweep.data,

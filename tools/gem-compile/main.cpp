@@ -290,7 +290,9 @@ int runForDevices(const Options &options, const CompileOptions &compileOptions,
 int run(const Options &options) {
   std::optional<ReportKind> reportKind;
   if (!options.report.empty()) {
-    absl::StatusOr<ReportKind> kind = reportKindOf(options.report);
+    // Standard output has no name that tells; it is for programs.
+    absl::StatusOr<ReportKind> kind =
+        options.report == "-" ? ReportKind::Json : reportKindOf(options.report);
     if (!kind.ok())
       return fail(std::string(kind.status().message()), tools::kExitUsage);
     reportKind = *kind;

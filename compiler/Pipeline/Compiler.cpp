@@ -17,8 +17,8 @@
 #include "compiler/Quantization/Candidate.h"
 #include "compiler/Report/MemoryMap.h"
 #include "dialects/Gem/Gem.h"
+#include "dialects/Gem/ModuleFile.h"
 #include "dialects/GemRT/GemRT.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
 #include "passes/Pruning/ModelParts.h"
@@ -213,7 +213,7 @@ absl::Status Compiler::parseModule() {
                      "itself: --name, --sequence, --pad and --set do not go with it"));
   inputFiles.push_back(options.model);
   ErrorCollector errors(&context);
-  module = parseSourceFile<ModuleOp>(options.model, &context);
+  module = parseModuleFile(options.model, context);
   if (!module)
     return errors.toStatus(absl::StrCat("'", options.model, "' cannot be parsed"));
   if (!(*module)->hasAttr(kModelAttr))
@@ -417,6 +417,9 @@ absl::Status Compiler::retarget(const std::string &name) {
   // What was evaluated says another device.
   bundleSummary.reset();
   report.latency.reset();
+  // So does what was measured: by the other's threads, and judged by its limit.
+  report.memory.sessionBytes = report.memory.bundleBytes = report.memory.tokenizerBytes = 0;
+  report.memory.isTooMuch = false;
   return modelLatencyOfProgram();
 }
 

@@ -6,6 +6,7 @@
 #include "compiler/Pipeline/RuntimeMemory.h"
 #include "gem/gem.h"
 #include "gem/text.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <algorithm>
 #include <cstdlib>
 
@@ -41,12 +42,22 @@ absl::Status refusal(const gem_error_t &error) {
                              error.message);
 }
 
-/// Of an open bundle, which `counter` has the bytes of; closes it.
-absl::StatusOr<RuntimeMemory> measure(gem_bundle_t *bundle, CountingAllocator &counter,
-                                      int64_t threads) {
+/// How a bundle is opened.
+using Open = llvm::function_ref<gem_status_t(const gem_bundle_options_t *options,
+                                             gem_bundle_t **bundle, gem_error_t *error)>;
+
+absl::StatusOr<RuntimeMemory> measure(Open open, int64_t threads) {
+  CountingAllocator counter;
+  gem_allocator_t allocator = counter.functions();
+  gem_bundle_options_t bundleOptions;
+  gem_bundle_options_init(&bundleOptions);
+  bundleOptions.allocator = &allocator;
+  gem_error_t error{};
+  gem_bundle_t *bundle = nullptr;
+  if (open(&bundleOptions, &bundle, &error) != GEM_STATUS_OK)
+    return refusal(error);
   RuntimeMemory memory;
   memory.bundleBytes = counter.bytes;
-  gem_error_t error{};
   gem_session_options_t options;
   gem_session_options_init(&options);
   options.thread_count = static_cast<uint32_t>(std::clamp<int64_t>(threads, 1, kMostThreads));
@@ -80,29 +91,18 @@ absl::StatusOr<RuntimeMemory> measure(gem_bundle_t *bundle, CountingAllocator &c
 } // namespace
 
 absl::StatusOr<RuntimeMemory> gem::measureRuntimeMemory(const std::string &path, int64_t threads) {
-  CountingAllocator counter;
-  gem_allocator_t functions = counter.functions();
-  gem_bundle_options_t options;
-  gem_bundle_options_init(&options);
-  options.allocator = &functions;
-  gem_error_t error{};
-  gem_bundle_t *bundle = nullptr;
-  if (gem_bundle_open(path.c_str(), &options, &bundle, &error) != GEM_STATUS_OK)
-    return refusal(error);
-  return measure(bundle, counter, threads);
+  return measure(
+      [&](const gem_bundle_options_t *options, gem_bundle_t **bundle, gem_error_t *error) {
+        return gem_bundle_open(path.c_str(), options, bundle, error);
+      },
+      threads);
 }
 
 absl::StatusOr<RuntimeMemory> gem::measureRuntimeMemory(llvm::ArrayRef<char> bytes,
                                                         int64_t threads) {
-  CountingAllocator counter;
-  gem_allocator_t functions = counter.functions();
-  gem_bundle_options_t options;
-  gem_bundle_options_init(&options);
-  options.allocator = &functions;
-  gem_error_t error{};
-  gem_bundle_t *bundle = nullptr;
-  if (gem_bundle_open_memory(bytes.data(), bytes.size(), &options, &bundle, &error) !=
-      GEM_STATUS_OK)
-    return refusal(error);
-  return measure(bundle, counter, threads);
+  return measure(
+      [&](const gem_bundle_options_t *options, gem_bundle_t **bundle, gem_error_t *error) {
+        return gem_bundle_open_memory(bytes.data(), bytes.size(), options, bundle, error);
+      },
+      threads);
 }

@@ -17,6 +17,9 @@
 
 using namespace gem;
 
+/// One text in so many of a domain is for judging.
+static constexpr size_t kShare = 4;
+
 struct TextSplit::Files {
   /// A temporary file that others open by its path.
   struct File {
@@ -62,11 +65,18 @@ absl::StatusOr<TextSplit> TextSplit::splitFile(const std::string &path, uint64_t
   if (!status.ok())
     return status;
   std::vector<char> isForJudging(count);
+  size_t most = 0; // of a domain
   for (auto &[domain, texts] : textsOfDomain) {
+    most = std::max(most, texts.size());
     std::sort(texts.begin(), texts.end());
-    for (size_t i = 0; i < texts.size() / 4; ++i)
+    for (size_t i = 0; i < texts.size() / kShare; ++i)
       isForJudging[texts[i].second] = 1;
   }
+  if (most < kShare)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", path, "': expected at least ", kShare,
+        " texts of a domain, of which some can be held back for --keep-domain, but got ", most,
+        "; add texts, or give others with --validate"));
 
   auto files = std::make_shared<Files>();
   for (Files::File *file : {&files->fit, &files->judge})

@@ -270,6 +270,8 @@ private:
                                 /*LowerCase=*/true);
     if (options.equalize)
       summary.provenance["quantize.equalize"] = "on";
+    if (!options.refitRouter)
+      summary.provenance["quantize.router-fit"] = "off";
   }
 
   Recipe makeRecipe() {

@@ -100,10 +100,9 @@ public:
     absl::StatusOr<std::vector<uint8_t>> draft = buildProgram();
     if (!draft.ok())
       return draft.status();
-    uint64_t end = kPreambleSize + draft->size();
-    for (SegmentPlan &segment : segments) {
-      segment.offset = SegmentOffset(end, segment.length);
-      end = segment.offset + segment.length;
+    const uint64_t end = edit::PlaceSegments(*bundle, draft->size());
+    for (auto [segment, placed] : llvm::zip_equal(segments, bundle->segments)) {
+      segment.offset = placed->offset;
       total += segment.length;
     }
     for (SegmentPlan &segment : segments)
@@ -256,7 +255,7 @@ private:
                    schema::BundleIdentifier());
     // In the order that all who write bundles keep to, so that taking one apart and putting
     // it together again gives the same bytes.
-    std::unique_ptr<schema::BundleT> bundle = schema::UnPackBundle(builder.GetBufferPointer());
+    bundle = schema::UnPackBundle(builder.GetBufferPointer());
     minor = edit::RequiredMinor(*bundle);
     return edit::PackProgram(*bundle);
   }
@@ -426,6 +425,7 @@ private:
   llvm::DenseMap<Operation *, uint32_t> segmentIndex;
   llvm::DenseMap<StringAttr, uint32_t> symbolIndex, constantIndex;
   flatbuffers::FlatBufferBuilder builder;
+  std::unique_ptr<schema::BundleT> bundle; // as it was built last
   uint16_t minor = 0; // of the format
   uint64_t done = 0, total = 0;
   llvm::StringMap<PackedWeight> packed;

@@ -4,17 +4,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "targets/devices/DeviceProfile.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "device_profile.pb.h"
+#include "runtime/schema/generated/gem_bundle_generated.h"
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 #include <iterator>
+#include <sstream>
 
 using namespace gem;
 
@@ -65,6 +70,10 @@ public:
       fail(field, absl::StrCat(number(low), " to ", number(high), *unit ? " " : "", unit),
            value == 0 ? "0, which is also what a missing field is" : number(value));
   }
+  void atMost(const std::string &field, double value, const char *bound, double most) {
+    if (value > most)
+      fail(field, absl::StrCat("at most ", bound, ", ", number(most)), number(value));
+  }
   static std::string number(double value) {
     if (std::isfinite(value) && value == std::floor(value) && std::abs(value) < 1e6)
       return absl::StrCat(static_cast<int64_t>(value));
@@ -84,6 +93,22 @@ bool isDeviceName(const std::string &name) {
          });
 }
 
+/// The kernels as profiles name them, and the compiler's dialect: "layer_norm".
+std::vector<std::string> kernelNames() {
+  std::vector<std::string> names;
+  for (schema::Kernel kernel : schema::EnumValuesKernel())
+    if (kernel != schema::Kernel::INVALID)
+      names.push_back(absl::AsciiStrToLower(schema::EnumNameKernel(kernel)));
+  return names;
+}
+
+void checkKernelName(const std::string &field, const std::string &name, Checker &checker) {
+  const std::vector<std::string> names = kernelNames();
+  if (!contains(names, name))
+    checker.fail(field + ".kernel", absl::StrCat("one of ", absl::StrJoin(names, ", ")),
+                 name.empty() ? "none" : absl::StrCat("'", name, "'"));
+}
+
 void checkRates(const devices::CoreCluster &cluster, const std::string &at, Checker &checker) {
   std::vector<std::string> seen, named;
   for (int i = 0; i < cluster.rates_size(); ++i) {
@@ -95,9 +120,17 @@ void checkRates(const devices::CoreCluster &cluster, const std::string &at, Chec
                                 ", which may have groups (int4g32)"),
                    absl::StrCat("'", rate.format(), "'"));
     checker.inRange(field + ".macs_per_cycle", rate.macs_per_cycle(), 0.01, 1e5, "");
-    // Weights that are further away do not arrive sooner.
     checker.inRange(field + ".cache_macs_per_cycle", rate.cache_macs_per_cycle(), 0, 1e5, "");
     checker.inRange(field + ".memory_macs_per_cycle", rate.memory_macs_per_cycle(), 0, 1e5, "");
+    // Weights that are further away do not arrive sooner; 0 says nothing.
+    bool hasCache = rate.cache_macs_per_cycle() > 0;
+    checker.atMost(field + ".cache_macs_per_cycle", rate.cache_macs_per_cycle(), "macs_per_cycle",
+                   rate.macs_per_cycle());
+    checker.atMost(field + ".memory_macs_per_cycle", rate.memory_macs_per_cycle(),
+                   hasCache ? "cache_macs_per_cycle" : "macs_per_cycle",
+                   hasCache ? rate.cache_macs_per_cycle() : rate.macs_per_cycle());
+    if (!rate.kernel().empty())
+      checkKernelName(field, rate.kernel(), checker);
     checker.inRange(field + ".tokens", rate.tokens(), 0, 1e6, "tokens");
     std::string name = absl::StrCat(rate.kernel(), " ", rate.format());
     if (contains(seen, absl::StrCat(name, " 0")) || (rate.tokens() == 0 && contains(named, name)))
@@ -122,8 +155,7 @@ void checkKernels(const devices::CoreCluster &cluster, const std::string &at, Ch
   for (int i = 0; i < cluster.kernels_size(); ++i) {
     const devices::KernelFigures &figures = cluster.kernels(i);
     std::string field = absl::StrCat(at, ".kernels[", i, "]");
-    if (figures.kernel().empty())
-      checker.fail(field + ".kernel", "a kernel such as \"layer_norm\"", "none");
+    checkKernelName(field, figures.kernel(), checker);
     if (!figures.format().empty() && !contains(kFormats, familyOf(figures.format())))
       checker.fail(field + ".format", absl::StrCat("one of ", absl::StrJoin(kFormats, ", ")),
                    absl::StrCat("'", figures.format(), "'"));
@@ -229,12 +261,21 @@ absl::StatusOr<DeviceProfile> readBuiltin(const BuiltinProfile &builtin) {
 }
 
 absl::StatusOr<DeviceProfile> readFile(const std::string &path) {
+  auto unreadable = [&](const std::string &why) {
+    return absl::NotFoundError(absl::StrCat("device profile '", path, "' cannot be read: ", why));
+  };
+  // A folder opens, and a pipe need not end.
+  std::error_code error;
+  std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    return unreadable(
+        absl::StrCat("expected a file, but got ",
+                     std::filesystem::is_directory(status) ? "a folder" : "a pipe or a device"));
   std::ifstream file(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file)
-    return absl::NotFoundError(
-        absl::StrCat("device profile '", path, "' cannot be read: ", strerror(errno)));
-  return parseDeviceProfile(text, absl::StrCat("'", path, "'"));
+  std::ostringstream text;
+  if (!file || (file.peek() != EOF && !(text << file.rdbuf())) || file.bad())
+    return unreadable(strerror(errno));
+  return parseDeviceProfile(text.str(), absl::StrCat("'", path, "'"));
 }
 
 } // namespace

@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
 
 namespace gem {
 namespace {
@@ -184,6 +186,24 @@ TEST(DeviceProfileTest, AMissingFileIsNamed) {
             "device profile 'no/such.textproto' cannot be read: No such file or directory");
 }
 
+TEST(DeviceProfileTest, AFolderIsNoProfile) {
+  std::string path = ::testing::TempDir() + "folder.textproto";
+  std::filesystem::create_directories(path);
+  absl::StatusOr<DeviceProfile> device = findDevice(path);
+  std::filesystem::remove(path);
+  EXPECT_EQ(device.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(device.status().message(),
+            "device profile '" + path + "' cannot be read: expected a file, but got a folder");
+}
+
+TEST(DeviceProfileTest, APipeIsNotWaitedFor) {
+  std::string path = ::testing::TempDir() + "pipe.textproto";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  absl::StatusOr<DeviceProfile> device = findDevice(path);
+  std::filesystem::remove(path);
+  EXPECT_THAT(device.status().message(), HasSubstr("expected a file, but got a pipe or a device"));
+}
+
 TEST(DeviceProfileTest, SyntaxErrorsSayWhere) {
   EXPECT_THAT(errorOf("name: \"a\"\nspeed: 3\n"),
               StartsWith("device profile 'board.textproto': 2:6: Message type "
@@ -246,8 +266,30 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"macs_per_cycle: 32", "macs_per_cycle: 32 memory_macs_per_cycle: nan",
                 "clusters[0].rates[2].memory_macs_per_cycle: expected 0 to 100000, but got nan"},
         Refusal{"operations_per_cycle: 4", "operations_per_cycle: 4 kernels { }",
-                "clusters[0].kernels[0].kernel: expected a kernel such as \"layer_norm\", but "
-                "got none"},
+                "clusters[0].kernels[0].kernel: expected one of embedding, add_position, add, "
+                "linear, layer_norm, activation, attention, route_tokens, scar_attention, "
+                "select_row, quantize_tokens, linear_quantized, layer_norm_quantized, "
+                "embedding_blocks, but got none"},
+        Refusal{"operations_per_cycle: 4", "operations_per_cycle: 4 kernels { kernel: \"norm\" }",
+                "clusters[0].kernels[0].kernel: expected one of embedding, add_position, add, "
+                "linear, layer_norm, activation, attention, route_tokens, scar_attention, "
+                "select_row, quantize_tokens, linear_quantized, layer_norm_quantized, "
+                "embedding_blocks, but got 'norm'"},
+        Refusal{"kernel: \"attention\"", "kernel: \"attentoin\"",
+                "clusters[0].rates[7].kernel: expected one of embedding, add_position, add, "
+                "linear, layer_norm, activation, attention, route_tokens, scar_attention, "
+                "select_row, quantize_tokens, linear_quantized, layer_norm_quantized, "
+                "embedding_blocks, but got 'attentoin'"},
+        Refusal{"macs_per_cycle: 32", "macs_per_cycle: 32 cache_macs_per_cycle: 33",
+                "clusters[0].rates[2].cache_macs_per_cycle: expected at most macs_per_cycle, 32, "
+                "but got 33"},
+        Refusal{"macs_per_cycle: 32", "macs_per_cycle: 32 memory_macs_per_cycle: 33",
+                "clusters[0].rates[2].memory_macs_per_cycle: expected at most macs_per_cycle, 32, "
+                "but got 33"},
+        Refusal{"macs_per_cycle: 32",
+                "macs_per_cycle: 32 cache_macs_per_cycle: 20 memory_macs_per_cycle: 20.5",
+                "clusters[0].rates[2].memory_macs_per_cycle: expected at most "
+                "cache_macs_per_cycle, 20, but got 20.5"},
         Refusal{"operations_per_cycle: 4",
                 "operations_per_cycle: 4 kernels { kernel: \"add\" format: \"q4\" }",
                 "clusters[0].kernels[0].format: expected one of f32, f16, int8, int4, int3, int2, "

@@ -8,10 +8,12 @@
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
+#include "tools/common/Threads.h"
 #include "tools/gem-compile/OptionGroups.h"
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <thread>
+#include <filesystem>
+#include <iterator>
 #include <unistd.h>
 
 using namespace gem;
@@ -60,6 +62,40 @@ void gem::compile::printProblems(const absl::Status &status) {
   }
 }
 
+/// Whether two names are of one file, which would keep what is written last. Devices such as
+/// /dev/null take both.
+static bool isOneFile(const std::string &a, const std::string &b) {
+  if (a == "-" || b == "-")
+    return a == b;
+  std::error_code error;
+  if (std::filesystem::equivalent(a, b, error))
+    return std::filesystem::is_regular_file(a, error);
+  auto whole = [&](const std::string &path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  };
+  return !std::filesystem::exists(a, error) && whole(a) == whole(b);
+}
+
+/// Each output is a file of its own.
+static bool checkOutputs(const Options &options) {
+  const std::pair<const char *, const std::string &> outputs[] = {
+      {"--output", options.output},
+      {"--report", options.report},
+      {"--depfile", options.depfile},
+      {"--save-recipe", options.quantization.saveRecipe},
+      {"--save-statistics", options.quantization.saveStatistics}};
+  for (auto second = std::begin(outputs); second != std::end(outputs); ++second)
+    for (auto first = std::begin(outputs); first != second; ++first) {
+      if (first->second.empty() || second->second.empty() ||
+          !isOneFile(first->second, second->second))
+        continue;
+      tools::Error(kTool, std::string(second->first) + ": expected another file than " +
+                              first->first + " writes, but got '" + second->second + "' for both");
+      return false;
+    }
+  return true;
+}
+
 std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, Options &options) {
   // MLIR reads its own options with its own library.
   std::vector<const char *> arguments;
@@ -77,13 +113,13 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
        .summary = "compiles a trained model into a bundle for a device",
        .usage = "[options] MODEL -o OUT",
        .examples = {"gem-compile examples/gem-tiny -o tiny.gemb --sequence 64",
-                    "gem-compile gem.pth --calibrate texts.jsonl --device raspberry-pi-4 -o "
-                    "pi4.gemb",
-                    "gem-compile gem --quantize hybrid --max-size 6MB --calibrate texts.jsonl "
-                    "--evaluate held-out.jsonl -o gem.gemb"}},
+                    "gem-compile gem.pth --calibrate texts.jsonl --device raspberry-pi-4 \\\n"
+                    "      -o pi4.gemb",
+                    "gem-compile gem --quantize hybrid --max-size 6MB --calibrate texts.jsonl \\\n"
+                    "      --evaluate held-out.jsonl -o gem.gemb"}},
       &options.common);
   std::vector<std::string> settings;
-  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  options.threads = tools::DefaultThreads();
 
   app.add_option("MODEL", options.model,
                  "a folder or file: GEM .pth or safetensors, BERT safetensors, or .mlir in the gem "
@@ -102,7 +138,8 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
                "write no bundle: print its size, its modelled latency and the formats")
       ->group("Output");
   app.add_option("--report", options.report,
-                 "also write the report; .json, .html, .md or .txt by the name")
+                 "also write the report; .json, .html, .md or .txt by the name; - is JSON on "
+                 "standard output")
       ->type_name("FILE")
       ->group("Output");
   app.add_option("--emit", options.emit,
@@ -158,7 +195,7 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
   app.add_option("--threads", options.threads,
                  "threads that run the calibration texts (default: all); the result does not "
                  "depend on it")
-      ->check(CLI::Range(1u, 256u))
+      ->check(CLI::Range(1u, tools::kMaxThreads))
       ->type_name("N")
       ->group("Advanced");
   app.add_option("--seed", options.seed, "seed of the centroids' fit (default 0)")
@@ -195,8 +232,17 @@ std::optional<int> gem::compile::readOptions(int argc, const char *const *argv, 
     }
     options.output = "-";
   }
-  if (!readOverrides(settings, options) || !readBudgets(options) || !checkQuantization(options) ||
-      !checkPruning(options) || !checkEvaluation(options))
+  if (options.devices.size() > 1 && options.report == "-") {
+    tools::Error(kTool, "--report - is the report for one device; give --device once, or a FILE, "
+                        "which becomes one a device");
+    return tools::kExitUsage;
+  }
+  if (options.output == "-" && !options.depfile.empty()) {
+    tools::Error(kTool, "--depfile is a rule for a file: it does not go with -o -");
+    return tools::kExitUsage;
+  }
+  if (!checkOutputs(options) || !readOverrides(settings, options) || !readBudgets(options) ||
+      !checkQuantization(options) || !checkPruning(options) || !checkEvaluation(options))
     return tools::kExitUsage;
   return std::nullopt;
 }

@@ -60,10 +60,19 @@ static absl::Status merge(const std::vector<std::unique_ptr<ScratchBundle>> &var
     sources.push_back(owned.back().get());
   }
   edit::Contents merged;
+  // A pipe takes nothing back, so the bundle is put together and checked first.
+  ScratchBundle scratch;
+  const bool isPipe = output && !output->seekable();
   auto sink = [&](std::string_view data, edit::Problem *failure) {
-    size += data.size();
     std::string error;
-    return !output || output->Write(data, &error) || edit::Fail(failure, error);
+    if (isPipe) {
+      if (absl::Status status = scratch.write(size, {data.data(), data.size()}); !status.ok())
+        return edit::Fail(failure, std::string(status.message()));
+    } else if (output && !output->Write(data, &error)) {
+      return edit::Fail(failure, error);
+    }
+    size += data.size();
+    return true;
   };
   auto progress = [&](uint64_t done, uint64_t total) {
     if (options.progress)
@@ -71,17 +80,26 @@ static absl::Status merge(const std::vector<std::unique_ptr<ScratchBundle>> &var
   };
   if (!MergeBundles(sources, &merged, &problem) || !WriteBundle(merged, sink, progress, &problem))
     return toStatus(problem);
-  if (!output || !output->seekable())
+  if (!output)
     return absl::OkStatus();
+  if (isPipe)
+    if (absl::Status status = scratch.seal(); !status.ok())
+      return status;
+  llvm::ArrayRef<char> bytes = isPipe ? scratch.data() : llvm::ArrayRef<char>();
   // As a device would: a bundle that the runtime refuses must not leave this tool.
   gem_error_t error{};
   gem_bundle_t *bundle = nullptr;
-  gem_status_t status = gem_bundle_open(output->temporary().c_str(), nullptr, &bundle, &error);
+  gem_status_t status =
+      isPipe ? gem_bundle_open_memory(bytes.data(), bytes.size(), nullptr, &bundle, &error)
+             : gem_bundle_open(output->temporary().c_str(), nullptr, &bundle, &error);
   gem_bundle_close(bundle);
-  if (status == GEM_STATUS_OK)
-    return absl::OkStatus();
-  return absl::InternalError(std::string("the runtime refuses the bundle that was made: ") +
-                             error.message);
+  if (status != GEM_STATUS_OK)
+    return absl::InternalError(std::string("the runtime refuses the bundle that was made: ") +
+                               error.message);
+  std::string message;
+  if (isPipe && !output->Write({bytes.data(), bytes.size()}, &message))
+    return absl::UnavailableError(message);
+  return absl::OkStatus();
 }
 
 absl::Status gem::compile::compileForDevices(const CompileOptions &options,

@@ -17,7 +17,7 @@
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
 #include "tools/common/Progress.h"
-#include "tools/common/Signals.h"
+#include "tools/common/RunMain.h"
 #include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-compile/DeviceTable.h"
@@ -230,21 +230,16 @@ private:
 };
 
 /// A gate failed, or the device's memory is too small: the report, which says why, is all
-/// that is written.
-int endWithReport(const Options &options, const CompileReport &report, ReportKind kind,
-                  const absl::Status &status) {
+/// that is written, to `path` where that is not empty.
+int endWithReport(const Options &options, const CompileReport &report, const std::string &path,
+                  ReportKind kind, const absl::Status &status) {
   std::string error;
-  tools::OutputFile file;
-  if (!options.report.empty() &&
-      (!file.Open(options.report, &error) || !file.Write(renderReport(report, kind), &error) ||
-       !file.Commit(&error)))
+  if (!path.empty() && !tools::WriteFile(path, renderReport(report, kind), &error))
     return fail(error);
   if (!options.common.quiet)
     (void)printReport(options, report);
   (void)end(status);
-  std::string written = options.report.empty() || options.report == "-"
-                            ? ""
-                            : "; '" + options.report + "' is the report";
+  std::string written = path.empty() || path == "-" ? "" : "; '" + path + "' is the report";
   return fail((options.dryRun ? "this bundle would not be written" : "no bundle was written") +
                   written,
               absl::IsAborted(status) ? tools::kExitFailed : tools::ExitCodeOf(status));
@@ -260,9 +255,13 @@ int runForDevices(const Options &options, const CompileOptions &compileOptions,
   progress.finish();
   if (!status.ok())
     output.Discard();
-  if (absl::IsAborted(status))
-    return endWithReport(options, result.reports.back(), reportKind.value_or(ReportKind::Text),
-                         status);
+  if (!result.reports.empty()) {
+    const CompileReport &last = result.reports.back();
+    if (absl::IsAborted(status) || last.memory.isTooMuch)
+      return endWithReport(options, last,
+                           reportKind ? reportPathFor(options.report, last.device) : "",
+                           reportKind.value_or(ReportKind::Text), status);
+  }
   Companions companions;
   for (CompileReport &report : result.reports) {
     report.outputPath = options.dryRun ? "" : options.output;
@@ -291,7 +290,9 @@ int runForDevices(const Options &options, const CompileOptions &compileOptions,
 int run(const Options &options) {
   std::optional<ReportKind> reportKind;
   if (!options.report.empty()) {
-    absl::StatusOr<ReportKind> kind = reportKindOf(options.report);
+    // Standard output has no name that tells; it is for programs.
+    absl::StatusOr<ReportKind> kind =
+        options.report == "-" ? ReportKind::Json : reportKindOf(options.report);
     if (!kind.ok())
       return fail(std::string(kind.status().message()), tools::kExitUsage);
     reportKind = *kind;
@@ -343,8 +344,8 @@ int run(const Options &options) {
   if (absl::IsAborted(status)) {
     progress.finish();
     output.Discard();
-    return endWithReport(options, compiler.getReport(), reportKind.value_or(ReportKind::Text),
-                         status);
+    return endWithReport(options, compiler.getReport(), options.report,
+                         reportKind.value_or(ReportKind::Text), status);
   }
   if (status.ok() && options.dryRun)
     status = writeBundleNowhere(compiler);
@@ -354,8 +355,8 @@ int run(const Options &options) {
   progress.finish();
   if (compiler.getReport().memory.isTooMuch) {
     output.Discard();
-    return endWithReport(options, compiler.getReport(), reportKind.value_or(ReportKind::Text),
-                         status);
+    return endWithReport(options, compiler.getReport(), options.report,
+                         reportKind.value_or(ReportKind::Text), status);
   }
   if (!status.ok()) {
     output.Discard();
@@ -382,13 +383,14 @@ int run(const Options &options) {
 } // namespace
 
 int main(int argc, char **argv) {
-  tools::InstallSignalHandlers();
-  Options options;
-  if (std::optional<int> code = readOptions(argc, argv, options))
-    return *code;
-  if (options.listDevices)
-    return listDevicesTo(options.common);
-  if (!options.mlirArguments.empty() && !readMlirArguments(options))
-    return tools::kExitUsage;
-  return run(options);
+  return tools::RunMain(kTool, [&]() -> int {
+    Options options;
+    if (std::optional<int> code = readOptions(argc, argv, options))
+      return *code;
+    if (options.listDevices)
+      return listDevicesTo(options.common);
+    if (!options.mlirArguments.empty() && !readMlirArguments(options))
+      return tools::kExitUsage;
+    return run(options);
+  });
 }

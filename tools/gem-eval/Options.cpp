@@ -6,15 +6,15 @@
 #include "tools/gem-eval/Options.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
+#include "tools/common/Threads.h"
 #include <CLI/CLI.hpp>
 #include <map>
-#include <thread>
 
 using namespace gem;
 using namespace gem::eval;
 
 std::optional<int> eval::readOptions(int argc, const char *const *argv, Options &options) {
-  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  options.threads = tools::DefaultThreads();
   CLI::App app;
   tools::SetUpCommandLine(
       app,
@@ -23,8 +23,8 @@ std::optional<int> eval::readOptions(int argc, const char *const *argv, Options 
        .usage = "[options] BUNDLE... --data FILE\n"
                 "       gem-eval sweep [options] MODEL --data FILE: see gem-eval sweep --help",
        .examples = {"gem-eval int8.gemb int4.gemb --data test.jsonl --against f32.gemb",
-                    "gem-eval int4.gemb --data test.jsonl --against f32.gemb "
-                    "--calibration calibration.jsonl --html report.html"}},
+                    "gem-eval int4.gemb --data test.jsonl --against f32.gemb \\\n"
+                    "      --calibration calibration.jsonl --html report.html"}},
       &options.common);
   BrittlenessOptions &measures = options.measures;
   std::string score;
@@ -85,7 +85,7 @@ std::optional<int> eval::readOptions(int argc, const char *const *argv, Options 
       ->group("Output");
   app.add_option("--threads", options.threads,
                  "threads that run texts (default: all processors); results do not depend on it")
-      ->check(CLI::Range(1u, 256u))
+      ->check(CLI::Range(1u, tools::kMaxThreads))
       ->type_name("N")
       ->group("Running");
 

@@ -15,6 +15,7 @@
 #include "tools/common/Progress.h"
 #include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
+#include "tools/common/Threads.h"
 #include "tools/gem-eval/Options.h"
 #include <CLI/CLI.hpp>
 #include <cstdlib>
@@ -22,7 +23,6 @@
 #include <fstream>
 #include <limits>
 #include <memory>
-#include <thread>
 #include <unistd.h>
 
 using namespace gem;
@@ -60,7 +60,7 @@ std::string defaultCache() {
 std::optional<int> readSettings(int argc, const char *const *argv, Settings &settings) {
   SweepOptions &sweep = settings.sweep;
   BrittlenessOptions &measures = sweep.measures;
-  sweep.threads = std::max(1u, std::thread::hardware_concurrency());
+  sweep.threads = tools::DefaultThreads();
   sweep.cache = defaultCache();
   CLI::App app;
   tools::SetUpCommandLine(
@@ -68,10 +68,10 @@ std::optional<int> readSettings(int argc, const char *const *argv, Settings &set
       {.name = kSweep,
        .summary = "compiles compressions of a model and shows which make it brittle",
        .usage = "[options] MODEL --data FILE",
-       .examples = {"gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl "
-                    "--html sweep.html",
-                    "gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl "
-                    "--recipes int8,int4,hybrid@4.5+prune0.5"}},
+       .examples = {"gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl \\\n"
+                    "      --html sweep.html",
+                    "gem-eval sweep gem-tiny --data test.jsonl --calibrate calibration.jsonl \\\n"
+                    "      --recipes int8,int4,hybrid@4.5+prune0.5"}},
       &settings.common);
   app.add_option("MODEL", sweep.model, "the model, as gem-compile takes it")->group("Input");
   app.add_option("--data", sweep.data,
@@ -137,7 +137,7 @@ std::optional<int> readSettings(int argc, const char *const *argv, Settings &set
       ->group("Running");
   app.add_option("--threads", sweep.threads,
                  "threads (default: all processors); results do not depend on it")
-      ->check(CLI::Range(1u, 256u))
+      ->check(CLI::Range(1u, tools::kMaxThreads))
       ->type_name("N")
       ->group("Running");
   if (std::optional<int> code = tools::ParseCommandLine(app, argc, argv))

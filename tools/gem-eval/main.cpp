@@ -7,13 +7,12 @@
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
-#include "tools/common/Signals.h"
+#include "tools/common/RunMain.h"
 #include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-eval/Evaluate.h"
 #include "tools/gem-eval/Options.h"
 #include "tools/gem-eval/Sweep.h"
-#include <new>
 #include <string_view>
 #include <unistd.h>
 
@@ -65,17 +64,12 @@ int run(const Options &options) {
 } // namespace
 
 int main(int argc, char **argv) {
-  tools::InstallSignalHandlers();
-  try {
+  return tools::RunMain(kTool, [&]() -> int {
     if (argc > 1 && std::string_view(argv[1]) == "sweep")
       return sweepMain(argc - 1, argv + 1);
     Options options;
     if (std::optional<int> code = readOptions(argc, argv, options))
       return *code;
     return run(options);
-  } catch (const std::bad_alloc &) {
-    return fail("out of memory");
-  } catch (const std::exception &exception) {
-    return fail(exception.what());
-  }
+  });
 }

@@ -8,7 +8,9 @@
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
 #include "tools/common/Json.h"
+#include "tools/common/Terminal.h"
 #include "tools/gem-inspect/Inspect.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -119,35 +121,41 @@ int gem::inspect::inspectLatency(const Options &options) {
     tokens = {0}; // as many as it takes
   if (threads.empty())
     threads = {0}; // as many as the device's sessions have
+  // The variant for the device, or else the first; of it the first entry, as a session has by
+  // default.
+  auto programs = llvm::to_vector((*module)->getOps<rt::ProgramOp>());
+  auto isForDevice = [&](rt::ProgramOp program) { return program.getDevice() == device->name; };
+  auto program = llvm::find_if(programs, isForDevice);
+  if (program == programs.end())
+    program = programs.begin(); // there is at least one
+  std::string variant = program->getDevice().str();
   Page page(options.color);
-  page.title(options.path, "modelled on " + device->name +
+  page.title(options.path, "the variant for " + tools::Printable(variant) + ", modelled on " +
+                               device->name +
                                (device->description.empty() ? "" : ", " + device->description));
   Json json = tools::MakeJsonDocument();
   json["kind"] = "latency";
   json["path"] = options.path;
   json["device"] = device->name;
+  json["variant"] = variant;
   Json &runs = json["runs"] = Json::array();
-  // The first entry of the first variant, as a session has by default.
-  for (auto program : (*module)->getOps<rt::ProgramOp>()) {
-    for (auto entry : program.getOps<rt::EntryOp>()) {
-      for (int64_t count : tokens)
-        for (int64_t cores : threads) {
-          absl::StatusOr<ModelledLatency> latency = modelLatency(entry, *device, count, cores);
-          if (!latency.ok())
-            return report(latency.status());
-          if (cores > 0 && latency->threads != cores)
-            return report(absl::InvalidArgumentError(
-                "--threads: expected at most " + std::to_string(latency->threads) + ", as " +
-                device->name + " has cores, but got " + std::to_string(cores)));
-          if (count > 0 && latency->tokens != count)
-            return report(absl::InvalidArgumentError(
-                options.path + ": --tokens: expected a number that the program takes, such as " +
-                std::to_string(latency->tokens) + ", but got " + std::to_string(count)));
-          runs.push_back(describe(*latency));
-          write(page, *latency, options.common.verbose);
-        }
-      break;
-    }
+  for (auto entry : program->getOps<rt::EntryOp>()) {
+    for (int64_t count : tokens)
+      for (int64_t cores : threads) {
+        absl::StatusOr<ModelledLatency> latency = modelLatency(entry, *device, count, cores);
+        if (!latency.ok())
+          return report(latency.status());
+        if (cores > 0 && latency->threads != cores)
+          return report(absl::InvalidArgumentError(
+              "--threads: expected at most " + std::to_string(latency->threads) + ", as " +
+              device->name + " has cores, but got " + std::to_string(cores)));
+        if (count > 0 && latency->tokens != count)
+          return report(absl::InvalidArgumentError(
+              options.path + ": --tokens: expected a number that the program takes, such as " +
+              std::to_string(latency->tokens) + ", but got " + std::to_string(count)));
+        runs.push_back(describe(*latency));
+        write(page, *latency, options.common.verbose);
+      }
     break;
   }
   return print(options.json ? tools::DumpJson(json) : page.str(), tools::kExitOk);

@@ -3,11 +3,11 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "dialects/Gem/ModuleFile.h"
 #include "dialects/GemRT/GemRT.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "mlir/Parser/Parser.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
 #include "tools/common/Json.h"
@@ -132,7 +132,7 @@ int gem::inspect::inspectModule(const Options &options) {
     problem += diagnostic.str();
     return success();
   });
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.path, &context);
+  OwningOpRef<ModuleOp> module = parseModuleFile(options.path, context);
   if (!module)
     return report(absl::InvalidArgumentError(
         problem.empty() ? options.path + ": is no module that can be read" : problem));

@@ -8,7 +8,7 @@
 #include "tools/common/Format.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
-#include "tools/common/Signals.h"
+#include "tools/common/RunMain.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-inspect/Inspect.h"
 #include <CLI/CLI.hpp>
@@ -217,8 +217,7 @@ static std::optional<int> readOptions(int argc, const char *const *argv, Options
   return std::nullopt;
 }
 
-int main(int argc, char **argv) {
-  tools::InstallSignalHandlers();
+static int inspectFile(int argc, const char *const *argv) {
   Options options;
   if (std::optional<int> code = readOptions(argc, argv, options))
     return *code;
@@ -247,4 +246,8 @@ int main(int argc, char **argv) {
     return inspectCheckpoint(options);
   }
   return tools::kExitFailed;
+}
+
+int main(int argc, char **argv) {
+  return tools::RunMain(kTool, [&] { return inspectFile(argc, argv); });
 }

@@ -78,5 +78,24 @@ TEST(TextSplitTest, SaysWhatIsWrongWithTheFile) {
   EXPECT_FALSE(TextSplit::splitFile(::testing::TempDir() + "none.jsonl", 0).ok());
 }
 
+TEST(TextSplitTest, NeedsEnoughTextsOfADomain) {
+  std::string path = ::testing::TempDir() + "few.jsonl";
+  std::string line = R"({"text": "text", "domain": "a"})";
+  std::ofstream(path) << line << "\n"
+                      << line << "\n"
+                      << line << "\n"
+                      << R"({"text": "text", "domain": "b"})" << "\n";
+  auto split = TextSplit::splitFile(path, 0);
+  EXPECT_EQ(split.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(split.status().message(),
+            "'" + path +
+                "': expected at least 4 texts of a domain, of which some can be held back for "
+                "--keep-domain, but got 3; add texts, or give others with --validate");
+  std::ofstream(path, std::ios::app) << line << "\n";
+  split = TextSplit::splitFile(path, 0);
+  ASSERT_TRUE(split.ok()) << split.status();
+  EXPECT_EQ(read(split->getJudge())["a"].size(), 1u);
+}
+
 } // namespace
 } // namespace gem

@@ -471,6 +471,11 @@ find_package(gem CONFIG REQUIRED)
             ("", good + "gem_bundle_manifest(NAME m BUNDLES c)", "there is no bundle 'c'"),
             ("", good + "gem_bundle_manifest(NAME m BUNDLES b OUTPUTS x)",
              "unknown argument 'OUTPUTS'"),
+            ("", f"gem_add_bundle({model} DEVICES host OUTPUT_DIRECTORY o&x)",
+             "OUTPUT_DIRECTORY: the path .*/o&x' has the character '&'"),
+            ("", f"gem_add_bundle({model} DEVICES host OUTPUT_DIRECTORY o[x)", "has the character '['"),
+            ("", good + "gem_bundle_manifest(NAME m BUNDLES b OUTPUT o:x.json)",
+             "has the character ':'"),
             (" ASM", good + "gem_embed_bundle(TARGET a BUNDLE b DEVICE host)",
              "there is no target 'a'"),
             (" ASM", app + "gem_embed_bundle(TARGET a BUNDLE b)", "which DEVICE of 'b'?"),
@@ -484,6 +489,19 @@ find_package(gem CONFIG REQUIRED)
             output = " ".join(project.configure(fails=True).split())
             expect(re.search(message if ".*" in message else re.escape(message), output),
                    f"{text}\nexpected the message {message!r}, but got:\n{output}")
+
+        # A bundle may have a name that looks like a keyword.
+        text = good.replace("NAME b", "NAME ASSISTANT") + "gem_bundle_manifest(NAME m BUNDLES ASSISTANT)"
+        Project(self.folder("capitals"), "Ninja", self.prefix, begin.format(languages="") + text).configure()
+        # A binary folder with a space below the build's.
+        text = begin.format(languages="") + 'add_subdirectory(sub "sub dir")\n'
+        for generator in ("Ninja", "Unix Makefiles"):
+            project = Project(self.folder("space", generator), generator, self.prefix, text)
+            os.makedirs(project.path("sub"))
+            project.write("sub/CMakeLists.txt", good)
+            fails = generator != "Ninja"
+            output = " ".join(project.configure(fails=fails).split())
+            expect(not fails or "the binary folder 'sub dir' has a space" in output, output)
 
     # --- the package ---------------------------------------------------------------------
 

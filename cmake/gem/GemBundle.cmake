@@ -204,7 +204,7 @@ function(gem_bundle_manifest)
   endif()
   _gem_output_path("${call}" OUTPUT "${ARG_OUTPUT}" output)
 
-  # One entry a line: name, device, bundle, report.
+  # One entry a line: name, bundle, report.
   set(entries "")
   set(inputs)
   set(names)
@@ -213,7 +213,7 @@ function(gem_bundle_manifest)
     get_target_property(devices ${bundle} GEM_DEVICES)
     foreach(device IN LISTS devices)
       _gem_find_bundle("${call}" "${bundle}" "${device}" file report target)
-      string(APPEND entries "${bundle}|${device}|${file}|${report}\n")
+      string(APPEND entries "${bundle}|${file}|${report}\n")
       list(APPEND inputs "${file}" "${report}")
       get_filename_component(file_name "${file}" NAME)
       list(APPEND names "${file_name}|${file}")

@@ -110,6 +110,31 @@ class BundleTest(unittest.TestCase):
             del bundle
         gc.collect()
 
+    def test_names_with_nul(self):
+        with self.assertRaises(gem.InvalidArgument):
+            gem.Bundle(GOLDEN + "\0b")
+        with gem.Bundle(GOLDEN) as bundle:
+            for name in ("entry", "cpu"):
+                with self.assertRaises(gem.InvalidArgument):
+                    bundle.session(**{name: "scalar\0x"})
+
+    def test_integers_that_do_not_fit(self):
+        def refused(call, *arguments, **keywords):
+            with self.assertRaises(gem.OutOfRange):
+                call(*arguments, **keywords)
+
+        refused(gem.Bundle, GOLDEN, hash_threads=2**32 + 1)
+        refused(gem.Bundle, GOLDEN, mode=2**32)
+        with gem.Bundle(GOLDEN) as bundle:
+            refused(bundle.session, threads=2**32 + 1)
+            refused(bundle.session, variant=-1)
+            with bundle.session() as session:
+                refused(session.run, [2**32 + 5, 6, 7])
+                refused(session.input, 2**32)
+                refused(session.set_input, 0, array.array("i", IDS), (2**32 + 3,))
+                session.run(IDS)
+                refused(session.output, 2**32)
+
 
 class SessionTest(unittest.TestCase):
     def setUp(self):
@@ -234,6 +259,9 @@ class TextTest(unittest.TestCase):
             self.assertEqual(tokenizer.encode("draws graphs. " * 99, 8).truncated, True)
             self.assertEqual(tokenizer.encode(b"\xff\xfe").ids, tokenizer.encode("\ufffd\ufffd").ids)
             self.assertGreater(tokenizer.vocabulary_size, 1000)
+            self.assertIsNone(tokenizer.piece(2**32 + encoding.ids[0]))
+            with self.assertRaises(gem.OutOfRange):
+                tokenizer.encode("a", 2**32 + 8)
 
 
 class LibraryTest(unittest.TestCase):

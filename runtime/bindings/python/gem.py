@@ -29,6 +29,7 @@ import ctypes
 import ctypes.util
 import enum
 import functools
+import operator
 import os
 import threading
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
@@ -416,6 +417,25 @@ def cpu_kernels() -> dict[str, bool]:
         kernels[_text(name)] = supported.value != 0
 
 
+# ctypes takes any integer for its low bits, and a string up to its first NUL.
+
+
+def _uint32(what: str, value: int) -> int:
+    value = operator.index(value)
+    if not 0 <= value < 2**32:
+        raise OutOfRange(Status.OUT_OF_RANGE,
+                         f"{what}: expected 0 to {2**32 - 1}, but got {value}")
+    return value
+
+
+def _name(what: str, value: Union[str, bytes]) -> bytes:
+    name = value.encode() if isinstance(value, str) else value
+    if b"\0" in name:
+        raise InvalidArgument(Status.INVALID_ARGUMENT,
+                              f"{what}: expected no NUL, but got {value!r}")
+    return name
+
+
 class _Handle:
     """An object of the library. It is closed when close() was called and nobody uses it."""
 
@@ -564,9 +584,9 @@ class Bundle(_Closable):
         """
         library = _load()
         options = _options(_BundleOptions)
-        options.load_mode = mode
-        options.hash_check = hash_check
-        options.hash_threads = hash_threads
+        options.load_mode = _uint32("mode", mode)
+        options.hash_check = _uint32("hash_check", hash_check)
+        options.hash_threads = _uint32("hash_threads", hash_threads)
         listener = _Listener(observer) if observer is not None else None
         if listener is not None:
             options.observer = ctypes.pointer(listener.struct)
@@ -600,7 +620,7 @@ class Bundle(_Closable):
         else:
             keep = listener
             status = library.gem_bundle_open(
-                os.fsencode(source), options, ctypes.byref(address), error)
+                _name("source", os.fsencode(source)), options, ctypes.byref(address), error)
         if status == Status.OK:
             self._handle = _Handle(address.value or 0, library.gem_bundle_close, keep=keep)
         _check(status, error, listener)
@@ -714,11 +734,11 @@ class Session(_Closable):
                  observer: Optional[Callable[[Event], None]] = None) -> None:
         library = _load()
         options = _options(_SessionOptions)
-        options.thread_count = threads
+        options.thread_count = _uint32("threads", threads)
         if variant is not None:
-            options.variant = variant
-        options.entry = None if entry is None else entry.encode()
-        options.cpu = None if cpu is None else cpu.encode()
+            options.variant = _uint32("variant", variant)
+        options.entry = None if entry is None else _name("entry", entry)
+        options.cpu = None if cpu is None else _name("cpu", cpu)
         self._listener = _Listener(observer) if observer is not None else None
         if self._listener is not None:
             options.observer = ctypes.pointer(self._listener.struct)
@@ -752,13 +772,13 @@ class Session(_Closable):
 
     def input(self, index: int) -> Tensor:
         """Describes an input; NotFound past the last."""
-        return self._describe(_load().gem_session_input, index)
+        return self._describe(_load().gem_session_input, _uint32("input", index))
 
     def output(self, which: Union[Role, int]) -> Tensor:
         """The output of a role, or at an index."""
         if isinstance(which, Role):
             return self._describe(_load().gem_session_output_by_role, which)
-        return self._describe(_load().gem_session_output, which)
+        return self._describe(_load().gem_session_output, _uint32("output", which))
 
     def set_input(self, index: int, data: Any, shape: Optional[Sequence[int]] = None) -> None:
         """Copies an input in: a buffer (array, bytes, numpy array) of the input's type."""
@@ -766,6 +786,7 @@ class Session(_Closable):
         view = memoryview(data)
         if shape is None:
             shape = view.shape or ()
+        shape = [_uint32(f"input {index}: extent", extent) for extent in shape]
         if view.format.lstrip("<=@") != code:
             raise InvalidArgument(
                 Status.INVALID_ARGUMENT,
@@ -786,8 +807,13 @@ class Session(_Closable):
         """Runs on token ids or, without any, on the inputs that were set."""
         if ids is None:
             self._call(_load().gem_session_run)
-        else:
-            self._call(_load().gem_session_run_tokens, (c_int32 * len(ids))(*ids), len(ids))
+            return
+        try:
+            values = array.array("i", list(ids))
+        except OverflowError as error:
+            raise OutOfRange(Status.OUT_OF_RANGE, f"token ids: {error}") from None
+        self._call(_load().gem_session_run_tokens,
+                   (c_int32 * len(values)).from_buffer_copy(values), len(values))
 
     def cancel(self) -> None:
         """Makes a run in progress on another thread, else the next, raise Cancelled."""
@@ -797,7 +823,7 @@ class Session(_Closable):
     def profile(self, on: bool = True) -> None:
         """Switches the timing of commands on (clearing what was counted) or off."""
         with self._lock, self._handle as session:
-            _load().gem_session_profile(session, int(on))
+            _load().gem_session_profile(session, int(bool(on)))
 
     def command_profiles(self) -> list[CommandProfile]:
         """What each command cost since profile() was called."""
@@ -841,7 +867,7 @@ class Tokenizer(_Closable):
     def encode(self, text: Union[str, bytes], maximum: Optional[int] = None) -> Encoding:
         """[CLS] pieces [SEP], at most `maximum` ids (the bundle's maximum by default)."""
         content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        capacity = self._capacity if maximum is None else maximum
+        capacity = self._capacity if maximum is None else _uint32("maximum", maximum)
         ids = (c_int32 * capacity)()
         encoding, error = _Encoding(), _Error()
         with self._handle as tokenizer:
@@ -851,6 +877,8 @@ class Tokenizer(_Closable):
 
     def piece(self, id: int) -> Optional[str]:  # pylint: disable=redefined-builtin
         """The piece of an id ("##ing"), or None."""
+        if not 0 <= id < 2**31:
+            return None
         size = c_size_t()
         with self._handle as tokenizer:
             address = _load().gem_tokenizer_piece(tokenizer, id, ctypes.byref(size))

@@ -441,6 +441,7 @@ class _Handle:
 
     def __init__(self, address: int, close: Callable[[int], None],
                  parent: Optional[_Handle] = None, keep: object = None) -> None:
+        """`parent` is in use already, for this object until it is closed: see child()."""
         self._address = address
         self._close = close
         self._parent = parent
@@ -448,8 +449,19 @@ class _Handle:
         self._users = 0
         self._closed = False
         self._lock = threading.Lock()
-        if parent is not None:
-            parent.__enter__()
+
+    def child(self, create: Callable[[int], int], close: Callable[[int], None],
+              keep: object = None) -> _Handle:
+        """What `create` makes of this object, which it uses as long as it lives.
+
+        One use, from before it is made: this object may be closed meanwhile.
+        """
+        address = self.__enter__()
+        try:
+            return _Handle(create(address), close, self, keep)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> int:
         with self._lock:
@@ -743,13 +755,17 @@ class Session(_Closable):
         if self._listener is not None:
             options.observer = ctypes.pointer(self._listener.struct)
         self._lock = threading.Lock()
-        address, error = c_void_p(), _Error()
-        with bundle._handle as parent:
+
+        def create(parent: int) -> int:
+            address, error = c_void_p(), _Error()
             status = library.gem_session_create(parent, options, ctypes.byref(address), error)
-            if status == Status.OK:
-                self._handle = _Handle(address.value or 0, library.gem_session_close,
-                                       bundle._handle, self._listener)
-        _check(status, error, self._listener)
+            if status != Status.OK:
+                _check(status, error, self._listener)
+            return address.value or 0
+
+        self._handle = bundle._handle.child(create, library.gem_session_close, self._listener)
+        if self._listener is not None:
+            self._listener.reraise()
         info = _SessionInfo(struct_size=ctypes.sizeof(_SessionInfo))
         with self._handle as session:
             library.gem_session_info(session, info)
@@ -850,18 +866,20 @@ class Tokenizer(_Closable):
 
     def __init__(self, source: Union[Bundle, bytes]) -> None:
         """The tokenizer of a bundle, or of the bytes of a tokenizer segment."""
-        address, error = c_void_p(), _Error()
         close = _component("gem_tokenizer_close", "text")
+
+        def create(function: Callable[..., int], *arguments: Any) -> int:
+            address, error = c_void_p(), _Error()
+            _check(function(*arguments, None, ctypes.byref(address), error), error)
+            return address.value or 0
+
         if isinstance(source, Bundle):
-            with source._handle as bundle:
-                status = _load().gem_tokenizer_create(bundle, None, ctypes.byref(address), error)
-                _check(status, error)
-                self._handle = _Handle(address.value or 0, close, source._handle)
+            self._handle = source._handle.child(
+                functools.partial(create, _load().gem_tokenizer_create), close)
             self._capacity = source.info.maximum_tokens
         else:
-            _check(_load().gem_tokenizer_create_from_memory(
-                source, len(source), None, ctypes.byref(address), error), error)
-            self._handle = _Handle(address.value or 0, close)
+            self._handle = _Handle(
+                create(_load().gem_tokenizer_create_from_memory, source, len(source)), close)
             self._capacity = 512
 
     def encode(self, text: Union[str, bytes], maximum: Optional[int] = None) -> Encoding:

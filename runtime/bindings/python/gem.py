@@ -31,6 +31,7 @@ import enum
 import functools
 import operator
 import os
+import sys
 import threading
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from types import TracebackType
@@ -325,7 +326,7 @@ _SIGNATURE_FUNCTIONS: dict[str, list[Any]] = {
 
 # --- the library -----------------------------------------------------------------------
 
-_NAMES = ("libgem.so", "libgem.so.0.1")
+_NAMES = ("libgem.dylib",) if sys.platform == "darwin" else ("libgem.so", "libgem.so.0.1")
 
 
 def _candidates() -> Iterator[str]:

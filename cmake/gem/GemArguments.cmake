@@ -2,7 +2,7 @@
 
 # Unknown keywords, keywords without a value, and required ones that are missing. Reads what
 # cmake_parse_arguments set with the prefix ARG. `lists` are the keywords with several values,
-# where a misspelt keyword would pass for one of them.
+# where a misspelt keyword would pass for one of them; a bundle may have such a name.
 macro(_gem_check_arguments call required lists)
   foreach(_gem_value IN LISTS ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${call}: unknown argument '${_gem_value}'")
@@ -17,7 +17,7 @@ macro(_gem_check_arguments call required lists)
   endforeach()
   foreach(_gem_keyword IN ITEMS ${lists})
     foreach(_gem_value IN LISTS ARG_${_gem_keyword})
-      if(_gem_value MATCHES "^[A-Z][A-Z_]+$")
+      if(_gem_value MATCHES "^[A-Z][A-Z_]+$" AND NOT TARGET "${_gem_value}")
         message(FATAL_ERROR "${call}: unknown argument '${_gem_value}' (after ${_gem_keyword})")
       endif()
     endforeach()
@@ -58,23 +58,48 @@ endfunction()
 function(_gem_option list keyword value)
   string(TOLOWER "${keyword}" option)
   string(REPLACE "_" "-" option "${option}")
-  set(${list} ${${list}} "--${option}=${value}" PARENT_SCOPE)
+  # A ';' of the value does not end it.
+  string(REPLACE ";" "\\;" value "${value}")
+  set(${list} "${${list}};--${option}=${value}" PARENT_SCOPE)
+endfunction()
+
+# Refuses a path that build files cannot name.
+function(_gem_check_path call keyword path)
+  # Depfiles and makefiles have no spelling for these that every generator reads, nor have lists
+  # of CMake and of the manifest; see docs/build-step.md.
+  if(path MATCHES "[]['\"&;*:()|\\]")
+    message(FATAL_ERROR "${call}: ${keyword}: the path '${path}' has the character "
+                        "'${CMAKE_MATCH_0}', which build tools cannot track: rename the file or folder")
+  endif()
 endfunction()
 
 # An input as an absolute path. One that is made by the build is allowed not to be there yet.
 function(_gem_input_path call keyword path variable)
   get_filename_component(absolute "${path}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_SOURCE_DIR}")
-  # Depfiles have no spelling for these that every generator reads; see docs/build-step.md.
-  if(absolute MATCHES "['\"&;*:()\\]")
-    message(FATAL_ERROR "${call}: ${keyword}: the path '${absolute}' has the character "
-                        "'${CMAKE_MATCH_0}', which build tools cannot track: rename the file or folder")
-  endif()
+  _gem_check_path("${call}" "${keyword}" "${absolute}")
   get_source_file_property(is_generated "${absolute}" GENERATED)
   string(FIND "${absolute}" "${CMAKE_BINARY_DIR}/" in_build)
   if(NOT EXISTS "${absolute}" AND NOT is_generated AND NOT in_build EQUAL 0)
     message(FATAL_ERROR "${call}: ${keyword}: '${absolute}' does not exist")
   endif()
   set(${variable} "${absolute}" PARENT_SCOPE)
+endfunction()
+
+# An output as an absolute path, relative to the current binary folder.
+function(_gem_output_path call keyword path variable)
+  get_filename_component(absolute "${path}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_BINARY_DIR}")
+  _gem_check_path("${call}" "${keyword}" "${absolute}")
+  set(${variable} "${absolute}" PARENT_SCOPE)
+endfunction()
+
+# CMake's makefiles name a file that they keep for depfiles wrongly where the path from the build
+# folder to the current binary folder has a space.
+function(_gem_check_subfolder call)
+  file(RELATIVE_PATH subfolder "${CMAKE_BINARY_DIR}" "${CMAKE_CURRENT_BINARY_DIR}")
+  if(CMAKE_GENERATOR MATCHES "Makefiles" AND subfolder MATCHES " ")
+    message(FATAL_ERROR "${call}: the binary folder '${subfolder}' has a space, which CMake's "
+                        "makefiles cannot track: rename it in add_subdirectory, or use Ninja")
+  endif()
 endfunction()
 
 # A path as Ninja names it: relative inside the build folder, absolute outside.
@@ -107,7 +132,8 @@ function(_gem_device_names call compile variable)
   set(${variable} "${names}" PARENT_SCOPE)
 endfunction()
 
-# A device by its name, or by a profile in a file: its name for outputs, and the file or "".
+# A device by its name, or by a profile in a file: what outputs and DEVICE call it, and the file or
+# "". That of a profile is its file's, as the name inside may change after the configuration.
 function(_gem_device call known device key_variable profile_variable)
   if(device MATCHES "\\.textproto$")
     _gem_input_path("${call}" DEVICES "${device}" profile)

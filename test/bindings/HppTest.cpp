@@ -37,6 +37,19 @@ TEST(Hpp, OpensAndTells) {
   EXPECT_EQ(bundle->VariantDevice(bundle->Info().variant_count), "");
 }
 
+TEST(Hpp, VersionAndKernels) {
+  EXPECT_EQ(gem::Version(), gem_version());
+  uint32_t count = 0;
+  bool scalar = false;
+  for (; !gem::GetCpuKernelInfo(count).name.empty(); ++count) {
+    if (gem::GetCpuKernelInfo(count).name == "scalar")
+      scalar = gem::GetCpuKernelInfo(count).supported;
+  }
+  EXPECT_TRUE(scalar);
+  EXPECT_EQ(gem_cpu_kernels(count, nullptr), nullptr);
+  EXPECT_FALSE(gem::GetCpuKernelInfo(count).supported);
+}
+
 TEST(Hpp, ErrorsAreResultsOrExceptions) {
   const char* path = "/none/such.gemb";
   auto bundle = gem::Bundle::Open(path);

@@ -7,6 +7,7 @@ import gem.GemException;
 import gem.Observer;
 import gem.Session;
 import gem.Tensor;
+import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -18,6 +19,8 @@ import java.util.List;
 
 class JavaTest {
   private static final int[] IDS = {5, 6, 7};
+  // That the machine of Java may start meanwhile.
+  private static final int OTHER_THREADS = 30;
 
   private static void expect(boolean condition, String what) {
     if (!condition) throw new AssertionError(what);
@@ -172,13 +175,44 @@ class JavaTest {
     }
   }
 
-  // What is forgotten is freed, sessions before bundles, whatever the collector's order.
-  private static void forgotten(Path golden) {
-    for (int i = 0; i < 200; ++i) logits(Bundle.open(golden).session());
-    System.gc();
+  private static int threads() {
+    return new File("/proc/self/task").list().length;
   }
 
-  public static void main(String[] arguments) throws IOException {
+  // Waits until the threads of sessions are gone, collecting what is forgotten.
+  private static void settles(int before, String what) throws InterruptedException {
+    long deadline = System.nanoTime() + 60_000_000_000L;
+    while (threads() > before + OTHER_THREADS) {
+      expect(System.nanoTime() < deadline, what + ": " + (threads() - before) + " threads more");
+      System.gc();
+      Thread.sleep(10);
+    }
+  }
+
+  // A bundle may be closed while a session of it is created, which then keeps it.
+  private static void closedMeanwhile(Path golden) throws InterruptedException {
+    int before = threads();
+    for (int i = 0; i < 20; ++i) {
+      Bundle bundle = Bundle.open(golden);
+      Session session = bundle.session(
+          new Session.Options().threads(4).observer(event -> bundle.close()));
+      expect(logits(session).length == 5, "logits");
+      closed(() -> bundle.label(0));
+      session.close();
+    }
+    settles(before, "closed meanwhile");
+  }
+
+  // What is forgotten is freed, sessions before bundles, whatever the collector's order.
+  private static void forgotten(Path golden) throws InterruptedException {
+    int before = threads();
+    for (int i = 0; i < 200; ++i) {
+      logits(Bundle.open(golden).session(new Session.Options().threads(2)));
+    }
+    settles(before, "forgotten");
+  }
+
+  public static void main(String[] arguments) throws IOException, InterruptedException {
     Path golden = Path.of(arguments[0]);
     byte[] key = new byte[Bundle.PUBLIC_KEY_SIZE];
     for (int i = 0; i < key.length; ++i) {
@@ -188,6 +222,7 @@ class JavaTest {
     signatures(Path.of(arguments[1]), key);
     sessions(golden);
     observers(golden);
+    closedMeanwhile(golden);
     forgotten(golden);
     System.out.println("passed");
   }

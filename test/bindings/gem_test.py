@@ -5,6 +5,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import array
+import contextlib
 import gc
 import os
 import subprocess
@@ -12,12 +13,27 @@ import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
 import gem
 
 GOLDEN, SIGNED, KEY = sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3])
 TINY = sys.argv[4] if len(sys.argv) > 4 else ""
 IDS = [5, 6, 7]
+
+
+@contextlib.contextmanager
+def closes():
+    """Lists what the library closes, by names and in order."""
+    log = []
+    with contextlib.ExitStack() as stack:
+        for kind in ("bundle", "session", "tokenizer"):
+            def close(address, kind=kind, real=getattr(gem._load(), f"gem_{kind}_close")):
+                log.append(kind)
+                real(address)
+
+            stack.enter_context(unittest.mock.patch.object(gem._load(), f"gem_{kind}_close", close))
+        yield log
 
 
 class BundleTest(unittest.TestCase):
@@ -103,12 +119,50 @@ class BundleTest(unittest.TestCase):
             session.run(IDS)
 
     def test_forgotten_in_any_order(self):
-        for _ in range(50):
+        with closes() as log:
+            for _ in range(50):
+                bundle = gem.Bundle(GOLDEN)
+                bundle.cycle = bundle  # Both are freed by the collector at once.
+                bundle.mine = bundle.session()
+                del bundle
+            gc.collect()
+        self.assertEqual(sorted(log), ["bundle"] * 50 + ["session"] * 50)
+        for i in range(len(log)):
+            self.assertLessEqual(log[:i].count("bundle"), log[:i].count("session"))
+
+    def test_closed_while_a_session_is_created(self):
+        with closes() as log:
             bundle = gem.Bundle(GOLDEN)
-            bundle.cycle = bundle  # Both are freed by the collector at once.
-            bundle.mine = bundle.session()
-            del bundle
-        gc.collect()
+            session = bundle.session(observer=lambda event: bundle.close())
+            session.run(IDS)
+            self.assertEqual(log, [])
+            session.close()
+        self.assertEqual(log, ["session", "bundle"])
+
+    def test_names_with_nul(self):
+        with self.assertRaises(gem.InvalidArgument):
+            gem.Bundle(GOLDEN + "\0b")
+        with gem.Bundle(GOLDEN) as bundle:
+            for name in ("entry", "cpu"):
+                with self.assertRaises(gem.InvalidArgument):
+                    bundle.session(**{name: "scalar\0x"})
+
+    def test_integers_that_do_not_fit(self):
+        def refused(call, *arguments, **keywords):
+            with self.assertRaises(gem.OutOfRange):
+                call(*arguments, **keywords)
+
+        refused(gem.Bundle, GOLDEN, hash_threads=2**32 + 1)
+        refused(gem.Bundle, GOLDEN, mode=2**32)
+        with gem.Bundle(GOLDEN) as bundle:
+            refused(bundle.session, threads=2**32 + 1)
+            refused(bundle.session, variant=-1)
+            with bundle.session() as session:
+                refused(session.run, [2**32 + 5, 6, 7])
+                refused(session.input, 2**32)
+                refused(session.set_input, 0, array.array("i", IDS), (2**32 + 3,))
+                session.run(IDS)
+                refused(session.output, 2**32)
 
 
 class SessionTest(unittest.TestCase):
@@ -168,21 +222,29 @@ class SessionTest(unittest.TestCase):
             session.run(IDS)
 
     def test_close_waits_for_a_run_elsewhere(self):
-        session = self.bundle.session()
-        stop = threading.Event()
+        running, closed, failures = threading.Event(), threading.Event(), []
+
+        def wait(event):
+            if event.kind == gem.EventKind.COMMAND and not running.is_set():
+                running.set()
+                closed.wait()
 
         def work():
-            while not stop.is_set():
-                try:
-                    session.run(IDS)
-                except ValueError:
-                    return
+            try:
+                session.run(IDS)
+            except Exception as error:  # pylint: disable=broad-except
+                failures.append(error)
 
-        thread = threading.Thread(target=work)
-        thread.start()
-        session.close()
-        stop.set()
-        thread.join()
+        with closes() as log:
+            session = self.bundle.session(observer=wait)
+            thread = threading.Thread(target=work)
+            thread.start()
+            running.wait()
+            session.close()
+            during = list(log)
+            closed.set()
+            thread.join()
+        self.assertEqual((during, log, failures), ([], ["session"], []))
 
     def test_profile(self):
         with self.bundle.session() as session:
@@ -234,6 +296,25 @@ class TextTest(unittest.TestCase):
             self.assertEqual(tokenizer.encode("draws graphs. " * 99, 8).truncated, True)
             self.assertEqual(tokenizer.encode(b"\xff\xfe").ids, tokenizer.encode("\ufffd\ufffd").ids)
             self.assertGreater(tokenizer.vocabulary_size, 1000)
+            self.assertIsNone(tokenizer.piece(2**32 + encoding.ids[0]))
+            with self.assertRaises(gem.OutOfRange):
+                tokenizer.encode("a", 2**32 + 8)
+
+    def test_closed_while_a_tokenizer_is_created(self):
+        create = gem._load().gem_tokenizer_create
+
+        def create_and_close(*arguments):
+            status = create(*arguments)
+            bundle.close()
+            return status
+
+        with closes() as log, unittest.mock.patch.object(gem._load(), "gem_tokenizer_create",
+                                                         create_and_close):
+            bundle = gem.Bundle(TINY)
+            tokenizer = bundle.tokenizer()
+            self.assertTrue(tokenizer.encode("Draws graphs.").ids)
+            tokenizer.close()
+        self.assertEqual(log, ["tokenizer", "bundle"])
 
 
 class LibraryTest(unittest.TestCase):

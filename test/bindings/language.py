@@ -106,6 +106,8 @@ elif options.language == "python":
     if shutil.which("mypy"):
         run("mypy", "--strict", "--python-version", "3.9", "--cache-dir", f"{out}/mypy",
             f"{bindings}/python/gem.py")
+    else:
+        print("the types were not checked: mypy is not installed")
     run_example(sys.executable, f"{examples}/python/classify.py", env=environment)
 elif options.language == "java":
     path = compile_java()

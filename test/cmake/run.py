@@ -142,7 +142,7 @@ class Tests:
                     project.path("board.textproto"))
         with open(project.path("board.textproto"), encoding="utf-8") as file:
             profile = file.read()
-        project.write("board.textproto", profile.replace('name: "pixel-6"', 'name: "board"', 1))
+        project.write("board.textproto", profile.replace('name: "pixel-6"', 'name: "a-board"', 1))
         run([self.compile, MODEL, "--dry-run", "--sequence", "32", "--quantize", "int8", "--quiet"])
         run([self.compile, MODEL, "-o", project.path("x.gemb"), "--sequence", "32", "--quantize",
              "int8", "--quiet", "--save-recipe", project.path("formats.recipe")])
@@ -192,7 +192,7 @@ class Tests:
         project.expect_rebuilt("an option changed", plain, board, manifest, app)
         after = run([project.output("app")])
         size = os.path.getsize(project.output(f"gem/plain/{board}"))
-        expect(after == f"{size} board\n" and before != after,
+        expect(after == f"{size} a-board\n" and before != after,
                f"the program holds another bundle: before {before!r}, after {after!r}")
         os.remove(project.output(f"gem/plain/{plain}"))
         project.expect_rebuilt("a bundle was deleted", plain, manifest)
@@ -205,9 +205,10 @@ class Tests:
             manifest = json.load(file)
         expect(manifest["schema_version"] == 1 and manifest["kind"] == "bundle_manifest",
                f"the manifest says {manifest['kind']} {manifest['schema_version']}")
-        found = [(b["name"], b["device"]) for b in manifest["bundles"]]
-        expect(found == [("calibrated", "pixel-6"), ("plain", "raspberry-pi-4"),
-                         ("plain", "board")], f"the manifest has {found}")
+        found = [(b["name"], b["device"], b["file"]) for b in manifest["bundles"]]
+        expect(found == [("calibrated", "pixel-6", "calibrated-pixel-6.gemb"),
+                         ("plain", "raspberry-pi-4", "plain-raspberry-pi-4.gemb"),
+                         ("plain", "a-board", "plain-board.gemb")], f"the manifest has {found}")
         for bundle in manifest["bundles"]:
             path = project.output(os.path.join("gem", bundle["name"], bundle["file"]))
             with open(path[: -len("gemb")] + "json", encoding="utf-8") as file:
@@ -268,12 +269,18 @@ cmake_minimum_required(VERSION 3.20)
 project(gates NONE)
 find_package(gem CONFIG REQUIRED)
 gem_add_bundle(NAME gated MODEL model DEVICES pixel-6 SEQUENCE 32 QUANTIZE int4
-  EVALUATE held-out.jsonl MIN_TEXTS 1 FAIL_IF "kl > ${LIMIT}" ${GATE})
+  EVALUATE held-out.jsonl MIN_TEXTS 1 FAIL_IF "kl > ${LIMIT}" ${GATE} [[ODD]])
 gem_bundle_manifest(NAME manifest BUNDLES gated OUTPUT manifest.json)
 """
-        project = Project(self.folder("gates", generator), generator, self.prefix, text)
+        # Domains whose names CMake and JSON would read as something else.
+        odd = r'''kl."soft\"w;a\\re" > 1e3'''
+        project = Project(self.folder("gates", generator), generator, self.prefix,
+                          text.replace("ODD", odd))
         shutil.copytree(MODEL, project.path("model"))
-        shutil.copy(os.path.join(EXAMPLE, "held-out.jsonl"), project.path("held-out.jsonl"))
+        with open(os.path.join(EXAMPLE, "held-out.jsonl"), encoding="utf-8") as file:
+            texts = file.read().replace('"software"', json.dumps('soft"w;a\\re'))
+        texts += json.dumps({"text": "Plays records", "domain": "\x01\t\n\x1f"}) + "\n"
+        project.write("held-out.jsonl", texts)
         bundle = project.output("gem/gated/gated-pixel-6.gemb")
         report = project.output("gem/gated/gated-pixel-6.json")
         project.configure("-DLIMIT=0", "-DGATE=bytes > 1e9")
@@ -286,7 +293,7 @@ gem_bundle_manifest(NAME manifest BUNDLES gated OUTPUT manifest.json)
         expect(not os.path.exists(project.output("manifest.json")), "there is a manifest")
         with open(report, encoding="utf-8") as file:
             gates = json.load(file)["gates"]
-        expect([g["failed"] for g in gates] == [True, False], f"the report says {gates}")
+        expect([g["failed"] for g in gates] == [True, False, False], f"the report says {gates}")
         project.build(fails=True)  # It is no less wrong the second time.
 
         project.configure("-DLIMIT=1e3")
@@ -295,8 +302,9 @@ gem_bundle_manifest(NAME manifest BUNDLES gated OUTPUT manifest.json)
             entry = json.load(file)["bundles"][0]
         with open(report, encoding="utf-8") as file:
             figures = json.load(file)["brittleness"]["models"][0]["figures"]
-        expect(entry["figures"] == figures, f"the manifest's figures are {entry['figures']}")
-        expect(entry["gates_passed"] == ["kl > 1e3", "bytes > 1e9"],
+        expect(entry["figures"] == figures and sum(";" in name for name in figures) > 0,
+               f"the manifest's figures are {entry['figures']}, the report's {figures}")
+        expect(entry["gates_passed"] == ["kl > 1e3", "bytes > 1e9", odd],
                f"the manifest's gates are {entry['gates_passed']}")
 
         # Changed texts, for which the gate holds: the bundle of before stays, and is not taken
@@ -304,8 +312,6 @@ gem_bundle_manifest(NAME manifest BUNDLES gated OUTPUT manifest.json)
         kept = hash_of(bundle)
         project.configure("-DLIMIT=1e3", "-DGATE=kl.games > 0.015")
         project.expect_rebuilt("another gate", "gated-pixel-6.gemb", "manifest.json")
-        with open(project.path("held-out.jsonl"), encoding="utf-8") as file:
-            texts = file.read()
         project.write("held-out.jsonl", texts.replace('"games"', '"x"')
                       .replace('"network"', '"games"').replace('"x"', '"network"'))
         project.touch("held-out.jsonl")
@@ -471,6 +477,11 @@ find_package(gem CONFIG REQUIRED)
             ("", good + "gem_bundle_manifest(NAME m BUNDLES c)", "there is no bundle 'c'"),
             ("", good + "gem_bundle_manifest(NAME m BUNDLES b OUTPUTS x)",
              "unknown argument 'OUTPUTS'"),
+            ("", f"gem_add_bundle({model} DEVICES host OUTPUT_DIRECTORY o&x)",
+             "OUTPUT_DIRECTORY: the path .*/o&x' has the character '&'"),
+            ("", f"gem_add_bundle({model} DEVICES host OUTPUT_DIRECTORY o[x)", "has the character '['"),
+            ("", good + "gem_bundle_manifest(NAME m BUNDLES b OUTPUT o:x.json)",
+             "has the character ':'"),
             (" ASM", good + "gem_embed_bundle(TARGET a BUNDLE b DEVICE host)",
              "there is no target 'a'"),
             (" ASM", app + "gem_embed_bundle(TARGET a BUNDLE b)", "which DEVICE of 'b'?"),
@@ -484,6 +495,19 @@ find_package(gem CONFIG REQUIRED)
             output = " ".join(project.configure(fails=True).split())
             expect(re.search(message if ".*" in message else re.escape(message), output),
                    f"{text}\nexpected the message {message!r}, but got:\n{output}")
+
+        # A bundle may have a name that looks like a keyword.
+        text = good.replace("NAME b", "NAME ASSISTANT") + "gem_bundle_manifest(NAME m BUNDLES ASSISTANT)"
+        Project(self.folder("capitals"), "Ninja", self.prefix, begin.format(languages="") + text).configure()
+        # A binary folder with a space below the build's.
+        text = begin.format(languages="") + 'add_subdirectory(sub "sub dir")\n'
+        for generator in ("Ninja", "Unix Makefiles"):
+            project = Project(self.folder("space", generator), generator, self.prefix, text)
+            os.makedirs(project.path("sub"))
+            project.write("sub/CMakeLists.txt", good)
+            fails = generator != "Ninja"
+            output = " ".join(project.configure(fails=fails).split())
+            expect(not fails or "the binary folder 'sub dir' has a space" in output, output)
 
     # --- the package ---------------------------------------------------------------------
 
@@ -502,6 +526,17 @@ message("tools: ${where}")
         output = project.configure()
         expect("none: FALSE" in output or "none: 0" in output, f"a component 'none' is found:\n{output}")
         expect(f"tools: {self.compile}" in output, f"expected the tools of the prefix:\n{output}")
+        text = """
+cmake_minimum_required(VERSION 3.20)
+project(package LANGUAGES C)
+set(CMAKE_VERSION 3.23.1)
+find_package(gem CONFIG REQUIRED)
+message("runtime: ${gem_runtime_FOUND}")
+find_package(gem CONFIG REQUIRED COMPONENTS runtime)
+"""
+        older = Project(self.folder("older"), "Ninja", self.prefix, text)
+        output = " ".join(older.configure(fails=True).split())
+        expect("runtime: 0" in output and "gem::runtime needs CMake 3.24" in output, output)
         empty = os.path.join(self.work, "package", "empty")
         os.makedirs(empty)
         output = " ".join(project.configure(f"-DGEM_TOOLS_DIR={empty}", fails=True).split())

@@ -87,6 +87,12 @@ def check(tree):
         if not re.search(rf"^### Exit code {value}\b", page, re.M):
             problems.append(f"{PAGE}:1: expected a section '### Exit code {value}' ({name})")
 
+    for heading in ("Messages of the runtime", "Messages of the tools"):
+        seen = {}
+        for number, text in entries(page, heading):
+            if seen.setdefault(text, number) != number:
+                problems.append(f"{PAGE}:{number}: line {seen[text]} lists '{text}' already")
+
     # The runtime: both ways.
     listed = [(number, text, pattern_of(text)) for number, text in entries(page, "Messages of the runtime")]
     used = set()
@@ -125,6 +131,8 @@ SELF_TESTS = [
     ({**_HEADER, PAGE: _HEADINGS, "runtime/core/a.cpp": 'Fail(e, 1, "no memory "\n "for %u"_msg, n);'},
      ["does not list 'no memory for …'"]),
     ({**_HEADER, PAGE: _HEADINGS + "| `gone: …` | why |\n"}, ["reads 'gone: …'"]),
+    ({**_HEADER, PAGE: _HEADINGS + "| `bad …` | why |\n| `bad …` | another why |\n",
+      "runtime/core/a.cpp": 'Fail(e, 1, "bad %u", n);'}, ["lists 'bad …' already"]),
     ({**_HEADER, PAGE: _HEADINGS + "## Messages of the tools\n| `expected a …` | why |\n"},
      ["no source has the text 'expected a'"]),
     ({**_HEADER, PAGE: _HEADINGS + "| `…: expected …, but got …` | why |\n",

@@ -147,7 +147,7 @@ TEST(VerifierMutation, TinyQuantizedIsRefusedOrRuns) {
 }
 
 TEST(VerifierMutation, CompiledBundlesAreRefusedOrRun) {
-  for (const char* name : {"v1.0", "v1.1"}) {
+  for (const char* name : {"v1.0", "v1.1", "v1.2"}) {
     MutateAll(name, ReadFile(std::string(GEM_GOLDEN_DIR) + "/" + name + ".gemb"));
   }
 }

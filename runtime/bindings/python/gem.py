@@ -29,7 +29,9 @@ import ctypes
 import ctypes.util
 import enum
 import functools
+import operator
 import os
+import sys
 import threading
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from types import TracebackType
@@ -324,7 +326,7 @@ _SIGNATURE_FUNCTIONS: dict[str, list[Any]] = {
 
 # --- the library -----------------------------------------------------------------------
 
-_NAMES = ("libgem.so", "libgem.so.0.1")
+_NAMES = ("libgem.dylib",) if sys.platform == "darwin" else ("libgem.so", "libgem.so.0.1")
 
 
 def _candidates() -> Iterator[str]:
@@ -416,11 +418,31 @@ def cpu_kernels() -> dict[str, bool]:
         kernels[_text(name)] = supported.value != 0
 
 
+# ctypes takes any integer for its low bits, and a string up to its first NUL.
+
+
+def _uint32(what: str, value: int) -> int:
+    value = operator.index(value)
+    if not 0 <= value < 2**32:
+        raise OutOfRange(Status.OUT_OF_RANGE,
+                         f"{what}: expected 0 to {2**32 - 1}, but got {value}")
+    return value
+
+
+def _name(what: str, value: Union[str, bytes]) -> bytes:
+    name = value.encode() if isinstance(value, str) else value
+    if b"\0" in name:
+        raise InvalidArgument(Status.INVALID_ARGUMENT,
+                              f"{what}: expected no NUL, but got {value!r}")
+    return name
+
+
 class _Handle:
     """An object of the library. It is closed when close() was called and nobody uses it."""
 
     def __init__(self, address: int, close: Callable[[int], None],
                  parent: Optional[_Handle] = None, keep: object = None) -> None:
+        """`parent` is in use already, for this object until it is closed: see child()."""
         self._address = address
         self._close = close
         self._parent = parent
@@ -428,8 +450,19 @@ class _Handle:
         self._users = 0
         self._closed = False
         self._lock = threading.Lock()
-        if parent is not None:
-            parent.__enter__()
+
+    def child(self, create: Callable[[int], int], close: Callable[[int], None],
+              keep: object = None) -> _Handle:
+        """What `create` makes of this object, which it uses as long as it lives.
+
+        One use, from before it is made: this object may be closed meanwhile.
+        """
+        address = self.__enter__()
+        try:
+            return _Handle(create(address), close, self, keep)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> int:
         with self._lock:
@@ -564,9 +597,9 @@ class Bundle(_Closable):
         """
         library = _load()
         options = _options(_BundleOptions)
-        options.load_mode = mode
-        options.hash_check = hash_check
-        options.hash_threads = hash_threads
+        options.load_mode = _uint32("mode", mode)
+        options.hash_check = _uint32("hash_check", hash_check)
+        options.hash_threads = _uint32("hash_threads", hash_threads)
         listener = _Listener(observer) if observer is not None else None
         if listener is not None:
             options.observer = ctypes.pointer(listener.struct)
@@ -600,7 +633,7 @@ class Bundle(_Closable):
         else:
             keep = listener
             status = library.gem_bundle_open(
-                os.fsencode(source), options, ctypes.byref(address), error)
+                _name("source", os.fsencode(source)), options, ctypes.byref(address), error)
         if status == Status.OK:
             self._handle = _Handle(address.value or 0, library.gem_bundle_close, keep=keep)
         _check(status, error, listener)
@@ -714,22 +747,26 @@ class Session(_Closable):
                  observer: Optional[Callable[[Event], None]] = None) -> None:
         library = _load()
         options = _options(_SessionOptions)
-        options.thread_count = threads
+        options.thread_count = _uint32("threads", threads)
         if variant is not None:
-            options.variant = variant
-        options.entry = None if entry is None else entry.encode()
-        options.cpu = None if cpu is None else cpu.encode()
+            options.variant = _uint32("variant", variant)
+        options.entry = None if entry is None else _name("entry", entry)
+        options.cpu = None if cpu is None else _name("cpu", cpu)
         self._listener = _Listener(observer) if observer is not None else None
         if self._listener is not None:
             options.observer = ctypes.pointer(self._listener.struct)
         self._lock = threading.Lock()
-        address, error = c_void_p(), _Error()
-        with bundle._handle as parent:
+
+        def create(parent: int) -> int:
+            address, error = c_void_p(), _Error()
             status = library.gem_session_create(parent, options, ctypes.byref(address), error)
-            if status == Status.OK:
-                self._handle = _Handle(address.value or 0, library.gem_session_close,
-                                       bundle._handle, self._listener)
-        _check(status, error, self._listener)
+            if status != Status.OK:
+                _check(status, error, self._listener)
+            return address.value or 0
+
+        self._handle = bundle._handle.child(create, library.gem_session_close, self._listener)
+        if self._listener is not None:
+            self._listener.reraise()
         info = _SessionInfo(struct_size=ctypes.sizeof(_SessionInfo))
         with self._handle as session:
             library.gem_session_info(session, info)
@@ -752,13 +789,13 @@ class Session(_Closable):
 
     def input(self, index: int) -> Tensor:
         """Describes an input; NotFound past the last."""
-        return self._describe(_load().gem_session_input, index)
+        return self._describe(_load().gem_session_input, _uint32("input", index))
 
     def output(self, which: Union[Role, int]) -> Tensor:
         """The output of a role, or at an index."""
         if isinstance(which, Role):
             return self._describe(_load().gem_session_output_by_role, which)
-        return self._describe(_load().gem_session_output, which)
+        return self._describe(_load().gem_session_output, _uint32("output", which))
 
     def set_input(self, index: int, data: Any, shape: Optional[Sequence[int]] = None) -> None:
         """Copies an input in: a buffer (array, bytes, numpy array) of the input's type."""
@@ -766,6 +803,7 @@ class Session(_Closable):
         view = memoryview(data)
         if shape is None:
             shape = view.shape or ()
+        shape = [_uint32(f"input {index}: extent", extent) for extent in shape]
         if view.format.lstrip("<=@") != code:
             raise InvalidArgument(
                 Status.INVALID_ARGUMENT,
@@ -786,8 +824,13 @@ class Session(_Closable):
         """Runs on token ids or, without any, on the inputs that were set."""
         if ids is None:
             self._call(_load().gem_session_run)
-        else:
-            self._call(_load().gem_session_run_tokens, (c_int32 * len(ids))(*ids), len(ids))
+            return
+        try:
+            values = array.array("i", list(ids))
+        except OverflowError as error:
+            raise OutOfRange(Status.OUT_OF_RANGE, f"token ids: {error}") from None
+        self._call(_load().gem_session_run_tokens,
+                   (c_int32 * len(values)).from_buffer_copy(values), len(values))
 
     def cancel(self) -> None:
         """Makes a run in progress on another thread, else the next, raise Cancelled."""
@@ -797,7 +840,7 @@ class Session(_Closable):
     def profile(self, on: bool = True) -> None:
         """Switches the timing of commands on (clearing what was counted) or off."""
         with self._lock, self._handle as session:
-            _load().gem_session_profile(session, int(on))
+            _load().gem_session_profile(session, int(bool(on)))
 
     def command_profiles(self) -> list[CommandProfile]:
         """What each command cost since profile() was called."""
@@ -824,24 +867,26 @@ class Tokenizer(_Closable):
 
     def __init__(self, source: Union[Bundle, bytes]) -> None:
         """The tokenizer of a bundle, or of the bytes of a tokenizer segment."""
-        address, error = c_void_p(), _Error()
         close = _component("gem_tokenizer_close", "text")
+
+        def create(function: Callable[..., int], *arguments: Any) -> int:
+            address, error = c_void_p(), _Error()
+            _check(function(*arguments, None, ctypes.byref(address), error), error)
+            return address.value or 0
+
         if isinstance(source, Bundle):
-            with source._handle as bundle:
-                status = _load().gem_tokenizer_create(bundle, None, ctypes.byref(address), error)
-                _check(status, error)
-                self._handle = _Handle(address.value or 0, close, source._handle)
+            self._handle = source._handle.child(
+                functools.partial(create, _load().gem_tokenizer_create), close)
             self._capacity = source.info.maximum_tokens
         else:
-            _check(_load().gem_tokenizer_create_from_memory(
-                source, len(source), None, ctypes.byref(address), error), error)
-            self._handle = _Handle(address.value or 0, close)
+            self._handle = _Handle(
+                create(_load().gem_tokenizer_create_from_memory, source, len(source)), close)
             self._capacity = 512
 
     def encode(self, text: Union[str, bytes], maximum: Optional[int] = None) -> Encoding:
         """[CLS] pieces [SEP], at most `maximum` ids (the bundle's maximum by default)."""
         content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        capacity = self._capacity if maximum is None else maximum
+        capacity = self._capacity if maximum is None else _uint32("maximum", maximum)
         ids = (c_int32 * capacity)()
         encoding, error = _Encoding(), _Error()
         with self._handle as tokenizer:
@@ -851,6 +896,8 @@ class Tokenizer(_Closable):
 
     def piece(self, id: int) -> Optional[str]:  # pylint: disable=redefined-builtin
         """The piece of an id ("##ing"), or None."""
+        if not 0 <= id < 2**31:
+            return None
         size = c_size_t()
         with self._handle as tokenizer:
             address = _load().gem_tokenizer_piece(tokenizer, id, ctypes.byref(size))

@@ -6,7 +6,7 @@
 //   let bundle = try Bundle(path: "model.gemb")
 //   let session = try Session(bundle)
 //   try session.run(try Tokenizer(bundle).encode("a small tool").ids)
-//   print(bundle.label(try session.floats(GEM_ROLE_LOGITS).argmax) ?? "")
+//   print(try session.floats(GEM_ROLE_LOGITS).argmax.flatMap { bundle.label($0) } ?? "")
 //
 // Options, infos and enums are those of C (module CGem). A session keeps its bundle. A
 // session serves one thread at a time; only cancel() may be called beside it.
@@ -141,6 +141,6 @@ public final class Tokenizer {
 }
 
 extension Array where Element == Float {
-  /// The index of the largest value, the first of equals.
-  public var argmax: Int { indices.max { self[$0] < self[$1] || (self[$0] == self[$1] && $0 > $1) }! }
+  /// The index of the largest value, the first of equals; nil when there is none.
+  public var argmax: Int? { indices.max { self[$0] < self[$1] || (self[$0] == self[$1] && $0 > $1) } }
 }

@@ -25,11 +25,13 @@
  * is not NULL, fill it with a message that says what was found, where, and what
  * was expected. No function aborts, throws or prints.
  *
- * Growth: structs begin with `struct_size`, which the caller or an init function
- * sets. Later versions of this header append fields only; the runtime reads and
- * writes no further than the caller's struct goes, and takes defaults for what an
- * older caller does not have. Options of a newer caller must be zero where this
- * runtime does not know them: what was asked for is never ignored.
+ * Growth: options, infos, events and profiles begin with `struct_size`, which the
+ * caller or an init function sets. Later versions of this header append fields
+ * only; the runtime reads and writes no further than the caller's struct goes, and
+ * takes defaults for what an older caller does not have. Options of a newer caller
+ * must be zero where this runtime does not know them: what was asked for is never
+ * ignored. The other structs stay as they are: gem_error_t, gem_tensor_t,
+ * gem_allocator_t, gem_observer_t, gem_verifier_t, and gem_encoding_t of text.h.
  *
  * Numerics: for the same bundle and inputs the results are the same bits on
  * every CPU and for every number of threads (docs/adr/0003-numerics.md).

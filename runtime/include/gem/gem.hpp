@@ -76,6 +76,21 @@ class Span {
 
 inline std::string_view StatusName(gem_status_t status) { return gem_status_name(status); }
 
+// "MAJOR.MINOR.PATCH", of the library that is linked.
+inline std::string_view Version() { return gem_version(); }
+
+struct CpuKernelInfo {
+  std::string_view name;  // empty past the last
+  bool supported;         // by this CPU
+};
+
+// The CPU kernels that are compiled in, best first.
+inline CpuKernelInfo GetCpuKernelInfo(uint32_t index) {
+  int32_t supported = 0;
+  const char* name = gem_cpu_kernels(index, &supported);
+  return {name != nullptr ? std::string_view(name) : std::string_view(), supported != 0};
+}
+
 #ifdef GEM_HAS_EXCEPTIONS
 // What value() throws.
 class Exception : public std::exception {

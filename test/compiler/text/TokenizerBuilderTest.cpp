@@ -10,7 +10,6 @@
 #include "gtest/gtest.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -213,10 +212,7 @@ TEST(TokenizerBuilder, RefusesPiecesThatCollideInEveryIndex) {
   for (char byte : vocabulary.pieces.back())
     hash = ExtendPieceHash(hash, byte);
   ASSERT_EQ(hash & mask, 5u);
-  auto start = std::chrono::steady_clock::now();
   EXPECT_THAT(refusal(vocabulary), HasSubstr("too many pieces have the same hash"));
-  // Without a limit, hundreds of times that.
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 } // namespace

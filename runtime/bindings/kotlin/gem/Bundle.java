@@ -146,7 +146,7 @@ public final class Bundle implements AutoCloseable {
     handle = new Handle(address, keep == null ? Native::bundleClose : h -> {
       Native.bundleClose(h);
       java.lang.ref.Reference.reachabilityFence(keep);
-    }, null);
+    });
     cleanable = handle.cleanWith(this);
     byte[][] strings = new byte[3][];
     long[] numbers = new long[8];
@@ -182,12 +182,7 @@ public final class Bundle implements AutoCloseable {
 
   /** The label of a class, or null. */
   public String label(int index) {
-    long address = handle.acquire();
-    try {
-      return Native.text(Native.bundleLabel(address, index));
-    } finally {
-      handle.release();
-    }
+    return Native.text(handle.call(address -> Native.bundleLabel(address, index)));
   }
 
   public List<String> labels() {
@@ -198,12 +193,7 @@ public final class Bundle implements AutoCloseable {
 
   /** The device a variant was compiled for, or null past the last variant. */
   public String variantDevice(int index) {
-    long address = handle.acquire();
-    try {
-      return Native.text(Native.bundleVariantDevice(address, index));
-    } finally {
-      handle.release();
-    }
+    return Native.text(handle.call(address -> Native.bundleVariantDevice(address, index)));
   }
 
   public List<String> variants() {

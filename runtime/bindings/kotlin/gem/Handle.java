@@ -6,6 +6,8 @@ package gem;
 
 import java.lang.ref.Cleaner;
 import java.util.function.LongConsumer;
+import java.util.function.LongFunction;
+import java.util.function.LongUnaryOperator;
 
 /** Counts who uses a native object. It must not refer to the object of Java that it serves. */
 final class Handle implements Runnable {
@@ -17,12 +19,29 @@ final class Handle implements Runnable {
   private int users;
   private boolean closed;
 
-  /** Uses `parent` as long as it lives. */
-  Handle(long address, LongConsumer free, Handle parent) {
+  Handle(long address, LongConsumer free) {
+    this(address, free, null);
+  }
+
+  /** `parent` is in use already, for this one until it is freed. */
+  private Handle(long address, LongConsumer free, Handle parent) {
     this.address = address;
     this.free = free;
     this.parent = parent;
-    if (parent != null) parent.acquire();
+  }
+
+  /**
+   * What `create` makes of this one, which it uses as long as it lives. That is one use, from
+   * before it is made: this one may be closed meanwhile.
+   */
+  Handle child(LongUnaryOperator create, LongConsumer free) {
+    long parent = acquire();
+    try {
+      return new Handle(create.applyAsLong(parent), free, this);
+    } catch (RuntimeException | Error e) {
+      release();
+      throw e;
+    }
   }
 
   /** Closes when `owner` is forgotten. */
@@ -30,14 +49,31 @@ final class Handle implements Runnable {
     return CLEANER.register(owner, this);
   }
 
-  /** The address, good until release(). */
-  synchronized long acquire() {
+  /** What `call` answers to the address, which is good until it returns. */
+  <T> T call(LongFunction<T> call) {
+    long address = acquire();
+    try {
+      return call.apply(address);
+    } finally {
+      release();
+    }
+  }
+
+  /** The same, without an answer. */
+  void use(LongConsumer user) {
+    call(address -> {
+      user.accept(address);
+      return null;
+    });
+  }
+
+  private synchronized long acquire() {
     if (closed) throw new IllegalStateException("the object is closed");
     ++users;
     return address;
   }
 
-  void release() {
+  private void release() {
     synchronized (this) {
       if (--users > 0 || !closed) return;
     }

@@ -107,19 +107,15 @@ public final class Session implements AutoCloseable {
   Session(Bundle bundle, Options o) {
     byte[] entry = Native.name(o.entry);
     byte[] cpu = Native.name(o.cpu);
-    long parent = bundle.handle.acquire();
-    try {
-      long address = Native.sessionCreate(
-          parent, o.threads, o.variant, entry, cpu, Observer.Bridge.of(o.observer));
-      handle = new Handle(address, Native::sessionClose, bundle.handle);
-      cleanable = handle.cleanWith(this);
-      byte[][] strings = new byte[4][];
-      long[] numbers = new long[6];
-      Native.sessionInfo(address, strings, numbers);
-      info = new Info(strings, numbers);
-    } finally {
-      bundle.handle.release();
-    }
+    Observer.Bridge observer = Observer.Bridge.of(o.observer);
+    handle = bundle.handle.child(
+        parent -> Native.sessionCreate(parent, o.threads, o.variant, entry, cpu, observer),
+        Native::sessionClose);
+    cleanable = handle.cleanWith(this);
+    byte[][] strings = new byte[4][];
+    long[] numbers = new long[6];
+    handle.use(address -> Native.sessionInfo(address, strings, numbers));
+    info = new Info(strings, numbers);
   }
 
   public Info info() {
@@ -141,15 +137,12 @@ public final class Session implements AutoCloseable {
   }
 
   private synchronized Tensor tensor(int which, int index) {
-    long address = handle.acquire();
-    try {
+    return handle.call(address -> {
       byte[][] name = new byte[1][];
       int[] numbers = new int[3 + Tensor.MAX_RANK];
       ByteBuffer data = Native.sessionTensor(address, which, index, name, numbers);
       return new Tensor(Native.text(name[0]), numbers, data);
-    } finally {
-      handle.release();
-    }
+    });
   }
 
   /**
@@ -168,68 +161,40 @@ public final class Session implements AutoCloseable {
       throw new IllegalArgumentException(
           "input " + index + ": expected " + bytes + " bytes, but got " + data.remaining());
     }
-    long address = handle.acquire();
-    try {
-      Native.sessionSetInput(address, index, data, data.position(), dims);
-    } finally {
-      handle.release();
-    }
+    handle.use(address -> Native.sessionSetInput(address, index, data, data.position(), dims));
   }
 
   /** Runs on the inputs that were set. */
   public synchronized void run() {
-    long address = handle.acquire();
-    try {
-      Native.sessionRun(address);
-    } finally {
-      handle.release();
-    }
+    handle.use(Native::sessionRun);
   }
 
   /** Sets the token inputs and runs. */
   public synchronized void run(int[] ids) {
-    long address = handle.acquire();
-    try {
-      Native.sessionRunTokens(address, ids, ids.length);
-    } finally {
-      handle.release();
-    }
+    handle.use(address -> Native.sessionRunTokens(address, ids, ids.length));
   }
 
   /** Makes a run in progress on another thread, else the next, throw CANCELLED. */
   public void cancel() {
-    long address = handle.acquire();
-    try {
-      Native.sessionCancel(address);
-    } finally {
-      handle.release();
-    }
+    handle.use(Native::sessionCancel);
   }
 
   /** Switches the timing of commands on (clearing what was counted) or off. */
   public synchronized void profile(boolean on) {
-    long address = handle.acquire();
-    try {
-      Native.sessionProfile(address, on);
-    } finally {
-      handle.release();
-    }
+    handle.use(address -> Native.sessionProfile(address, on));
   }
 
   /** What each command cost since profile(true). */
   public synchronized List<CommandProfile> commandProfiles() {
-    long address = handle.acquire();
-    try {
-      List<CommandProfile> profiles = new ArrayList<>();
-      byte[][] strings = new byte[3][];
-      long[] numbers = new long[4];
+    List<CommandProfile> profiles = new ArrayList<>();
+    byte[][] strings = new byte[3][];
+    long[] numbers = new long[4];
+    handle.use(address -> {
       while (Native.sessionCommandProfile(address, profiles.size(), strings, numbers)) {
         profiles.add(new CommandProfile(strings, numbers));
       }
-      return profiles;
-    } finally {
-      handle.release();
-    }
+    });
+    return profiles;
   }
 
   @Override

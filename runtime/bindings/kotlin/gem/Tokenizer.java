@@ -27,13 +27,8 @@ public final class Tokenizer implements AutoCloseable {
   private final int maximumTokens;
 
   Tokenizer(Bundle bundle) {
-    long parent = bundle.handle.acquire();
-    try {
-      handle = new Handle(Native.tokenizerCreate(parent), Native::tokenizerClose, bundle.handle);
-      cleanable = handle.cleanWith(this);
-    } finally {
-      bundle.handle.release();
-    }
+    handle = bundle.handle.child(Native::tokenizerCreate, Native::tokenizerClose);
+    cleanable = handle.cleanWith(this);
     maximumTokens = bundle.info().maximumTokens;
   }
 
@@ -44,32 +39,17 @@ public final class Tokenizer implements AutoCloseable {
 
   public Encoding encode(String text, int maximum) {
     int[] ids = new int[maximum];
-    long address = handle.acquire();
-    try {
-      long result = Native.tokenizerEncode(address, Native.utf8(text), ids);
-      return new Encoding(Arrays.copyOf(ids, (int) result), (result >> 32) != 0);
-    } finally {
-      handle.release();
-    }
+    long result = handle.call(address -> Native.tokenizerEncode(address, Native.utf8(text), ids));
+    return new Encoding(Arrays.copyOf(ids, (int) result), (result >> 32) != 0);
   }
 
   /** The piece of an id ("##ing"), or null. */
   public String piece(int id) {
-    long address = handle.acquire();
-    try {
-      return Native.text(Native.tokenizerPiece(address, id));
-    } finally {
-      handle.release();
-    }
+    return Native.text(handle.call(address -> Native.tokenizerPiece(address, id)));
   }
 
   public int vocabularySize() {
-    long address = handle.acquire();
-    try {
-      return Native.tokenizerVocabularySize(address);
-    } finally {
-      handle.release();
-    }
+    return handle.call(Native::tokenizerVocabularySize);
   }
 
   @Override

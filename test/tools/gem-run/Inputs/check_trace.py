@@ -59,7 +59,6 @@ def commands_of(run):
     return [e for e in commands if run["ts"] <= e["ts"] + TOLERANCE and e["ts"] < end(run)]
 
 
-shares = []
 for run in [event for event in spans if event["cat"] == "run"]:
     own = commands_of(run)
     if [event["args"]["command"] for event in own] != list(range(len(own))):
@@ -72,11 +71,6 @@ for run in [event for event in spans if event["cat"] == "run"]:
                                             or event["args"]["weight_bytes"] <= 0
                                             or not event["args"]["format"]):
             fail("no work", event)
-    if own:
-        shares.append(sum(event["dur"] for event in own) / run["dur"])
-# One of them at least was not interrupted between commands.
-if shares and not 0.5 <= max(shares) <= 1.001:
-    fail(f"expected commands to take most of a run, got {shares}")
 
 for event in spans:
     if event["cat"] == "open":

@@ -49,10 +49,14 @@ with open(f"{folder}/build/build.ninja", encoding="utf-8") as file:
         if library is None or not line.startswith("  LINK_FLAGS = "):
             continue
         options = []
-        for option in shlex.split(line.split("=", 1)[1]):
-            if not option.startswith("-Wl,"):
+        given = iter(shlex.split(line.split("=", 1)[1]))
+        for option in given:  # as g++ and as clang are told them
+            if option == "-Xlinker":
+                options.append(next(given))
+            elif option.startswith("-Wl,"):
+                options += option.split(",")[1:]
+            else:
                 sys.exit(f"{library}: expected options of the linker, but got {option}")
-            options += option.split(",")[1:]
         run(linker, "-dylib", "-arch", "arm64", "-platform_version", "macos", "12.0", "12.0", *options,
             f"{folder}/object.o", "-o", f"{folder}/out.dylib")
         exported = [symbol.split()[-1] for symbol in run(nm, "-gU", f"{folder}/out.dylib").splitlines()]

@@ -26,6 +26,7 @@
 #include <sstream>
 #include <thread>
 
+#include "runtime/core/ThreadPool.h"
 #include "tools/common/CommandLine.h"
 #include "tools/common/Depfile.h"
 #include "tools/common/ExitCodes.h"
@@ -36,6 +37,7 @@
 #include "tools/common/Progress.h"
 #include "tools/common/Signals.h"
 #include "tools/common/Terminal.h"
+#include "tools/common/Threads.h"
 
 namespace gem::tools {
 namespace {
@@ -459,6 +461,17 @@ TEST(SignalsTest, AReaderWhoLeavesEndsUsQuietly) {
   EXPECT_TRUE(WIFSIGNALED(ended.status));
   EXPECT_EQ(WTERMSIG(ended.status), SIGPIPE);
   EXPECT_EQ(ended.err, "");
+}
+
+// --- Threads --------------------------------------------------------------------
+
+TEST(ThreadsTest, DefaultIsWhatTheRuntimeTakes) {
+  EXPECT_EQ(tools::kMaxThreads, gem::kMaxThreads);
+  EXPECT_EQ(DefaultThreads(0), 1u);
+  EXPECT_EQ(DefaultThreads(4), 4u);
+  EXPECT_EQ(DefaultThreads(256), 256u);
+  EXPECT_EQ(DefaultThreads(384), 256u);
+  EXPECT_GE(DefaultThreads(), 1u);
 }
 
 // --- Messages and progress ------------------------------------------------------

@@ -132,7 +132,7 @@ std::string DeviceProfileText(const MeasuredDevice& device, const std::string& n
   w.Bytes("l3_bytes", device.l3_bytes);
   w.Field("per_call_seconds", device.per_call_seconds);
   w.Field("fork_join_seconds", device.fork_join_seconds);
-  w.Field("threads", std::to_string(device.processors));
+  w.Field("threads", std::to_string(device.threads));
   const std::string measured = "measured by gem-bench " + std::string(tools::Version());
   w.Field("sources", Quoted("clock_hz, rates, kernels, operations_per_cycle, "
                             "cache_bytes_per_cycle, memory_bandwidth_core, memory_bandwidth, "

@@ -259,7 +259,7 @@ class Profiler {
       : device_(device),
         rounds_(options.runs != 0 ? options.runs : kRounds),
         bursts_(options.real_time),
-        laboratory_(device->cpu, device->processors),
+        laboratory_(device->cpu, device->threads),
         progress_("measuring this machine", 1000, !options.common.quiet) {}
 
   bool Run(Failure* failure) {
@@ -470,12 +470,12 @@ class Profiler {
   // What threads take longer than their share of the work: of linears so small that little
   // else tells, whose panels split evenly.
   void ForkJoin() {
-    if (device_->processors < 2) return;
+    if (device_->threads < 2) return;
     const Setting &one = laboratory_[few_], &all = laboratory_[shared_];
     std::vector<double> extra;
     const auto compare = [&](const Shape& shape, uint32_t command) {
       const uint32_t grains = shape.outputs / 64;  // four panels of 16 outputs
-      const uint32_t threads = std::min(device_->processors, grains);
+      const uint32_t threads = std::min(device_->threads, grains);
       const double share = std::ceil(double(grains) / threads) / grains;
       extra.push_back(Net(all, command) - Net(one, command) * share);
     };

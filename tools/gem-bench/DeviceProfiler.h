@@ -37,6 +37,7 @@ struct MeasuredDevice {
   std::string cpu;        // the kernels that were measured: "avx512vnni"
   std::vector<std::string> features;
   uint32_t processors = 1;
+  uint32_t threads = 1;  // of the sessions that were measured with several
   double clock_hz = 0;
   uint64_t l1_bytes = 0, l2_bytes = 0, l3_bytes = 0;
   uint64_t memory_available = 0;

@@ -12,6 +12,7 @@
 
 #include "gem/gem.h"
 #include "tools/common/ExitCodes.h"
+#include "tools/common/Threads.h"
 #include "tools/gem-bench/Statistics.h"
 
 namespace gem::bench {
@@ -121,6 +122,7 @@ double MeasureClock() {
 void ReadMachine(MeasuredDevice* device) {
   device->processor = ProcessorName();
   device->processors = std::max(1u, std::thread::hardware_concurrency());
+  device->threads = tools::DefaultThreads(device->processors);
   ReadCaches(device);
   const char* name;
   int32_t supported;

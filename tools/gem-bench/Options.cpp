@@ -8,6 +8,7 @@
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
+#include "tools/common/Threads.h"
 
 namespace gem::bench {
 
@@ -57,7 +58,7 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
   auto* threads = app.add_option("--threads", options->threads,
                                  "numbers of threads (default 1; with --load 1,2)");
   threads->delimiter(',')
-      ->check(CLI::Range(1u, 256u))
+      ->check(CLI::Range(1u, tools::kMaxThreads))
       ->allow_extra_args(false)
       ->type_name("N,...")
       ->group("Measuring");

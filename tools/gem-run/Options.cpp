@@ -10,6 +10,7 @@
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
+#include "tools/common/Threads.h"
 
 namespace gem::run {
 
@@ -68,7 +69,7 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->group("Output");
 
   app.add_option("--threads", options->threads, "threads that compute (default 1)")
-      ->check(CLI::Range(1u, 256u))
+      ->check(CLI::Range(1u, tools::kMaxThreads))
       ->type_name("N")
       ->group("Running");
   app.add_option("--cpu", options->cpu,

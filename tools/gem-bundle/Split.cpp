@@ -49,7 +49,9 @@ int RunSplit(int argc, const char* const* argv) {
          "gem-bundle split all.gemb --device raspberry-pi-4 -o pi4.gemb"},
         &common);
   app.add_option("BUNDLE", path, "the bundle")->group("Input");
-  app.add_option("--device", device, "this variant only")->type_name("NAME")->group("Input");
+  auto* device_option =
+      app.add_option("--device", device, "this variant only")->type_name("NAME")->group("Input");
+  tools::RefuseEmpty(device_option, "a device");
   app.add_option("-o,--output", out,
                  "a folder for files DEVICE.gemb, made if need be; with --device, the file")
       ->type_name("OUT")

@@ -45,9 +45,10 @@ int RunVerify(int argc, const char* const* argv) {
         "BUNDLE [--key PUBLIC]",
         {"gem-bundle verify model.gemb --key key.pub", "gem-bundle verify model.gemb"}, &common);
   app.add_option("BUNDLE", path, "the bundle")->group("Input");
-  app.add_option("--key", key_path, "the public key, of gem-bundle keygen")
-      ->type_name("PUBLIC")
-      ->group("Input");
+  auto* key_option = app.add_option("--key", key_path, "the public key, of gem-bundle keygen")
+                         ->type_name("PUBLIC")
+                         ->group("Input");
+  tools::RefuseEmpty(key_option, "a file");
   if (const std::optional<int> code = tools::ParseCommandLine(app, argc, argv)) return *code;
   if (path.empty()) return Wrong("verify", "no BUNDLE given");
 

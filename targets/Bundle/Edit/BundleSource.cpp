@@ -129,6 +129,15 @@ bool BundleSource::ReadPieces(uint64_t offset, uint64_t length, const ByteSink& 
   return true;
 }
 
+bool CheckSegmentHash(const std::string& file, std::string_view segment,
+                      std::span<const uint8_t> stated, std::span<const uint8_t> hash,
+                      Problem* problem) {
+  if (std::equal(stated.begin(), stated.end(), hash.begin(), hash.end())) return true;
+  return Refuse(problem, file + ": segment '" + std::string(segment) + "': expected the hash " +
+                             ShortHash(stated) + "..., but its bytes have " + ShortHash(hash) +
+                             "...; the file is damaged");
+}
+
 std::string ShortHash(std::span<const uint8_t> hash) {
   std::string text;
   for (size_t i = 0; i < hash.size() && i < 8; ++i) {

@@ -14,6 +14,7 @@
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
 #include "tools/common/KeyFile.h"
+#include "tools/common/RuntimeExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-run/Labels.h"
 
@@ -25,18 +26,6 @@ namespace gem::run {
 namespace {
 
 using tools::Format;
-
-int ExitCodeOf(gem_status_t status) {
-  switch (status) {
-    case GEM_STATUS_OUT_OF_MEMORY:
-    case GEM_STATUS_CANCELLED:
-      return tools::kExitFailed;
-    case GEM_STATUS_INVALID_ARGUMENT:
-      return tools::kExitUsage;
-    default:
-      return tools::kExitRefused;
-  }
-}
 
 // "avx512vnni (not on this CPU), avx512, avx2, scalar": best first.
 std::string BuiltInKernels() {
@@ -69,7 +58,7 @@ std::optional<gem_tensor_t> Output(const gem_session_t* session, gem_role_t role
 }  // namespace
 
 bool Model::Fail(Failure* failure, const gem_error_t& error) const {
-  failure->exit_code = ExitCodeOf(error.status);
+  failure->exit_code = tools::ExitCodeOf(error.status);
   failure->message = error.message;
   // Which of the files it is must be said, once.
   if (failure->message.find(path_) == std::string::npos) {

@@ -12,6 +12,7 @@
 #include "targets/Bundle/Edit/Variants.h"
 #include "tools/common/Format.h"
 #include "tools/common/Messages.h"
+#include "tools/common/Terminal.h"
 #include "tools/gem-bundle/BundleOutput.h"
 #include "tools/gem-bundle/Commands.h"
 
@@ -93,8 +94,8 @@ int RunSplit(int argc, const char* const* argv) {
         !output.Write(taken, !common.quiet, &problem)) {
       return End(problem);
     }
-    text += output.path() + ": " + tools::FormatBytes(output.written()) + " for " +
-            variants[index]->device + "\n";
+    text += tools::Printable(output.path()) + ": " + tools::FormatBytes(output.written()) +
+            " for " + tools::Printable(variants[index]->device) + "\n";
   }
   for (const auto& output : outputs) {
     if (!output->Commit(&problem)) return End(problem);

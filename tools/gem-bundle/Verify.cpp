@@ -11,6 +11,7 @@
 #include "targets/Bundle/Edit/Signature.h"
 #include "tools/common/Format.h"
 #include "tools/common/KeyFile.h"
+#include "tools/common/Terminal.h"
 #include "tools/gem-bundle/Commands.h"
 
 namespace gem::bundle {
@@ -30,8 +31,8 @@ std::string Describe(const std::string& path, const gem_bundle_t* bundle) {
   }
   return path + ": ok: " + tools::FormatBytes(info.file_size) +
          tools::Format(", format %u.%u, ", info.format_major, info.format_minor) +
-         (info.model_name[0] != '\0' ? info.model_name : "a model") + " for " + devices +
-         "; every hash matches\n";
+         (info.model_name[0] != '\0' ? tools::Printable(info.model_name) : "a model") + " for " +
+         tools::Printable(devices) + "; every hash matches\n";
 }
 
 }  // namespace

@@ -299,12 +299,15 @@ std::string Model::Describe() const {
   tools::Table table;
   table.AddRow({"bundle", Format("%s, %s, format %u.%u, by %s", path_.c_str(),
                                  tools::FormatBytes(info_.file_size).c_str(), info_.format_major,
-                                 info_.format_minor, info_.producer)});
-  table.AddRow({"model", Format("%s (%s), %s parameters", info_.model_name, info_.architecture,
-                                tools::FormatCount(info_.parameters).c_str())});
+                                 info_.format_minor, tools::Printable(info_.producer).c_str())});
+  table.AddRow(
+      {"model", Format("%s (%s), %s parameters", tools::Printable(info_.model_name).c_str(),
+                       tools::Printable(info_.architecture).c_str(),
+                       tools::FormatCount(info_.parameters).c_str())});
   if (!key_file_.empty()) table.AddRow({"signature", "good, with the key of " + key_file_});
-  table.AddRow({"variant", Format("%u of %u, for %s (%s)", session.variant, info_.variant_count,
-                                  session.variant_device, session.variant_reason)});
+  table.AddRow({"variant",
+                Format("%u of %u, for %s (%s)", session.variant, info_.variant_count,
+                       tools::Printable(session.variant_device).c_str(), session.variant_reason)});
   table.AddRow({"kernels", Format("%s (%s), %s", session.cpu, session.cpu_reason,
                                   tools::FormatPlural(session.thread_count, "thread").c_str())});
   table.AddRow({"built in", BuiltInKernels()});

@@ -90,6 +90,19 @@ constexpr void EncodePreamble(const Preamble& preamble, uint8_t out[kPreambleSiz
   for (size_t i = 0; i < kHashSize; ++i) out[kOffsetProgramHash + i] = preamble.program_hash[i];
 }
 
+// The values of the 64 bytes of a preamble, whatever they are: magic, sizes and hash
+// are the loader's to check.
+constexpr Preamble DecodePreamble(const uint8_t bytes[kPreambleSize]) {
+  Preamble preamble;
+  preamble.format_major = static_cast<uint16_t>(LoadLittleEndian(bytes + kOffsetFormatMajor, 2));
+  preamble.format_minor = static_cast<uint16_t>(LoadLittleEndian(bytes + kOffsetFormatMinor, 2));
+  preamble.file_size = LoadLittleEndian(bytes + kOffsetFileSize, 8);
+  preamble.program_size = static_cast<uint32_t>(LoadLittleEndian(bytes + kOffsetProgramSize, 4));
+  preamble.signature = bytes[kOffsetSignature];
+  for (size_t i = 0; i < kHashSize; ++i) preamble.program_hash[i] = bytes[kOffsetProgramHash + i];
+  return preamble;
+}
+
 // The alignment of a segment of `length` bytes.
 constexpr uint64_t SegmentAlignment(uint64_t length) {
   return length >= kPageAlignedFrom ? kPageAlignment : kSegmentAlignment;

@@ -41,17 +41,6 @@ static absl::Status toStatus(gem_status_t status, const std::string &message) {
   }
 }
 
-static Preamble decodePreamble(const uint8_t *bytes) {
-  Preamble preamble;
-  preamble.format_major = LoadLittleEndian(bytes + kOffsetFormatMajor, 2);
-  preamble.format_minor = LoadLittleEndian(bytes + kOffsetFormatMinor, 2);
-  preamble.file_size = LoadLittleEndian(bytes + kOffsetFileSize, 8);
-  preamble.program_size = LoadLittleEndian(bytes + kOffsetProgramSize, 4);
-  preamble.signature = bytes[kOffsetSignature];
-  std::memcpy(preamble.program_hash, bytes + kOffsetProgramHash, kHashSize);
-  return preamble;
-}
-
 absl::StatusOr<std::shared_ptr<const BundleFile>> BundleFile::open(const std::string &path) {
   namespace fs = llvm::sys::fs;
   auto refuse = [&](std::error_code error) {
@@ -85,7 +74,7 @@ absl::StatusOr<std::shared_ptr<const BundleFile>> BundleFile::open(const std::st
   if (!isMappable)
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a regular file"));
   auto *bytes = reinterpret_cast<const uint8_t *>(file->mapping.const_data());
-  file->front = decodePreamble(bytes);
+  file->front = DecodePreamble(bytes);
   file->program.assign(bytes + kPreambleSize, bytes + kPreambleSize + file->front.program_size);
   return file;
 }

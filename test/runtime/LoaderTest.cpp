@@ -71,6 +71,25 @@ TEST(PreambleTest, LayoutIsAsDocumented) {
   EXPECT_EQ(Bytes(bundle.begin() + 32, bundle.begin() + 64), Bytes(hash, hash + 32));
 }
 
+TEST(PreambleTest, DecodesWhatIsEncoded) {
+  Preamble preamble;
+  preamble.format_major = 0x0102;
+  preamble.format_minor = 0x0304;
+  preamble.file_size = 0x05060708090a0b0c;
+  preamble.program_size = 0x0d0e0f10;
+  preamble.signature = kSignatureEd25519;
+  for (size_t i = 0; i < kHashSize; ++i) preamble.program_hash[i] = static_cast<uint8_t>(200 - i);
+  uint8_t bytes[kPreambleSize];
+  EncodePreamble(preamble, bytes);
+  const Preamble decoded = DecodePreamble(bytes);
+  EXPECT_EQ(decoded.format_major, 0x0102);
+  EXPECT_EQ(decoded.format_minor, 0x0304);
+  EXPECT_EQ(decoded.file_size, 0x05060708090a0b0cu);
+  EXPECT_EQ(decoded.program_size, 0x0d0e0f10u);
+  EXPECT_EQ(decoded.signature, kSignatureEd25519);
+  EXPECT_THAT(decoded.program_hash, testing::ElementsAreArray(preamble.program_hash));
+}
+
 TEST(PreambleTest, RefusesMagic) {
   Bytes bundle = TinyBundle();
   bundle[0] = 'P';

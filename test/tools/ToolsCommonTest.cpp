@@ -426,6 +426,26 @@ TEST_P(SignalsTest, RemovesTemporaryFilesAndEndsAsTheSignalDoes) {
 INSTANTIATE_TEST_SUITE_P(All, SignalsTest,
                          testing::Values(SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE));
 
+TEST(SignalsTest, RemovesAsManyTemporaryFilesAsThereAre) {
+  const TemporaryFolder folder;
+  const Ended ended = RunInChild([&] {
+    InstallSignalHandlers();
+    std::string error;
+    std::vector<OutputFile> files(40);
+    for (size_t i = 0; i < files.size(); ++i) {
+      if (!files[i].Open(folder / std::to_string(i), &error)) _exit(1);
+    }
+    // Neither what is in its place nor what was given up is in the way of the others.
+    if (!files[7].Commit(&error)) _exit(2);
+    files[8].Discard();
+    if (folder.Names().size() != 39) _exit(3);
+    raise(SIGTERM);
+    _exit(4);
+  });
+  EXPECT_TRUE(WIFSIGNALED(ended.status)) << ended.status;
+  EXPECT_THAT(folder.Names(), ElementsAre("7"));
+}
+
 TEST(SignalsTest, KeepsCommittedFilesAndIgnoredSignals) {
   const TemporaryFolder folder;
   Ended ended = RunInChild([&] {

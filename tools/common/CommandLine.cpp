@@ -202,6 +202,14 @@ void SetUpCommandLine(CLI::App& app, const ToolInfo& info, CommonOptions* common
       ->group("Advanced");
 }
 
+void RefuseEmpty(CLI::Option* option, const std::string& expected) {
+  option->check(
+      [expected](const std::string& value) {
+        return value.empty() ? "expected " + expected + ", but got an empty name" : std::string();
+      },
+      "");
+}
+
 std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv) {
   const auto print = [&app](const std::string& text) -> int {
     std::string error;

@@ -28,7 +28,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace gem::tools {
 
@@ -49,6 +50,10 @@ struct CommonOptions {
 // Gives `app` its name, help and the common options. Call it before adding the
 // tool's own options.
 void SetUpCommandLine(CLI::App& app, const ToolInfo& info, CommonOptions* common);
+
+// Refuses an empty value of `option`, "--key: expected a file, but got an empty name": it
+// is what a shell makes of a variable that is not set, and must not pass for no option.
+void RefuseEmpty(CLI::Option* option, const std::string& expected);
 
 // Parses. A value is the exit code to end with: 0 after --help or --version, 2
 // after a wrong command line, whose error has been printed.

@@ -18,7 +18,6 @@ enum ExitCode : int {
   kExitUsage = 2,
   // An input was refused: missing, damaged, not what the tool reads.
   kExitRefused = 3,
-  kExitInterrupted = 130,
 };
 
 }  // namespace gem::tools

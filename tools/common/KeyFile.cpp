@@ -5,7 +5,6 @@
 #include "tools/common/KeyFile.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,9 +24,18 @@ constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 // More than any key file has.
 constexpr size_t kMaxFile = 1024;
 
+// Zeros that stay although nobody reads them.
+void Wipe(char* bytes, size_t size) {
+  for (volatile char* byte = bytes; byte != bytes + size; ++byte) *byte = 0;
+}
+
+// The line of a key file. In one piece from the start: what a string has grown out of, it
+// leaves in memory.
 template <size_t N>
-std::string Encode(const std::array<uint8_t, N>& bytes) {
+std::string Text(std::string_view prefix, const std::array<uint8_t, N>& bytes) {
   std::string text;
+  text.reserve(prefix.size() + (N + 2) / 3 * 4 + 1);
+  text += prefix;
   for (size_t i = 0; i < N; i += 3) {
     const size_t count = N - i < 3 ? N - i : 3;
     uint32_t bits = 0;
@@ -36,10 +44,11 @@ std::string Encode(const std::array<uint8_t, N>& bytes) {
       text += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
     }
   }
+  text += '\n';
   return text;
 }
 
-// Only the text that Encode makes of some bytes: its padding there, unused bits zero.
+// Only the text that Text makes of some bytes: its padding there, unused bits zero.
 template <size_t N>
 bool Decode(std::string_view text, std::array<uint8_t, N>* bytes) {
   if (text.size() != (N + 2) / 3 * 4) return false;
@@ -64,38 +73,43 @@ bool Decode(std::string_view text, std::array<uint8_t, N>* bytes) {
   return true;
 }
 
-// At most kMaxFile + 1 bytes: enough to see that there are too many.
-bool ReadSmallFile(const std::string& path, std::string* text, std::string* error) {
-  const auto fail = [&](int code) {
-    *error = "cannot read '" + path + "': " + std::strerror(code);
-    return false;
-  };
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return fail(errno);
-  char bytes[kMaxFile + 1];
+// The beginning of a file, gone from memory with its owner.
+struct SmallFile {
+  char bytes[kMaxFile + 1];  // enough to see that there are too many
   size_t size = 0;
-  while (size < sizeof(bytes)) {
-    const ssize_t got = read(file, bytes + size, sizeof(bytes) - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const int code = errno;
-      close(file);
-      return fail(code);
+
+  ~SmallFile() { Wipe(bytes, size); }
+  std::string_view text() const { return {bytes, size}; }
+
+  bool Read(const std::string& path, std::string* error) {
+    const auto fail = [&](int code) {
+      *error = "cannot read '" + path + "': " + std::strerror(code);
+      return false;
+    };
+    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return fail(errno);
+    while (size < sizeof(bytes)) {
+      const ssize_t got = read(file, bytes + size, sizeof(bytes) - size);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) {
+        const int code = errno;
+        close(file);
+        return fail(code);
+      }
+      if (got == 0) break;
+      size += static_cast<size_t>(got);
     }
-    if (got == 0) break;
-    size += static_cast<size_t>(got);
+    close(file);
+    return true;
   }
-  close(file);
-  text->assign(bytes, size);
-  return true;
-}
+};
 
 template <size_t N>
 bool ReadKey(const std::string& path, std::string_view prefix, std::string_view other_prefix,
              const char* hint, std::array<uint8_t, N>* key, std::string* error) {
-  std::string text;
-  if (!ReadSmallFile(path, &text, error)) return false;
-  std::string_view line = text;
+  SmallFile file;
+  if (!file.Read(path, error)) return false;
+  std::string_view line = file.text();
   if (!line.empty() && line.back() == '\n') line.remove_suffix(1);
   if (line.starts_with(prefix) && Decode(line.substr(prefix.size()), key)) return true;
   // What is in a secret key's file must not end up in a message.
@@ -115,24 +129,11 @@ bool ReadKey(const std::string& path, std::string_view prefix, std::string_view 
   return false;
 }
 
-bool WriteKey(const std::string& path, const std::string& text, OutputFile::Readers readers,
-              std::string* error) {
-  struct stat existing;
-  if (path != "-" && lstat(path.c_str(), &existing) == 0) {
-    *error = "cannot write '" + path +
-             "': it exists, and a key that is overwritten is lost; remove it first or choose "
-             "another name";
-    return false;
-  }
-  OutputFile file;
-  return file.Open(path, error, readers) && file.Write(text, error) && file.Commit(error);
-}
-
 }  // namespace
 
-std::string PublicKeyText(const PublicKey& key) { return kPublic + Encode(key) + '\n'; }
+std::string PublicKeyText(const PublicKey& key) { return Text(kPublic, key); }
 
-std::string SecretKeyText(const SecretKey& key) { return kSecret + Encode(key) + '\n'; }
+std::string SecretKeyText(const SecretKey& key) { return Text(kSecret, key); }
 
 bool ReadPublicKey(const std::string& path, PublicKey* key, std::string* error) {
   return ReadKey(path, kPublic, kSecret, "a secret key; give its public key", key, error);
@@ -142,12 +143,16 @@ bool ReadSecretKey(const std::string& path, SecretKey* key, std::string* error) 
   return ReadKey(path, kSecret, kPublic, "a public key; give the secret one", key, error);
 }
 
-bool WritePublicKey(const std::string& path, const PublicKey& key, std::string* error) {
-  return WriteKey(path, PublicKeyText(key), OutputFile::Readers::kEveryone, error);
-}
-
-bool WriteSecretKey(const std::string& path, const SecretKey& key, std::string* error) {
-  return WriteKey(path, SecretKeyText(key), OutputFile::Readers::kOwner, error);
+bool WriteKeyPair(const std::string& secret_path, const SecretKey& secret_key,
+                  const std::string& public_path, const PublicKey& public_key, std::string* error) {
+  OutputFile secret_file, public_file;
+  std::string text = SecretKeyText(secret_key);
+  const bool written = secret_file.Open(secret_path, error, OutputFile::Readers::kOwner) &&
+                       public_file.Open(public_path, error) && secret_file.Write(text, error) &&
+                       public_file.Write(PublicKeyText(public_key), error);
+  Wipe(text.data(), text.size());
+  // The public one first: an old one can be had again from the secret key's file.
+  return written && public_file.Commit(error) && secret_file.Commit(error);
 }
 
 }  // namespace gem::tools

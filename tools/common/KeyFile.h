@@ -9,7 +9,8 @@
 //   gem-secret-key ed25519 BASE64    64 bytes: the seed, then the public key
 //
 // A reader takes exactly that, with or without the line's end: a key file that was
-// mangled must not become another key.
+// mangled must not become another key. Of a secret key nothing stays in memory but what
+// the caller has.
 #ifndef GEM_TOOLS_COMMON_KEYFILE_H
 #define GEM_TOOLS_COMMON_KEYFILE_H
 
@@ -31,12 +32,11 @@ std::string SecretKeyText(const SecretKey& key);
 [[nodiscard]] bool ReadPublicKey(const std::string& path, PublicKey* key, std::string* error);
 [[nodiscard]] bool ReadSecretKey(const std::string& path, SecretKey* key, std::string* error);
 
-// Write a key file. A secret key's can be read by its owner only. Neither replaces a
-// file: a key that is overwritten is lost.
-[[nodiscard]] bool WritePublicKey(const std::string& path, const PublicKey& key,
-                                  std::string* error);
-[[nodiscard]] bool WriteSecretKey(const std::string& path, const SecretKey& key,
-                                  std::string* error);
+// Writes the two files of a pair, the secret key's for its owner's eyes only. What is there
+// is replaced when both are written, and else stays: a key that is overwritten is lost.
+[[nodiscard]] bool WriteKeyPair(const std::string& secret_path, const SecretKey& secret_key,
+                                const std::string& public_path, const PublicKey& public_key,
+                                std::string* error);
 
 }  // namespace gem::tools
 

@@ -124,7 +124,9 @@ bool OutputFile::Open(const std::string& path, std::string* error, Readers reade
     temporary_.clear();
     return Fail("its directory '" + directory_ + "' takes no new files", error_number, error);
   }
-  if (exists) (void)fchmod(fd_, existing.st_mode & 07777);
+  if (exists) {
+    (void)fchmod(fd_, existing.st_mode & (readers == Readers::kOwner ? 0700 : 07777));
+  }
   return true;
 }
 

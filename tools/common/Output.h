@@ -37,7 +37,8 @@ class OutputFile {
   enum class Readers { kEveryone, kOwner };
 
   // Opens at the start of the work, so that a directory that cannot be written
-  // to is known before hours of it. A file that is replaced keeps its permissions.
+  // to is known before hours of it. A file that is replaced keeps its permissions; of its owner's
+  // only, when the new one is for no others.
   [[nodiscard]] bool Open(const std::string& path, std::string* error,
                           Readers readers = Readers::kEveryone);
   [[nodiscard]] bool Write(std::string_view data, std::string* error);
@@ -59,8 +60,8 @@ class OutputFile {
  private:
   bool Fail(const std::string& what, int error_number, std::string* error);
 
-  std::string path_;       // as the caller gave it
-  std::string target_;     // with symbolic links resolved
+  std::string path_;  // as the caller gave it
+  std::string target_;  // with symbolic links resolved
   std::string directory_;  // of the target
   std::string temporary_;  // empty when writing directly
   RemoveOnSignal cleanup_;

@@ -9,30 +9,27 @@
 
 #include <atomic>
 #include <cerrno>
-#include <memory>
 #include <string>
 #include <utility>
 
 namespace gem::tools {
-namespace {
 
-// What the handler reads. A tool has one or two outputs; beyond this many a
-// temporary file would stay behind after a signal.
-constexpr int kSlots = 16;
-struct Path {
-  std::string text;
+struct RemoveOnSignal::Path {
+  const std::string text;
+  std::atomic<bool> wanted = true;
   Path* next = nullptr;
 };
-std::atomic<Path*> g_paths[kSlots];
-// Those that are no longer wanted. A handler on another thread may still be reading
-// one, so they are not freed.
-std::atomic<Path*> g_retired;
+
+namespace {
+
+// What the handler reads: every path there ever was. A handler on another thread may be
+// reading one that is no longer wanted, so none is ever taken out.
+std::atomic<RemoveOnSignal::Path*> g_paths;
 
 void OnSignal(int signal) {
   const int saved_errno = errno;
-  for (std::atomic<Path*>& slot : g_paths) {
-    const Path* path = slot.load(std::memory_order_acquire);
-    if (path != nullptr) unlink(path->text.c_str());
+  for (auto* path = g_paths.load(std::memory_order_acquire); path != nullptr; path = path->next) {
+    if (path->wanted.load(std::memory_order_acquire)) unlink(path->text.c_str());
   }
   errno = saved_errno;
   // SA_RESETHAND restored the default action; the signal is blocked until this
@@ -54,33 +51,22 @@ void InstallSignalHandlers() {
   }
 }
 
-RemoveOnSignal::RemoveOnSignal(const std::string& path) {
-  auto copy = std::make_unique<Path>(Path{path});
-  for (int i = 0; i < kSlots; ++i) {
-    Path* expected = nullptr;
-    if (g_paths[i].compare_exchange_strong(expected, copy.get(), std::memory_order_acq_rel)) {
-      copy.release();
-      slot_ = i;
-      return;
-    }
+RemoveOnSignal::RemoveOnSignal(const std::string& path) : path_(new Path{path}) {
+  path_->next = g_paths.load(std::memory_order_relaxed);
+  while (!g_paths.compare_exchange_weak(path_->next, path_, std::memory_order_acq_rel)) {
   }
 }
 
 RemoveOnSignal& RemoveOnSignal::operator=(RemoveOnSignal&& other) noexcept {
   if (this != &other) {
     Release();
-    slot_ = std::exchange(other.slot_, -1);
+    path_ = std::exchange(other.path_, nullptr);
   }
   return *this;
 }
 
 void RemoveOnSignal::Release() {
-  if (slot_ < 0) return;
-  Path* path = g_paths[slot_].exchange(nullptr, std::memory_order_acq_rel);
-  slot_ = -1;
-  path->next = g_retired.load(std::memory_order_relaxed);
-  while (!g_retired.compare_exchange_weak(path->next, path, std::memory_order_acq_rel)) {
-  }
+  if (path_ != nullptr) std::exchange(path_, nullptr)->wanted.store(false);
 }
 
 }  // namespace gem::tools

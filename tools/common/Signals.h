@@ -6,6 +6,7 @@
 #define GEM_TOOLS_COMMON_SIGNALS_H
 
 #include <string>
+#include <utility>
 
 namespace gem::tools {
 
@@ -24,13 +25,15 @@ class RemoveOnSignal {
   ~RemoveOnSignal() { Release(); }
   RemoveOnSignal(const RemoveOnSignal&) = delete;
   RemoveOnSignal& operator=(const RemoveOnSignal&) = delete;
-  RemoveOnSignal(RemoveOnSignal&& other) noexcept : slot_(other.slot_) { other.slot_ = -1; }
+  RemoveOnSignal(RemoveOnSignal&& other) noexcept : path_(std::exchange(other.path_, nullptr)) {}
   RemoveOnSignal& operator=(RemoveOnSignal&& other) noexcept;
 
   void Release();
 
+  struct Path;  // what the signal handler knows of it
+
  private:
-  int slot_ = -1;
+  Path* path_ = nullptr;
 };
 
 }  // namespace gem::tools

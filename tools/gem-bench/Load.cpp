@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tools/common/Format.h"
 #include "tools/common/Json.h"
@@ -135,14 +136,13 @@ std::string TextOfLoads(const std::vector<Load>& loads) {
                     tools::FormatDuration(Quantile(opening.session_seconds, 0.5))});
     }
     text += table.ToString(2);
-    uint32_t last = 0;
+    std::set<uint32_t> seen;
     for (const Opening& opening : load.openings) {
-      if (opening.threads <= last) continue;  // the threads of the first mode and check
-      last = opening.threads;
-      const double rate = load.HashRate(last);
+      if (!seen.insert(opening.threads).second) continue;
+      const double rate = load.HashRate(opening.threads);
       if (rate == 0) continue;
-      text += Format("  hashing on %s: %.2f GB/s\n", tools::FormatPlural(last, "thread").c_str(),
-                     rate * 1e-9);
+      text += Format("  hashing on %s: %.2f GB/s\n",
+                     tools::FormatPlural(opening.threads, "thread").c_str(), rate * 1e-9);
     }
   }
   return text;

@@ -42,16 +42,12 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
   auto* runs = app.add_option("--runs", options->runs,
                               "timed runs of each configuration, or rounds of --profile-device");
   runs->check(CLI::Range(1u, 1000000u))->type_name("N")->group("Measuring");
-  app.add_option("--seconds", options->seconds,
-                 "instead: how long to measure each configuration (default 1)")
-      ->check(CLI::Range(0.001, 3600.0))
-      ->excludes(runs)
-      ->type_name("S")
-      ->group("Measuring");
-  app.add_option("--warmup", options->warmup, "runs before that are not timed (default 2)")
-      ->check(CLI::Range(0u, 1000u))
-      ->type_name("N")
-      ->group("Measuring");
+  auto* seconds = app.add_option("--seconds", options->seconds,
+                                 "instead: how long to measure each configuration (default 1)");
+  seconds->check(CLI::Range(0.001, 3600.0))->excludes(runs)->type_name("S")->group("Measuring");
+  auto* warmup =
+      app.add_option("--warmup", options->warmup, "runs before that are not timed (default 2)");
+  warmup->check(CLI::Range(0u, 1000u))->type_name("N")->group("Measuring");
   app.add_flag("--realtime", options->real_time,
                "measure in short bursts of real-time priority, where the system permits it")
       ->group("Measuring");
@@ -71,12 +67,10 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->group("Output");
   app.add_flag("--peaks", options->peaks_only, "measure only what the machine could do at most")
       ->group("Output");
-  app.add_flag("--load", options->load,
-               "measure only how long opening takes, in every mode and with every check of hashes; "
-               "--threads then hash, --runs open again")
-      ->excludes(tokens)
-      ->excludes(text)
-      ->group("Output");
+  auto* load = app.add_flag("--load", options->load,
+                            "measure only how long opening takes, in every mode and with every "
+                            "check of hashes; --threads then hash, --runs open again");
+  load->excludes(tokens)->excludes(text)->group("Output");
   app.add_flag("--profile-device", options->profile_device,
                "measure this machine for gem-compile --device, in well under a minute")
       ->group("Output");
@@ -89,11 +83,10 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
                "write JSON, every operation included; --json=FILE to a file")
       ->group("Output");
 
-  app.add_option("--passes", options->passes,
-                 "run this often and print nothing: for counting instructions under an emulator")
-      ->check(CLI::Range(1u, 1000u))
-      ->type_name("N")
-      ->group("Advanced");
+  auto* passes = app.add_option("--passes", options->passes,
+                                "run this often and print nothing: for counting instructions "
+                                "under an emulator");
+  passes->check(CLI::Range(1u, 1000u))->type_name("N")->group("Advanced");
 
   if (const std::optional<int> code = tools::ParseCommandLine(app, argc, argv)) return code;
 
@@ -108,6 +101,19 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
   }
   if (options->profile_device && (!options->json.empty() || options->per_op)) {
     return wrong("--profile-device writes a device profile; --json and --per-op do not go with it");
+  }
+  if (options->profile_device) {
+    for (const CLI::Option* other : {load, passes, tokens, text, threads, seconds, warmup}) {
+      if (other->count() == 0) continue;
+      return wrong("--profile-device measures kernels of its own, on one thread and on all; " +
+                   other->get_name() + " does not go with it");
+    }
+  }
+  if (options->profile_device && options->output != "-" &&
+      !options->output.ends_with(".textproto")) {
+    return wrong(
+        "-o: expected FILE.textproto, which is how --device tells a file from a name, but got '" +
+        options->output + "'");
   }
   if (!options->profile_device && output->count() != 0) {
     return wrong("-o says where --profile-device writes; expected it with that option");

@@ -13,6 +13,7 @@
 #include "runtime/core/Blake3.h"
 #include "runtime/schema/Preamble.h"
 #include "runtime/schema/WeightFormat.h"
+#include "targets/Bundle/Edit/BundleLayout.h"
 #include "tools/common/ExitCodes.h"
 
 namespace gem::bench {
@@ -60,13 +61,6 @@ unsigned BitsOf(ElementType type) {
 
 format::Scales ScalesOf(const ProbeFormat& format) {
   return format.scales == schema::Scales::ROW ? format::Scales::kRow : format::Scales::kTwoLevel;
-}
-
-std::vector<uint8_t> Pack(const schema::BundleT& bundle) {
-  flatbuffers::FlatBufferBuilder builder;
-  builder.ForceDefaults(true);  // so that no offset changes the size
-  schema::FinishBundleBuffer(builder, schema::Bundle::Pack(builder, &bundle));
-  return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
 }
 
 template <typename Params>
@@ -324,15 +318,14 @@ std::unique_ptr<Probe> Probe::Make(ProbeProgram program, Failure* failure) {
   program.entry_->outputs.push_back(std::move(output));
 
   const uint64_t length = program.shared_bytes_ + program.fresh_bytes_;
-  const uint64_t program_size = Pack(bundle).size();
   schema::SegmentT& segment = *bundle.segments.front();
-  segment.offset = SegmentOffset(kPreambleSize + program_size, length);
   segment.length = length;
-  const std::vector<uint8_t> packed = Pack(bundle);
+  segment.offset = kPreambleSize;  // not 0: then the size is that of the final program
   Preamble preamble;
-  preamble.format_major = 1;
-  preamble.format_minor = 1;
-  preamble.file_size = segment.offset + length;
+  preamble.format_major = GEM_FORMAT_MAJOR;
+  preamble.format_minor = edit::RequiredMinor(bundle);
+  preamble.file_size = edit::PlaceSegments(bundle, edit::PackProgram(bundle).size());
+  const std::vector<uint8_t> packed = edit::PackProgram(bundle);
   preamble.program_size = static_cast<uint32_t>(packed.size());
   Blake3(packed.data(), packed.size(), preamble.program_hash);
 

@@ -64,8 +64,6 @@ class ProbeProgram {
   // The bytes of the weights of a layer.
   static uint64_t WeightBytes(const ProbeFormat& format, uint32_t outputs, uint32_t inputs);
 
-  uint32_t most_tokens() const { return most_tokens_; }
-
  private:
   friend class Probe;
 

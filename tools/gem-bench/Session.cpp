@@ -6,6 +6,7 @@
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
+#include "tools/common/RuntimeExit.h"
 
 namespace gem::bench {
 namespace {
@@ -13,17 +14,7 @@ namespace {
 using tools::Format;
 
 void Fail(const std::string& path, const gem_error_t& error, Failure* failure) {
-  switch (error.status) {
-    case GEM_STATUS_OUT_OF_MEMORY:
-    case GEM_STATUS_CANCELLED:
-      failure->exit_code = tools::kExitFailed;
-      break;
-    case GEM_STATUS_INVALID_ARGUMENT:
-      failure->exit_code = tools::kExitUsage;
-      break;
-    default:
-      failure->exit_code = tools::kExitRefused;
-  }
+  failure->exit_code = tools::ExitCodeOf(error.status);
   failure->message = error.message;
   if (failure->message.find(path) == std::string::npos) {
     failure->message = "'" + path + "': " + failure->message;

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "targets/Bundle/Edit/BundleSource.h"
 #include "targets/Bundle/Kernels/KernelRegistry.h"
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
@@ -50,10 +51,10 @@ int RunKernels(int argc, const char* const* argv) {
   if (!out.empty() && !file.Open(out, &error)) return End({edit::Problem::Kind::kFailed, error});
   KernelSelection selection;
   for (const std::string& path : paths) {
-    BundleProgram program;
-    gem_error_t refusal = {};
-    if (!program.Read(path, &refusal)) return End(edit::ProblemOf(path, refusal));
-    selection.Add(program.root());
+    edit::Problem problem;
+    const std::unique_ptr<edit::BundleSource> source = edit::BundleSource::Open(path, &problem);
+    if (source == nullptr) return End(problem);
+    selection.Add(source->root());
   }
   if (out.empty()) {
     std::string text;

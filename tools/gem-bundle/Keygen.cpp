@@ -23,12 +23,8 @@ bool WritePair(const std::string& secret_path, const std::string& public_path, s
     return false;
   }
   crypto_sign_keypair(public_key.data(), secret_key.data());
-  bool written = tools::WriteSecretKey(secret_path, secret_key, error);
+  const bool written = tools::WriteKeyPair(secret_path, secret_key, public_path, public_key, error);
   sodium_memzero(secret_key.data(), secret_key.size());
-  if (!written) return false;
-  written = tools::WritePublicKey(public_path, public_key, error);
-  // One without the other is of no use.
-  if (!written) unlink(secret_path.c_str());
   return written;
 }
 
@@ -54,9 +50,7 @@ int RunKeygen(int argc, const char* const* argv) {
 
   const std::string secret_path = name + ".sec", public_path = name + ".pub";
   for (const std::string& path : {secret_path, public_path}) {
-    if (force) {
-      unlink(path.c_str());
-    } else if (access(path.c_str(), F_OK) == 0) {
+    if (!force && access(path.c_str(), F_OK) == 0) {
       return End({edit::Problem::Kind::kFailed,
                   "'" + path +
                       "' is there already, and a key that is replaced is lost; choose "

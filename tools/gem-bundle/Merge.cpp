@@ -7,6 +7,7 @@
 #include "targets/Bundle/Edit/Variants.h"
 #include "tools/common/Format.h"
 #include "tools/common/Messages.h"
+#include "tools/common/Terminal.h"
 #include "tools/gem-bundle/BundleOutput.h"
 #include "tools/gem-bundle/Commands.h"
 
@@ -62,8 +63,8 @@ int RunMerge(int argc, const char* const* argv) {
     devices += (devices.empty() ? "" : ", ") + variant->device;
   }
   const uint64_t size = output.written();
-  return Print(out + ": " + tools::FormatBytes(size) + " for " + devices + "; apart they take " +
-               tools::FormatBytes(total) + "\n");
+  return Print(out + ": " + tools::FormatBytes(size) + " for " + tools::Printable(devices) +
+               "; apart they take " + tools::FormatBytes(total) + "\n");
 }
 
 }  // namespace gem::bundle

@@ -17,7 +17,8 @@
 namespace gem::bundle {
 namespace {
 
-// A secret key that is gone from memory when it is no longer needed.
+// A secret key that is gone from memory when it is no longer needed, as is what KeyFile.h
+// read it from.
 class Signer {
  public:
   ~Signer() { sodium_memzero(secret_.data(), secret_.size()); }

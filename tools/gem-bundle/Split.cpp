@@ -12,6 +12,7 @@
 #include "targets/Bundle/Edit/Variants.h"
 #include "tools/common/Format.h"
 #include "tools/common/Messages.h"
+#include "tools/common/Terminal.h"
 #include "tools/gem-bundle/BundleOutput.h"
 #include "tools/gem-bundle/Commands.h"
 
@@ -49,7 +50,9 @@ int RunSplit(int argc, const char* const* argv) {
          "gem-bundle split all.gemb --device raspberry-pi-4 -o pi4.gemb"},
         &common);
   app.add_option("BUNDLE", path, "the bundle")->group("Input");
-  app.add_option("--device", device, "this variant only")->type_name("NAME")->group("Input");
+  auto* device_option =
+      app.add_option("--device", device, "this variant only")->type_name("NAME")->group("Input");
+  tools::RefuseEmpty(device_option, "a device");
   app.add_option("-o,--output", out,
                  "a folder for files DEVICE.gemb, made if need be; with --device, the file")
       ->type_name("OUT")
@@ -91,8 +94,8 @@ int RunSplit(int argc, const char* const* argv) {
         !output.Write(taken, !common.quiet, &problem)) {
       return End(problem);
     }
-    text += output.path() + ": " + tools::FormatBytes(output.written()) + " for " +
-            variants[index]->device + "\n";
+    text += tools::Printable(output.path()) + ": " + tools::FormatBytes(output.written()) +
+            " for " + tools::Printable(variants[index]->device) + "\n";
   }
   for (const auto& output : outputs) {
     if (!output->Commit(&problem)) return End(problem);

@@ -11,6 +11,7 @@
 #include "targets/Bundle/Edit/Signature.h"
 #include "tools/common/Format.h"
 #include "tools/common/KeyFile.h"
+#include "tools/common/Terminal.h"
 #include "tools/gem-bundle/Commands.h"
 
 namespace gem::bundle {
@@ -30,8 +31,8 @@ std::string Describe(const std::string& path, const gem_bundle_t* bundle) {
   }
   return path + ": ok: " + tools::FormatBytes(info.file_size) +
          tools::Format(", format %u.%u, ", info.format_major, info.format_minor) +
-         (info.model_name[0] != '\0' ? info.model_name : "a model") + " for " + devices +
-         "; every hash matches\n";
+         (info.model_name[0] != '\0' ? tools::Printable(info.model_name) : "a model") + " for " +
+         tools::Printable(devices) + "; every hash matches\n";
 }
 
 }  // namespace
@@ -45,9 +46,10 @@ int RunVerify(int argc, const char* const* argv) {
         "BUNDLE [--key PUBLIC]",
         {"gem-bundle verify model.gemb --key key.pub", "gem-bundle verify model.gemb"}, &common);
   app.add_option("BUNDLE", path, "the bundle")->group("Input");
-  app.add_option("--key", key_path, "the public key, of gem-bundle keygen")
-      ->type_name("PUBLIC")
-      ->group("Input");
+  auto* key_option = app.add_option("--key", key_path, "the public key, of gem-bundle keygen")
+                         ->type_name("PUBLIC")
+                         ->group("Input");
+  tools::RefuseEmpty(key_option, "a file");
   if (const std::optional<int> code = tools::ParseCommandLine(app, argc, argv)) return *code;
   if (path.empty()) return Wrong("verify", "no BUNDLE given");
 

@@ -9,6 +9,7 @@
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
 #include "tools/common/RunMain.h"
+#include "tools/common/StatusExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-inspect/Inspect.h"
 #include <CLI/CLI.hpp>
@@ -41,15 +42,7 @@ int gem::inspect::report(const absl::Status &status) {
     else
       tools::Error(kTool, line);
   }
-  switch (status.code()) {
-  case absl::StatusCode::kInternal:
-  case absl::StatusCode::kResourceExhausted:
-  case absl::StatusCode::kUnavailable:
-  case absl::StatusCode::kUnknown:
-    return tools::kExitFailed;
-  default:
-    return tools::kExitRefused;
-  }
+  return tools::ExitCodeOf(status);
 }
 
 int gem::inspect::print(const std::string &text, int code) {

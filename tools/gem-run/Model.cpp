@@ -14,6 +14,7 @@
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
 #include "tools/common/KeyFile.h"
+#include "tools/common/RuntimeExit.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-run/Labels.h"
 
@@ -25,18 +26,6 @@ namespace gem::run {
 namespace {
 
 using tools::Format;
-
-int ExitCodeOf(gem_status_t status) {
-  switch (status) {
-    case GEM_STATUS_OUT_OF_MEMORY:
-    case GEM_STATUS_CANCELLED:
-      return tools::kExitFailed;
-    case GEM_STATUS_INVALID_ARGUMENT:
-      return tools::kExitUsage;
-    default:
-      return tools::kExitRefused;
-  }
-}
 
 // "avx512vnni (not on this CPU), avx512, avx2, scalar": best first.
 std::string BuiltInKernels() {
@@ -69,7 +58,7 @@ std::optional<gem_tensor_t> Output(const gem_session_t* session, gem_role_t role
 }  // namespace
 
 bool Model::Fail(Failure* failure, const gem_error_t& error) const {
-  failure->exit_code = ExitCodeOf(error.status);
+  failure->exit_code = tools::ExitCodeOf(error.status);
   failure->message = error.message;
   // Which of the files it is must be said, once.
   if (failure->message.find(path_) == std::string::npos) {
@@ -310,12 +299,15 @@ std::string Model::Describe() const {
   tools::Table table;
   table.AddRow({"bundle", Format("%s, %s, format %u.%u, by %s", path_.c_str(),
                                  tools::FormatBytes(info_.file_size).c_str(), info_.format_major,
-                                 info_.format_minor, info_.producer)});
-  table.AddRow({"model", Format("%s (%s), %s parameters", info_.model_name, info_.architecture,
-                                tools::FormatCount(info_.parameters).c_str())});
+                                 info_.format_minor, tools::Printable(info_.producer).c_str())});
+  table.AddRow(
+      {"model", Format("%s (%s), %s parameters", tools::Printable(info_.model_name).c_str(),
+                       tools::Printable(info_.architecture).c_str(),
+                       tools::FormatCount(info_.parameters).c_str())});
   if (!key_file_.empty()) table.AddRow({"signature", "good, with the key of " + key_file_});
-  table.AddRow({"variant", Format("%u of %u, for %s (%s)", session.variant, info_.variant_count,
-                                  session.variant_device, session.variant_reason)});
+  table.AddRow({"variant",
+                Format("%u of %u, for %s (%s)", session.variant, info_.variant_count,
+                       tools::Printable(session.variant_device).c_str(), session.variant_reason)});
   table.AddRow({"kernels", Format("%s (%s), %s", session.cpu, session.cpu_reason,
                                   tools::FormatPlural(session.thread_count, "thread").c_str())});
   table.AddRow({"built in", BuiltInKernels()});

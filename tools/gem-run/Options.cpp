@@ -77,16 +77,18 @@ std::optional<int> ReadOptions(int argc, const char* const* argv, Options* optio
       ->type_name("NAME")
       ->group("Running");
 
-  app.add_option("--key", options->key_file,
-                 "run only what is signed with this public key: a file of gem-bundle keygen; "
-                 "weights are checked before they are used")
-      ->type_name("FILE")
-      ->group("Running");
-  app.add_option("--variant", options->variant,
-                 "the bundle's variant, by its device or its number from 0 (default: the one that "
-                 "suits this machine)")
-      ->type_name("NAME|N")
-      ->group("Running");
+  auto* key = app.add_option("--key", options->key_file,
+                             "run only what is signed with this public key: a file of gem-bundle "
+                             "keygen; weights are checked before they are used")
+                  ->type_name("FILE")
+                  ->group("Running");
+  tools::RefuseEmpty(key, "a file");
+  auto* variant = app.add_option("--variant", options->variant,
+                                 "the bundle's variant, by its device or its number from 0 "
+                                 "(default: the one that suits this machine)")
+                      ->type_name("NAME|N")
+                      ->group("Running");
+  tools::RefuseEmpty(variant, "a device or a number");
 
   app.add_option("--format", format,
                  "human, tabs or json; by default human on a terminal and tabs (label, "

@@ -117,11 +117,8 @@ bool WriteBundle(Contents& contents, const ByteSink& sink, const ProgressCallbac
     }
     uint8_t hash[kHashSize];
     hasher.Finish(hash);
-    if (!std::equal(segment.hash.begin(), segment.hash.end(), hash, hash + kHashSize)) {
-      return Refuse(problem, origin.source->name() + ": segment '" + segment.name +
-                                 "': expected the hash " + ShortHash(segment.hash) +
-                                 "..., but its bytes have " + ShortHash(hash) +
-                                 "...; the file is damaged");
+    if (!CheckSegmentHash(origin.source->name(), segment.name, segment.hash, hash, problem)) {
+      return false;
     }
   }
   return true;

@@ -73,13 +73,7 @@ bool BundleSource::Adopt(std::span<const uint8_t> bytes, Problem* problem) {
     return false;
   }
   std::copy_n(bytes.data(), kPreambleSize, preamble_bytes_);
-  const uint8_t* raw = preamble_bytes_;
-  preamble_.format_major = static_cast<uint16_t>(LoadLittleEndian(raw + kOffsetFormatMajor, 2));
-  preamble_.format_minor = static_cast<uint16_t>(LoadLittleEndian(raw + kOffsetFormatMinor, 2));
-  preamble_.file_size = LoadLittleEndian(raw + kOffsetFileSize, 8);
-  preamble_.program_size = static_cast<uint32_t>(LoadLittleEndian(raw + kOffsetProgramSize, 4));
-  preamble_.signature = raw[kOffsetSignature];
-  std::copy_n(raw + kOffsetProgramHash, kHashSize, preamble_.program_hash);
+  preamble_ = DecodePreamble(preamble_bytes_);
   // A file that somebody writes to may have changed since the runtime looked: only what
   // has the hash that was verified is taken. A program that has it was verified.
   uint8_t hash[kHashSize] = {};
@@ -127,6 +121,15 @@ bool BundleSource::ReadPieces(uint64_t offset, uint64_t length, const ByteSink& 
     length -= size;
   }
   return true;
+}
+
+bool CheckSegmentHash(const std::string& file, std::string_view segment,
+                      std::span<const uint8_t> stated, std::span<const uint8_t> hash,
+                      Problem* problem) {
+  if (std::equal(stated.begin(), stated.end(), hash.begin(), hash.end())) return true;
+  return Refuse(problem, file + ": segment '" + std::string(segment) + "': expected the hash " +
+                             ShortHash(stated) + "..., but its bytes have " + ShortHash(hash) +
+                             "...; the file is damaged");
 }
 
 std::string ShortHash(std::span<const uint8_t> hash) {

@@ -67,6 +67,12 @@ class BundleSource {
   std::vector<uint8_t> program_;
 };
 
+// That the bytes of a segment of the file that messages call `file` have the hash that it
+// states; else the problem.
+bool CheckSegmentHash(const std::string& file, std::string_view segment,
+                      std::span<const uint8_t> stated, std::span<const uint8_t> hash,
+                      Problem* problem);
+
 // "0123456789abcdef": enough of a hash to compare by eye.
 std::string ShortHash(std::span<const uint8_t> hash);
 

@@ -132,22 +132,45 @@ class PatchMaker {
     patch_.records.push_back(record);
   }
 
+  // The hashes of records. What is copied was found by the hashes that segments state, so
+  // they are compared with the bytes on the way.
   bool HashRecords() {
     Blake3Hasher whole;
-    uint64_t offset = 0;
+    uint64_t offset = 0, place = 0;
     for (PatchRecord& record : patch_.records) {
       Blake3Hasher hasher;
       const ByteSink hash = [&](std::string_view data, Problem*) {
         hasher.Update(data.data(), data.size());
         whole.Update(data.data(), data.size());
         Advance(data.size());
-        return true;
+        place += data.size();
+        return CheckSegments(place - data.size(), data);
       };
       if (!to_.ReadPieces(offset, record.length, hash, problem_)) return false;
       hasher.Finish(record.hash.data());
       offset += record.length;
     }
     whole.Finish(patch_.new_file.data());
+    return true;
+  }
+
+  // Takes the new file's bytes from `begin`, in order.
+  bool CheckSegments(uint64_t begin, std::string_view data) {
+    const auto& segments = *to_.root().segments();
+    const uint64_t end = begin + data.size();
+    for (; segment_ < segments.size(); ++segment_, segment_hasher_ = {}) {
+      const schema::Segment& segment = *segments.Get(segment_);
+      const uint64_t segment_end = segment.offset() + segment.length();
+      const uint64_t from = std::max(begin, segment.offset()), to = std::min(end, segment_end);
+      if (from < to) segment_hasher_.Update(data.data() + (from - begin), to - from);
+      if (end < segment_end) break;
+      Hash hash;
+      segment_hasher_.Finish(hash.data());
+      if (!CheckSegmentHash(to_.name(), segment.name()->string_view(),
+                            {segment.hash()->data(), segment.hash()->size()}, hash, problem_)) {
+        return false;
+      }
+    }
     return true;
   }
 
@@ -158,6 +181,8 @@ class PatchMaker {
   Patch& patch_;
   Problem* problem_;
   uint64_t done_ = 0;
+  flatbuffers::uoffset_t segment_ = 0;  // of the new file, the one that is being hashed
+  Blake3Hasher segment_hasher_;
   std::unordered_map<Hash, uint64_t, HashOfHash> old_segments_, old_chunks_;
 };
 

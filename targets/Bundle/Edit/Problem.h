@@ -35,9 +35,9 @@ inline bool Fail(Problem* problem, std::string message) {
 }
 
 // What the runtime says of the file at `path`, which it names itself only when it
-// could not be read.
+// could not be read: a folder, say, or what is not for this user, so refused as well.
 inline Problem ProblemOf(const std::string& path, const gem_error_t& error) {
-  const bool failed = error.status == GEM_STATUS_IO || error.status == GEM_STATUS_OUT_OF_MEMORY;
+  const bool failed = error.status == GEM_STATUS_OUT_OF_MEMORY;
   const std::string_view message = error.message;
   return {failed ? Problem::Kind::kFailed : Problem::Kind::kRefused,
           (message.starts_with(path) ? "" : path + ": ") + std::string(message)};

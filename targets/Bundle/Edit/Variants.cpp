@@ -215,7 +215,6 @@ class Merger {
       }
     }
     // From the end, so that places that were found stay right.
-    std::vector<size_t> places(match.size());
     size_t before = segments.size();
     for (size_t i = match.size(); i-- > 0;) {
       if (match[i] != kNew) {

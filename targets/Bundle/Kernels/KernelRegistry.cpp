@@ -5,11 +5,8 @@
 #include "targets/Bundle/Kernels/KernelRegistry.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <fstream>
 
 #include "gem/kernel_registry.h"
-#include "runtime/schema/Preamble.h"
 
 namespace gem::bundle {
 namespace {
@@ -88,26 +85,6 @@ std::vector<std::string> AllKernelIsas() {
     }
   }
   return all;
-}
-
-bool BundleProgram::Read(const std::string& path, gem_error_t* error) {
-  gem_bundle_t* bundle = nullptr;
-  if (gem_bundle_open(path.c_str(), nullptr, &bundle, error) != GEM_STATUS_OK) return false;
-  gem_bundle_close(bundle);
-  uint8_t preamble[kPreambleSize];
-  std::ifstream file(path, std::ios::binary);
-  file.read(reinterpret_cast<char*>(preamble), sizeof(preamble));
-  if (file) {
-    bytes_.resize(LoadLittleEndian(preamble + kOffsetProgramSize, 4));
-    file.read(reinterpret_cast<char*>(bytes_.data()), static_cast<std::streamsize>(bytes_.size()));
-  }
-  // Between the two looks another file may have taken its place.
-  flatbuffers::Verifier verifier(bytes_.data(), bytes_.size());
-  if (file && schema::VerifyBundleBuffer(verifier)) return true;
-  error->status = GEM_STATUS_IO;
-  std::snprintf(error->message, sizeof(error->message), "%.300s: it was changed while it was read",
-                path.c_str());
-  return false;
 }
 
 void KernelSelection::Add(const schema::Bundle& bundle) {

@@ -11,24 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "gem/gem.h"
 #include "runtime/schema/generated/gem_bundle_generated.h"
 
 namespace gem::bundle {
 
 // The ISAs that kernels are compiled for, on any architecture: "avx2", "neon", ...
 std::vector<std::string> AllKernelIsas();
-
-// A bundle's program, of a file that the runtime's loader accepted.
-class BundleProgram {
- public:
-  // False, with what is wrong, when the file cannot be read or the runtime refuses it.
-  bool Read(const std::string& path, gem_error_t* error);
-  const schema::Bundle& root() const { return *schema::GetBundle(bytes_.data()); }
-
- private:
-  std::vector<uint8_t> bytes_;
-};
 
 // The kernels that some bundles call, as gem/kernel_registry.h names them.
 class KernelSelection {

@@ -128,6 +128,22 @@ TEST(Patch, RefusesADamagedOldFile) {
   EXPECT_THAT(message, HasSubstr("the file is damaged"));
 }
 
+// Tests that a damaged new file gives no patch, whether the old one has the segment or not:
+// applied, it would call the old one damaged.
+TEST(Patch, RefusesADamagedNewFile) {
+  for (const uint64_t seed : {1, 2}) {
+    const EditFile a(MakeBundle("pi", 1));
+    EditFile b(MakeBundle("phone", seed));
+    b.aligned.data()[b.aligned.size() - 1] ^= 1;
+    edit::Patch patch;
+    edit::Problem problem;
+    EXPECT_FALSE(MakePatch(*a.source, *b.source, nullptr, &patch, &problem));
+    EXPECT_EQ(problem.kind, edit::Problem::Kind::kRefused);
+    EXPECT_THAT(problem.message, HasSubstr("segment 'weights': expected the hash"));
+    EXPECT_THAT(problem.message, HasSubstr("the file is damaged"));
+  }
+}
+
 // Tests that a patch of which any byte is another, or that was cut anywhere, is refused.
 TEST(Patch, RefusesEveryDamage) {
   const EditFile a(MakeBundle("pi", 1)), b(MakeBundle("phone", 2));

@@ -39,8 +39,7 @@ gem_status_t Bundle::ReadPreamble(const uint8_t raw[kPreambleSize], gem_error_t*
                 "%02x %02x %02x %02x %02x %02x %02x %02x"_msg,
                 raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7]);
   }
-  preamble_.format_major = static_cast<uint16_t>(LoadLittleEndian(raw + kOffsetFormatMajor, 2));
-  preamble_.format_minor = static_cast<uint16_t>(LoadLittleEndian(raw + kOffsetFormatMinor, 2));
+  preamble_ = DecodePreamble(raw);
   if (preamble_.format_major != GEM_FORMAT_MAJOR || preamble_.format_minor > GEM_FORMAT_MINOR) {
     return Fail(
         error, GEM_STATUS_UNSUPPORTED,
@@ -55,7 +54,6 @@ gem_status_t Bundle::ReadPreamble(const uint8_t raw[kPreambleSize], gem_error_t*
     return Fail(error, GEM_STATUS_CORRUPT, "preamble size: expected %zu, but got %llu"_msg,
                 kPreambleSize, preamble_size);
   }
-  preamble_.file_size = LoadLittleEndian(raw + kOffsetFileSize, 8);
   if (preamble_.file_size != file.size()) {
     return Fail(error, GEM_STATUS_CORRUPT,
                 "file size: expected the %llu bytes that the preamble says, but got %zu; the file "
@@ -86,15 +84,12 @@ gem_status_t Bundle::ReadPreamble(const uint8_t raw[kPreambleSize], gem_error_t*
                 "but got %zu"_msg,
                 kSegmentAlignment, kSignatureBlockSize, file.size());
   }
-  preamble_.signature = signature;
-  preamble_.program_size = static_cast<uint32_t>(LoadLittleEndian(raw + kOffsetProgramSize, 4));
   const uint64_t left = contents().size() - kPreambleSize;
   const uint64_t limit = left < kMaxProgramSize ? left : kMaxProgramSize;
   if (preamble_.program_size < 1 || preamble_.program_size > limit) {
     return Fail(error, GEM_STATUS_CORRUPT, "program size: expected 1 to %llu bytes, but got %u"_msg,
                 limit, preamble_.program_size);
   }
-  memcpy(preamble_.program_hash, raw + kOffsetProgramHash, kHashSize);
   return GEM_STATUS_OK;
 }
 

@@ -139,7 +139,7 @@ void gem::detectHost(DeviceProfile &device) {
   DeviceCluster &cluster = device.clusters.front();
   if (unsigned cores = std::thread::hardware_concurrency()) {
     cluster.count = cores;
-    device.threads = cores;
+    device.threads = std::min(cores, 256u); // the most that the runtime takes
   }
   detectFeatures(cluster);
   detectCaches(device, cluster);

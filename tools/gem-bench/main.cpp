@@ -3,12 +3,11 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <exception>
-#include <new>
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
-#include "tools/common/Signals.h"
+#include "tools/common/RunMain.h"
 #include "tools/gem-bench/Bench.h"
 #include "tools/gem-bench/DeviceProfiler.h"
 #include "tools/gem-bench/Load.h"
@@ -76,13 +75,5 @@ int Main(int argc, const char* const* argv) {
 }  // namespace gem::bench
 
 int main(int argc, char** argv) {
-  gem::tools::InstallSignalHandlers();
-  try {
-    return gem::bench::Main(argc, argv);
-  } catch (const std::bad_alloc&) {
-    gem::tools::Error(gem::bench::kTool, "out of memory");
-  } catch (const std::exception& exception) {
-    gem::tools::Error(gem::bench::kTool, exception.what());
-  }
-  return gem::tools::kExitFailed;
+  return gem::tools::RunMain(gem::bench::kTool, [&] { return gem::bench::Main(argc, argv); });
 }

@@ -3,13 +3,12 @@
 // Part of the GEM project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <CLI/CLI.hpp>
-#include <new>
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Format.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
-#include "tools/common/Signals.h"
+#include "tools/common/RunMain.h"
 #include "tools/gem-bundle/Commands.h"
 
 namespace gem::bundle {
@@ -110,13 +109,5 @@ int Print(const std::string& text) {
 }  // namespace gem::bundle
 
 int main(int argc, char** argv) {
-  gem::tools::InstallSignalHandlers();
-  try {
-    return gem::bundle::Main(argc, argv);
-  } catch (const std::bad_alloc&) {
-    gem::tools::Error(gem::bundle::kTool, "out of memory");
-  } catch (const std::exception& exception) {
-    gem::tools::Error(gem::bundle::kTool, exception.what());
-  }
-  return gem::tools::kExitFailed;
+  return gem::tools::RunMain(gem::bundle::kTool, [&] { return gem::bundle::Main(argc, argv); });
 }

@@ -5,12 +5,11 @@
 #include <unistd.h>
 
 #include <memory>
-#include <new>
 
 #include "tools/common/ExitCodes.h"
 #include "tools/common/Messages.h"
 #include "tools/common/Output.h"
-#include "tools/common/Signals.h"
+#include "tools/common/RunMain.h"
 #include "tools/common/Terminal.h"
 #include "tools/gem-run/Compare.h"
 #include "tools/gem-run/Input.h"
@@ -84,13 +83,5 @@ int Main(int argc, const char* const* argv) {
 }  // namespace gem::run
 
 int main(int argc, char** argv) {
-  gem::tools::InstallSignalHandlers();
-  try {
-    return gem::run::Main(argc, argv);
-  } catch (const std::bad_alloc&) {
-    gem::tools::Error(gem::run::kTool, "out of memory");
-  } catch (const std::exception& exception) {
-    gem::tools::Error(gem::run::kTool, exception.what());
-  }
-  return gem::tools::kExitFailed;
+  return gem::tools::RunMain(gem::run::kTool, [&] { return gem::run::Main(argc, argv); });
 }

@@ -95,8 +95,9 @@ typedef uint32_t U __attribute__((vector_size(kVectorBytes)));
 constexpr int kLinearRows = 8;           // tokens of a LINEAR tile
 constexpr int kLinearAccumulators = 24;  // native vectors of a LINEAR tile
 constexpr int kLinearMaxPanels = 8;
-constexpr int kDotColumns = 4;           // a tile of dots: this many by this many
-constexpr int kDotRows = 4;
+constexpr int kDotColumns = 4;           // a tile of dots: this many by this many sums,
+constexpr int kDotRows = 4;              // of each this many native vectors
+constexpr int kDotVectors = 1;
 constexpr int kAttentionRows = 8;        // queries of an attention tile
 constexpr int kAttentionChunks = 2;      // and its virtual vectors
 #elif defined(GEM_ISA_AVX2)  // 16 registers of 1/2 panel width
@@ -105,14 +106,16 @@ constexpr int kLinearAccumulators = 12;
 constexpr int kLinearMaxPanels = 4;
 constexpr int kDotColumns = 2;
 constexpr int kDotRows = 2;
+constexpr int kDotVectors = 2;
 constexpr int kAttentionRows = 6;
 constexpr int kAttentionChunks = 1;
 #elif defined(GEM_ISA_NEON)  // 32 registers of 1/4 panel width
 constexpr int kLinearRows = 4;
 constexpr int kLinearAccumulators = 16;
 constexpr int kLinearMaxPanels = 4;
-constexpr int kDotColumns = 2;
-constexpr int kDotRows = 2;
+constexpr int kDotColumns = 4;
+constexpr int kDotRows = 4;
+constexpr int kDotVectors = 1;
 constexpr int kAttentionRows = 4;
 constexpr int kAttentionChunks = 1;
 #else
@@ -121,6 +124,7 @@ constexpr int kLinearAccumulators = 8;
 constexpr int kLinearMaxPanels = 1;
 constexpr int kDotColumns = 1;
 constexpr int kDotRows = 2;
+constexpr int kDotVectors = 1;
 constexpr int kAttentionRows = 2;
 constexpr int kAttentionChunks = 1;
 #endif

@@ -151,29 +151,27 @@ GEM_NOINLINE void Tiles(const float* a, size_t a_stride, uint32_t rows, const fl
 // matrix[d][16 panel ..] = the elements d < `width` of the `count` (1 to 16) keys at
 // `rows`; lanes beyond them are those of a key that there is.
 GEM_NOINLINE void TransposePanel(const float* const* rows, uint32_t width, float* matrix) {
-  for (uint32_t d = 0; d < width; d += kLanes) {
-    const uint32_t rest = Min(width - d, kLanes);
-    float padded[16][16];
-    const float* ends[16];
-    const float* const* from = rows;
-    size_t at = d;
-    if (rest != kLanes) {
-      for (uint32_t i = 0; i < 16; ++i) ends[i] = PadTo16(rows[i] + d, rest, padded[i]);
-      from = ends;
-      at = 0;
-    }
+  const uint32_t count = Min(width, kLanes);
+  float padded[16][16];
+  const float* ends[16];
+  if (count < kLanes) {
+    for (uint32_t i = 0; i < 16; ++i) ends[i] = PadTo16(rows[i], count, padded[i]);
+    rows = ends;
+  }
+  for (uint32_t d = 0;; d = Min(d + kLanes, width - count)) {  // the last may lie upon another
     Unroll<kParts>([&](auto part) GEM_LAMBDA {
       F vectors[kLanes];
       Unroll<kLanes>([&](auto i)
-                         GEM_LAMBDA { vectors[i] = LoadAs<F>(from[part * kLanes + i] + at); });
+                         GEM_LAMBDA { vectors[i] = LoadAs<F>(rows[part * kLanes + i] + d); });
       Transpose(vectors);
       float* const to = matrix + d * kBlock + part * kLanes;
       Unroll<kLanes>([&](auto i) GEM_LAMBDA {
-        if (static_cast<uint32_t>(i) < rest) {
+        if (static_cast<uint32_t>(i) < count) {
           __builtin_memcpy(to + i * kBlock, &vectors[i], sizeof(F));
         }
       });
     });
+    if (d + count == width) break;
   }
 }
 

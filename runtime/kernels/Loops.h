@@ -12,39 +12,22 @@ namespace {
 
 GEM_INLINE uint32_t Min(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-// The `count` (less than 16) elements at p, and zeros, at `to`; returns that.
-template <class T>
-GEM_NOINLINE const T* PadTo16(const T* p, size_t count, T* to) {
-  __builtin_memset(to, 0, 16 * sizeof *to);
-  __builtin_memcpy(to, p, count * sizeof *to);
-  return to;
-}
-
 // Calls body(offset, load, store) for each 16 elements of `count`, with loads and stores
-// that respect the end: the body is there once, so that it may be long.
+// that respect the end. The body is there twice, so that the loop has none of that: it
+// should be short.
 template <class Body>
 GEM_INLINE void ForEach16(size_t count, Body&& body) {
-  for (size_t i = 0; i < count; i += 16) {
-    const uint32_t rest = static_cast<uint32_t>(count - i < 16 ? count - i : 16);
-#if defined(GEM_ISA_AVX512)
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
     body(
-        i, [&](const float* p) GEM_LAMBDA { return LoadPartial(p, rest); },
-        [&](float* p, V16 x) GEM_LAMBDA { StorePartial(p, rest, x); });
-#else
-    body(
-        i,
-        [&](const float* p) GEM_LAMBDA {
-          float padded[16];
-          return Load(rest == 16 ? p : PadTo16(p, rest, padded));
-        },
-        [&](float* p, V16 x) GEM_LAMBDA {
-          if (rest == 16) return Store(p, x);
-          float values[16];
-          Store(values, x);
-          __builtin_memcpy(p, values, rest * sizeof *p);
-        });
-#endif
+        i, [](const float* p) GEM_LAMBDA { return Load(p); },
+        [](float* p, V16 x) GEM_LAMBDA { Store(p, x); });
   }
+  if (i == count) return;
+  const uint32_t rest = static_cast<uint32_t>(count - i);
+  body(
+      i, [&](const float* p) GEM_LAMBDA { return LoadPartial(p, rest); },
+      [&](float* p, V16 x) GEM_LAMBDA { StorePartial(p, rest, x); });
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 namespace gem::GEM_ISA {
 namespace {
 
+constexpr int32_t kRoundBits = 0x4b400000;  // 1.5 * 2^23: adding it rounds to an integer
+
 // --- quantization ------------------------------------------------------------
 
 GEM_INLINE I16 Magnitudes(V16 x) {
@@ -21,16 +23,64 @@ GEM_INLINE I16 MaxInts(I16 a, I16 b) {
                           GEM_LAMBDA { return a.part[i] > b.part[i] ? a.part[i] : b.part[i]; });
 }
 
-// The largest lane of magnitudes, which order as their floats do.
-GEM_NOINLINE int32_t LargestOf(const int32_t (&lanes)[16]) {
-  int32_t largest = lanes[0];
-  for (const int32_t lane : lanes) largest = lane > largest ? lane : largest;
-  return largest;
+// The largest lane.
+template <int kHalf = kLanes / 2>
+GEM_INLINE int32_t LargestOf(I x) {
+  const I other = Swap<kHalf>(x, MakeIndices<kLanes>{});
+  x = x > other ? x : other;
+  if constexpr (kHalf > 1) return LargestOf<kHalf / 2>(x);
+  return x[0];
 }
 GEM_INLINE int32_t LargestLane(I16 x) {
+  Unroll<kParts - 1>([&](auto i) GEM_LAMBDA {
+    const I other = x.part[i + 1];
+    x.part[0] = x.part[0] > other ? x.part[0] : other;
+  });
+  return LargestOf(x.part[0]);
+}
+
+// The codes that 16 elements were rounded to: the low bytes of their floats.
+GEM_INLINE void StoreCodes(int8_t* to, V16 rounded) {
+#if defined(GEM_ISA_AVX512)
+  const __m128i codes = _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)rounded.part[0]);
+  __builtin_memcpy(to, &codes, sizeof codes);
+#elif defined(GEM_ISA_AVX2)
+  // Differences, since packing saturates. It puts 4 of each half in turn.
+  const __m256i low = (__m256i)((I)rounded.part[0] - kRoundBits);
+  const __m256i words = _mm256_packs_epi32(low, (__m256i)((I)rounded.part[1] - kRoundBits));
+  const __m128i bytes =
+      _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  const __m128i codes = _mm_shuffle_epi32(bytes, 0xd8);
+  __builtin_memcpy(to, &codes, sizeof codes);
+#elif defined(GEM_ISA_NEON)
+  int16x8_t halves[2];
+  Unroll<2>([&](auto h) GEM_LAMBDA {
+    halves[h] = vuzp1q_s16((int16x8_t)rounded.part[2 * h], (int16x8_t)rounded.part[2 * h + 1]);
+  });
+  vst1q_s8(to, vuzp1q_s8((int8x16_t)halves[0], (int8x16_t)halves[1]));
+#else
   int32_t lanes[16];
-  StoreInts(lanes, x);
-  return LargestOf(lanes);
+  __builtin_memcpy(lanes, &rounded, sizeof lanes);
+  for (int i = 0; i < 16; ++i) to[i] = static_cast<int8_t>(lanes[i]);
+#endif
+}
+
+// The sum of a block's codes.
+GEM_INLINE int32_t SumOfBlock(const int8_t* codes) {
+#if defined(GEM_ISA_AVX512) || defined(GEM_ISA_AVX2)
+  // Sums of 8 bytes without a sign, of codes + 128.
+  const __m256i eights = _mm256_sad_epu8(
+      _mm256_xor_si256(LoadAs<__m256i>(codes), _mm256_set1_epi8(-128)), _mm256_setzero_si256());
+  const __m128i sums =
+      _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
+  return _mm_cvtsi128_si32(sums) + _mm_extract_epi32(sums, 2) - 128 * 32;
+#elif defined(GEM_ISA_NEON)
+  return vaddvq_s16(vpadalq_s8(vpaddlq_s8(vld1q_s8(codes)), vld1q_s8(codes + 16)));
+#else
+  int32_t sum = 0;
+  for (uint32_t i = 0; i < format::kBlock; ++i) sum += codes[i];
+  return sum;
+#endif
 }
 
 struct Moments {
@@ -53,55 +103,35 @@ struct Row {
 template <bool kNormalizes>
 GEM_NOINLINE void QuantizeRow(const Row& from, size_t width, int32_t largest, uint8_t* row) {
   const size_t codes_at = format::TokenCodesOffset(width);
+  const size_t row_bytes = format::TokenRowBytes(width);
   const float maximum = BitsAs<float>(largest);
   float scale = maximum / 127.0f;
-  float inverse = 127.0f / maximum;
-  if (largest >= 0x7f800000) {
-    scale = BitsAs<float>(0x7fc00000);
-    inverse = 0;
-  } else if (!(inverse <= 0x1.fffffep127f)) {
-    scale = inverse = 0;
+  const float inverse = 127.0f / maximum;
+  if (largest >= 0x7f800000 || !(inverse <= 0x1.fffffep127f)) {
+    scale = largest >= 0x7f800000 ? BitsAs<float>(0x7fc00000) : 0;
+    __builtin_memset(row, 0, row_bytes);
+    __builtin_memcpy(row, &scale, sizeof scale);
+    return;
   }
   int8_t* const codes = reinterpret_cast<int8_t*>(row + codes_at);
-  int16_t* const sums = reinterpret_cast<int16_t*>(row + 8);
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  int32_t total = 0;
-  __builtin_memset(row, 0, codes_at);
   ForEach16(width, [&](size_t i, auto load, auto) GEM_LAMBDA {
     V16 value = load(from.x + i);
     if constexpr (kNormalizes) {
       value = Normalize(value, from.moments, load(from.gamma + i), load(from.beta + i));
     }
-    const V16 rounded = value * Splat(inverse) + Splat(kRound);
-    const I16 integers = MapMaskParts([&](auto p) GEM_LAMBDA {
-      return inverse == 0 ? I{} : (I)rounded.part[p] - BitsAs<int32_t>(kRound);
-    });
-    const size_t count = width - i < 16 ? width - i : 16;
-    int32_t sum = 0;
-#if defined(GEM_ISA_NEON)
-    if (count == 16) {
-      int16x8_t halves[2];
-      Unroll<2>([&](auto h) GEM_LAMBDA {
-        halves[h] =
-            vuzp1q_s16((int16x8_t)integers.part[2 * h], (int16x8_t)integers.part[2 * h + 1]);
-      });
-      vst1q_s8(codes + i, vuzp1q_s8((int8x16_t)halves[0], (int8x16_t)halves[1]));
-      sum = vaddvq_s16(vaddq_s16(halves[0], halves[1]));
-      sums[i / 32] = static_cast<int16_t>(sums[i / 32] + sum);
-      total += sum;
-      return;
-    }
-#endif
-    int32_t lanes[16];
-    StoreInts(lanes, integers);
-    for (size_t j = 0; j < count; ++j) {
-      codes[i + j] = static_cast<int8_t>(lanes[j]);
-      sum += lanes[j];
-    }
-    sums[i / 32] = static_cast<int16_t>(sums[i / 32] + sum);
-    total += sum;
+    // Past the end of the row it stores what is overwritten below.
+    StoreCodes(codes + i, value * Splat(inverse) + Splat(BitsAs<float>(kRoundBits)));
   });
-  __builtin_memset(codes + width, 0, format::RoundUp(width, 64) - width);
+  __builtin_memset(row + codes_at + width, 0, row_bytes - codes_at - width);
+  const size_t blocks = format::Blocks(width);
+  int16_t* const sums = reinterpret_cast<int16_t*>(row + 8);
+  int32_t total = 0;
+  for (size_t block = 0; block < blocks; ++block) {
+    const int32_t sum = SumOfBlock(codes + block * format::kBlock);
+    sums[block] = static_cast<int16_t>(sum);
+    total += sum;
+  }
+  __builtin_memset(sums + blocks, 0, codes_at - 8 - blocks * sizeof *sums);
   __builtin_memcpy(row, &scale, sizeof scale);
   __builtin_memcpy(row + 4, &total, sizeof total);
 }
@@ -132,8 +162,7 @@ GEM_NOINLINE void FindMoments(const float* x, size_t width, float epsilon, Momen
     const uint32_t rest = static_cast<uint32_t>(width - full);
     const I16 inside = SplatInt(static_cast<int32_t>(rest)) > Iota();
     Unroll<kRows>([&](auto r) GEM_LAMBDA {
-      float padded[16];
-      const V16 last = Load(PadTo16(x + r * width + full, rest, padded));
+      const V16 last = LoadPartial(x + r * width + full, rest);
       const V16 centred = Select(inside, last - Splat(mean[r]), Splat(0.0f));
       sum[r] = Fma(centred, centred, sum[r]);
     });

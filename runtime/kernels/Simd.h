@@ -95,8 +95,9 @@ typedef uint32_t U __attribute__((vector_size(kVectorBytes)));
 constexpr int kLinearRows = 8;           // tokens of a LINEAR tile
 constexpr int kLinearAccumulators = 24;  // native vectors of a LINEAR tile
 constexpr int kLinearMaxPanels = 8;
-constexpr int kDotColumns = 4;           // a tile of dots: this many by this many
-constexpr int kDotRows = 4;
+constexpr int kDotColumns = 4;           // a tile of dots: this many by this many sums,
+constexpr int kDotRows = 4;              // of each this many native vectors
+constexpr int kDotVectors = 1;
 constexpr int kAttentionRows = 8;        // queries of an attention tile
 constexpr int kAttentionChunks = 2;      // and its virtual vectors
 #elif defined(GEM_ISA_AVX2)  // 16 registers of 1/2 panel width
@@ -105,14 +106,16 @@ constexpr int kLinearAccumulators = 12;
 constexpr int kLinearMaxPanels = 4;
 constexpr int kDotColumns = 2;
 constexpr int kDotRows = 2;
+constexpr int kDotVectors = 2;
 constexpr int kAttentionRows = 6;
 constexpr int kAttentionChunks = 1;
 #elif defined(GEM_ISA_NEON)  // 32 registers of 1/4 panel width
 constexpr int kLinearRows = 4;
 constexpr int kLinearAccumulators = 16;
 constexpr int kLinearMaxPanels = 4;
-constexpr int kDotColumns = 2;
-constexpr int kDotRows = 2;
+constexpr int kDotColumns = 4;
+constexpr int kDotRows = 4;
+constexpr int kDotVectors = 1;
 constexpr int kAttentionRows = 4;
 constexpr int kAttentionChunks = 1;
 #else
@@ -121,6 +124,7 @@ constexpr int kLinearAccumulators = 8;
 constexpr int kLinearMaxPanels = 1;
 constexpr int kDotColumns = 1;
 constexpr int kDotRows = 2;
+constexpr int kDotVectors = 1;
 constexpr int kAttentionRows = 2;
 constexpr int kAttentionChunks = 1;
 #endif
@@ -350,6 +354,14 @@ GEM_INLINE void StoreInts(int32_t* p, I16 x) {
                      GEM_LAMBDA { __builtin_memcpy(p + i * kLanes, &x.part[i], sizeof(I)); });
 }
 
+// The `count` (less than 16) elements at p, and zeros, at `to`; returns that.
+template <class T>
+GEM_NOINLINE const T* PadTo16(const T* p, size_t count, T* to) {
+  __builtin_memset(to, 0, 16 * sizeof *to);
+  __builtin_memcpy(to, p, count * sizeof *to);
+  return to;
+}
+
 // The first `count` (1 to 16) lanes from memory, the others 0.
 GEM_INLINE V16 LoadPartial(const float* p, uint32_t count) {
 #if defined(GEM_ISA_AVX512)
@@ -361,15 +373,8 @@ GEM_INLINE V16 LoadPartial(const float* p, uint32_t count) {
     return (F)_mm256_maskload_ps(p + i * 8, LoadAs<__m256i>(kOnes + 16 - count + i * 8));
   });
 #else
-  return MapParts([&](auto i) GEM_LAMBDA {
-    const uint32_t from = i * 4;
-    if (count >= from + 4) return LoadAs<F>(p + from);
-    F part = {};
-    if (count > from) part[0] = p[from];
-    if (count > from + 1) part[1] = p[from + 1];
-    if (count > from + 2) part[2] = p[from + 2];
-    return part;
-  });
+  float padded[16];
+  return Load(PadTo16(p, count, padded));
 #endif
 }
 
@@ -380,7 +385,7 @@ GEM_INLINE void StorePartial(float* p, uint32_t count, V16 x) {
 #else
   float lanes[16];
   Store(lanes, x);
-  for (uint32_t i = 0; i < count; ++i) p[i] = lanes[i];
+  __builtin_memcpy(p, lanes, count * sizeof *p);
 #endif
 }
 
@@ -460,30 +465,24 @@ GEM_INLINE V16 Combine16(const F* x) {
   return MapParts([&](auto i) GEM_LAMBDA { return Combine<Op, kLanes>(x + i * kLanes); });
 }
 
-template <class Op>
-GEM_INLINE float Tree(float* lanes, Op op) {
-  Unroll<8>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 8]); });
-  Unroll<4>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 4]); });
-  Unroll<2>([&](auto i) GEM_LAMBDA { lanes[i] = op(lanes[i], lanes[i + 2]); });
-  return op(lanes[0], lanes[1]);
+// x with lane l and lane l + kHalf, for l < kHalf, in each other's place.
+template <int kHalf, class V, int... kIndices>
+GEM_INLINE V Swap(V x, Indices<kIndices...>) {
+  return __builtin_shufflevector(x, x, (kIndices ^ kHalf)...);
 }
-// Not inline: they are long, and called once a row.
-[[maybe_unused]] GEM_NOINLINE float SumTree(float* lanes) {
-  return Tree(lanes, [](float a, float b) GEM_LAMBDA { return a + b; });
+
+// The rest of the tree, of one native vector, in registers.
+template <class Op, int kHalf = kLanes / 2>
+GEM_INLINE float Tree(F x) {
+  x = Op::Apply(x, Swap<kHalf>(x, MakeIndices<kLanes>{}));
+  if constexpr (kHalf > 1) return Tree<Op, kHalf / 2>(x);
+  return x[0];
 }
-[[maybe_unused]] GEM_NOINLINE float MaxTree(float* lanes) {
-  return Tree(lanes, [](float a, float b) GEM_LAMBDA { return a > b ? a : b; });
-}
-GEM_INLINE float SumOfLanes(V16 x) {
-  float lanes[16];
-  Store(lanes, x);
-  return SumTree(lanes);
-}
-GEM_INLINE float MaxOfLanes(V16 x) {
-  float lanes[16];
-  Store(lanes, x);
-  return MaxTree(lanes);
-}
+// Not inline: called once a row.
+[[maybe_unused]] GEM_NOINLINE float SumTree(F x) { return Tree<Plus>(x); }
+[[maybe_unused]] GEM_NOINLINE float MaxTree(F x) { return Tree<Larger>(x); }
+GEM_INLINE float SumOfLanes(V16 x) { return SumTree(FoldParts<Plus>(x)); }
+GEM_INLINE float MaxOfLanes(V16 x) { return MaxTree(FoldParts<Larger>(x)); }
 
 }  // namespace
 }  // namespace gem::GEM_ISA

@@ -19,6 +19,7 @@
 
 #include "runtime/core/ThreadPool.h"
 #include "runtime/kernels/Kernels.h"
+#include "runtime/kernels/ScarPlan.h"
 
 namespace gem {
 namespace {

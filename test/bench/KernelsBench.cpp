@@ -280,11 +280,11 @@ void BenchQuantizeTokens(benchmark::State& state, const CpuKernels& kernels, uin
 }
 
 void BenchLayerNormQuantized(benchmark::State& state, const CpuKernels& kernels, uint32_t rows,
-                             uint32_t width) {
+                             uint32_t width, bool stores) {
   Floats x(size_t{rows} * width), gamma(width), beta(width), y(size_t{rows} * width),
       quantized(rows * format::TokenRowBytes(width) / 4);
   const LayerNormQuantizedArgs args = {
-      {x.data(), gamma.data(), beta.data(), y.data(), width, 1e-12f},
+      {x.data(), gamma.data(), beta.data(), stores ? y.data() : nullptr, width, 1e-12f},
       reinterpret_cast<uint8_t*>(quantized.data())};
   for (auto _ : state) {
     kernels.layer_norm_quantized(args, 0, rows);
@@ -454,10 +454,25 @@ void Register() {
     add("linear_quantized_gelu" + isa + "int8/128x3072x768", [&kernels](benchmark::State& state) {
       BenchLinearQuantized(state, kernels, kFormats[0], 128, 3072, 768, Activation::kGelu);
     });
-    add("quantize_tokens" + isa + "128x768",
-        [&kernels](benchmark::State& state) { BenchQuantizeTokens(state, kernels, 128, 768); });
-    add("layer_norm_quantized" + isa + "128x768",
-        [&kernels](benchmark::State& state) { BenchLayerNormQuantized(state, kernels, 128, 768); });
+    struct Rows {
+      uint32_t rows, width;
+    };
+    for (const Rows s : {Rows{128, 768}, Rows{128, 3072}, Rows{20, 312}, Rows{1, 768}}) {
+      const std::string shape = isa + std::to_string(s.rows) + "x" + std::to_string(s.width);
+      add("quantize_tokens" + shape, [&kernels, s](benchmark::State& state) {
+        BenchQuantizeTokens(state, kernels, s.rows, s.width);
+      });
+      if (s.width == 3072) continue;
+      add("layer_norm" + shape, [&kernels, s](benchmark::State& state) {
+        BenchLayerNorm(state, kernels, s.rows, s.width);
+      });
+      add("layer_norm_quantized" + shape, [&kernels, s](benchmark::State& state) {
+        BenchLayerNormQuantized(state, kernels, s.rows, s.width, true);
+      });
+      add("layer_norm_quantized_only" + shape, [&kernels, s](benchmark::State& state) {
+        BenchLayerNormQuantized(state, kernels, s.rows, s.width, false);
+      });
+    }
     add("linear_gelu" + isa + "128x3072x768", [&kernels](benchmark::State& state) {
       BenchLinear(state, kernels, 128, 3072, 768, Activation::kGelu);
     });
@@ -473,8 +488,6 @@ void Register() {
     add("attention" + isa + "1x128x12x64", [&kernels](benchmark::State& state) {
       BenchAttention(state, kernels, 1, 128, 12, 64, false);
     });
-    add("layer_norm" + isa + "128x768",
-        [&kernels](benchmark::State& state) { BenchLayerNorm(state, kernels, 128, 768); });
     add("gelu" + isa + "128x3072", [&kernels](benchmark::State& state) {
       BenchActivation(state, kernels, 128, 3072, Activation::kGelu);
     });
@@ -485,9 +498,12 @@ void Register() {
         [&kernels](benchmark::State& state) { BenchAdd(state, kernels, 128, 768); });
     add("embedding" + isa + "128x768",
         [&kernels](benchmark::State& state) { BenchEmbedding(state, kernels, 128, 768); });
-    add("route_tokens" + isa + "128x768x77x256", [&kernels](benchmark::State& state) {
-      BenchRouteTokens(state, kernels, 128, 768, 77, 256);
-    });
+    for (const Rows s : {Rows{128, 768}, Rows{20, 312}, Rows{1, 768}}) {
+      add("route_tokens" + isa + std::to_string(s.rows) + "x" + std::to_string(s.width) + "x77x256",
+          [&kernels, s](benchmark::State& state) {
+            BenchRouteTokens(state, kernels, s.rows, s.width, 77, 256);
+          });
+    }
   }
   for (const int size : {64, 1 << 10, 1 << 14, 1 << 20, 1 << 24}) {
     benchmark::RegisterBenchmark("blake3", BenchBlake3)->Arg(size)->Unit(benchmark::kMicrosecond);

@@ -11,7 +11,8 @@ const char kEvaluationStyle[] = R"css(
 :root { --heat: 15 111 99; }
 @media screen and (prefers-color-scheme: dark) { :root { --heat: 69 194 177; } }
 .headline { margin: 1.5rem 0 0; padding: 0.1rem 0 0.1rem 1rem; border-left: 4px solid var(--accent); font-size: 1.25rem; line-height: 1.4; max-width: 46rem; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; margin-top: 0.75rem; }
+.scroll { overflow-x: auto; margin-top: 0.75rem; background: linear-gradient(to left, var(--bg) 40%, transparent) right / 3rem 100% no-repeat local, linear-gradient(to left, var(--line), transparent) right / 1rem 100% no-repeat scroll; }
+@media screen and (min-width: 62rem) { .scroll { width: max-content; min-width: 100%; max-width: calc(50vw + 28rem); } }
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .grid-table { border-collapse: separate; border-spacing: 0; font-size: 0.9rem; }
 .grid-table th, .grid-table td { padding: 0.4rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: baseline; font-variant-numeric: tabular-nums; }

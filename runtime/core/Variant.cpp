@@ -75,6 +75,8 @@ uint64_t PhysicalMemory() {
 VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, uint64_t memory,
                             const CpuKernels& kernels) {
   const auto& variants = bundle.variants;
+  // Nothing to compare, so no walk over the commands.
+  if (variants.size() == 1) return {0, "the only one"};
   uint32_t best = 0;
   Merits merits = MeritsOf(variants[0], entry, memory, kernels);
   for (uint32_t i = 1; i < variants.size(); ++i) {
@@ -85,7 +87,7 @@ VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, u
     merits = other;
   }
   // The last rule that was needed to tell the best from another.
-  int decided = -1;
+  int decided = 0;
   for (uint32_t i = 0; i < variants.size(); ++i) {
     if (i == best) continue;
     const int rule = FirstDifference(merits, MeritsOf(variants[i], entry, memory, kernels));
@@ -99,7 +101,7 @@ VariantChoice ChooseVariant(const unpacked::Bundle& bundle, const char* entry, u
       "its kernels and memory suit this machine best",
       "the first of those that suit this machine best",
   };
-  return {best, decided < 0 ? "the only one" : kReasons[decided]};
+  return {best, kReasons[decided]};
 }
 
 }  // namespace gem

@@ -51,7 +51,8 @@ absl::Status gem::inspect::recognise(const std::string &path, FileKind &kind) {
   if (!file)
     return absl::NotFoundError(path + ": " + file.getError().message());
   llvm::StringRef content = (*file)->getBuffer();
-  if (isBundle(content))
+  // What is called a bundle is told what is wrong with it as one.
+  if (isBundle(content) || llvm::StringRef(path).ends_with(".gemb"))
     kind = FileKind::Bundle;
   else if (isModule(content))
     kind = FileKind::Module;
